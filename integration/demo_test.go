@@ -1,0 +1,85 @@
+package integration_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/integration/harness"
+)
+
+// demo is what `playgate demo --json` prints.
+type demo struct {
+	Page      string
+	StreamURL string `json:"stream_url"`
+	Cases     []struct {
+		Name, Curl, Reason string
+		Status             int
+	}
+}
+
+func startDemo(t *testing.T) (*harness.Process, demo) {
+	t.Helper()
+	begun := time.Now()
+	process := harness.StartProcess(t, os.Environ(), t.TempDir(), harness.Binary(t), "demo", "--json")
+	var d demo
+	harness.Wait(t, "the demo's URLs", func() bool {
+		if process.Ended() {
+			t.Fatal("the demo ended at start")
+		}
+		return json.Unmarshal([]byte(process.Stdout()), &d) == nil
+	})
+	t.Logf("the demo told its URLs after %v", time.Since(begun).Round(time.Millisecond))
+	harness.Wait(t, "the demo's page", func() bool { return harness.Curl(t, d.Page).Status == http.StatusOK })
+	return process, d
+}
+
+// The demo: its stream plays with the token and refuses without, every curl
+// line that it shows gives the status that it promises, and Ctrl-C ends it
+// well.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	process, d := startDemo(t)
+	if len(d.Cases) < 5 {
+		t.Errorf("the demo shows %d cases", len(d.Cases))
+	}
+	for _, c := range d.Cases {
+		t.Run(c.Name, func(t *testing.T) {
+			if !strings.HasPrefix(c.Curl, "curl ") {
+				t.Fatalf("not a curl line: %s", c.Curl)
+			}
+			// The line as a reader would paste it, asked for its status.
+			line := "curl --silent --output /dev/null --write-out '\\n%{response_code}' " + strings.TrimPrefix(c.Curl, "curl ")
+			out, err := exec.CommandContext(t.Context(), "bash", "-c", line).Output()
+			if err != nil {
+				t.Fatalf("%s: %v", c.Curl, err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			if got := lines[len(lines)-1]; got != strconv.Itoa(c.Status) {
+				t.Errorf("%s: status %s instead of %d (%s)", c.Curl, got, c.Status, c.Reason)
+			}
+		})
+	}
+	t.Run("stream", func(t *testing.T) {
+		token := queryOf(d.StreamURL).Get("token")
+		if token == "" {
+			t.Fatalf("no token in %s", d.StreamURL)
+		}
+		harness.Wait(t, "the live playlist", func() bool { return harness.Curl(t, d.StreamURL).Status == http.StatusOK })
+		walks(t, d.StreamURL, token, 5)
+		if kinds := harness.Probe(t, d.StreamURL); !slices.Contains(kinds, "video") {
+			t.Errorf("ffprobe found %v", kinds)
+		}
+		harness.Play(t, d.StreamURL)
+	})
+	if err := process.End(syscall.SIGINT, 10*time.Second); err != nil {
+		t.Errorf("the demo on Ctrl-C: %v", err)
+	}
+}

@@ -1,0 +1,140 @@
+package integration_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/playgate/playgate/integration/harness"
+)
+
+// Ambiguous paths: what two servers could read as two streams is refused, with
+// a token that is good for either reading.
+func TestAmbiguousPaths(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--orgwide")
+	for _, path := range []string{
+		"/live/org1/cam%2fseg.ts",
+		"/live/org1/cam%2Fseg.ts",
+		"/live/org1/cam/a%2f..%2f..%2fother/seg.ts",
+		"/live/org1/cam%5cseg.ts",
+		`/live/org1/cam\..\other/seg.ts`,
+		"/live/org1/cam/%252e%252e/other/seg.ts",
+		"/live/org1/cam/%25/seg.ts",
+		"/live/org1//cam/seg.ts",
+		"//live/org1/cam/seg.ts",
+		"/live/org1/cam//seg.ts",
+		"/live/org1/cam/../other/seg.ts",
+		"/live/org1/cam/./seg.ts",
+		"/live/org1/cam/..",
+		"/live/org1/cam/.",
+		"/live/org1/cam/%2e%2e/other/seg.ts",
+		"/live/org1/cam/%2e/seg.ts",
+		"/live/org1/cam/.%2e/other/seg.ts",
+		"/live/org1/cam;x=1/seg.ts",
+		"/live/org1/cam/..;/other/seg.ts",
+		"/live/org1/cam/seg.ts;jsessionid=1",
+		"/live/org1/cam/seg%00.ts",
+		"/live/org1/cam/seg%0d%0a.ts",
+		"/live/org1/cam/seg%7f.ts",
+		"/live/org1/cam/seg%23.ts",
+		"/live/org1/cam/seg%3f.ts",
+		"/live/org1/cam/seg#.ts",
+		"/live/org1/cam/%ff.ts",
+		"/live/org1/cam/%c0%af.ts",
+		`/live/org1/cam/a"b.ts`,
+		"/live/org1/cam/a<b>.ts",
+		"/live/org1/cam/a[b].ts",
+		"/live/org1/cam/a{b}.ts",
+		"/live/org1/cam/a|b.ts",
+		"/live/org1/cam/a^b`.ts",
+		"/live/org1/c%61m/seg.ts",
+		"/live/%6frg1/cam/seg.ts",
+	} {
+		t.Run(path, func(t *testing.T) {
+			a := harness.Raw(t, g.Server, harness.RawTarget(g.Server, path+"?token="+token))
+			// A fragment ends the target for Go's own parser: the token is lost
+			// with it, and a raw "#" is refused all the same.
+			g.refused(t, a, 400, "bad_request")
+		})
+	}
+	g.origin.SawNothing(t, 0)
+}
+
+// Targets that are no path at all, and what net/http refuses by itself.
+func TestOddTargets(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--orgwide")
+	host := "\r\nHost: " + g.HTTP + "\r\nConnection: close\r\n\r\n"
+	for _, line := range []string{
+		"GET /live/org1/cam/%zz.ts?token=" + token + " HTTP/1.1",
+		"GET /live/org1/cam/%.ts?token=" + token + " HTTP/1.1",
+		"GET * HTTP/1.1",
+		"OPTIONS * HTTP/1.1",
+		"CONNECT live.test:443 HTTP/1.1",
+		"TRACE " + target(token) + " HTTP/1.1",
+		"get " + target(token) + " HTTP/1.1",
+		"PUT " + target(token) + " HTTP/1.1",
+		"DELETE " + target(token) + " HTTP/1.1",
+		"PROPFIND " + target(token) + " HTTP/1.1",
+		"GET live/org1/cam/seg.ts?token=" + token + " HTTP/1.1",
+	} {
+		t.Run(strings.ReplaceAll(line, token, "TOKEN"), func(t *testing.T) {
+			if a := harness.Raw(t, g.Server, line+host); a.Status < 400 || a.Status > 499 {
+				t.Errorf("status %d", a.Status)
+			}
+		})
+	}
+	g.origin.SawNothing(t, 0)
+}
+
+// Queries that two servers could read in two ways.
+func TestAmbiguousQueries(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--orgwide")
+	many := strings.Repeat("a&", 1001)
+	for _, query := range []string{
+		"token=" + token + ";a=1",
+		"a=1;token=" + token,
+		"token=" + token + "&a=%zz",
+		"token=" + token + "&%=1",
+		"token=" + token + "&" + many,
+	} {
+		name := strings.ReplaceAll(query, token, "TOKEN")
+		t.Run(name[:min(len(name), 40)], func(t *testing.T) {
+			a := harness.Raw(t, g.Server, harness.RawTarget(g.Server, "/live/org1/cam/seg.ts?"+query))
+			g.refused(t, a, 400, "bad_request")
+		})
+	}
+	g.origin.SawNothing(t, 0)
+}
+
+// A request in absolute form is judged by its own host and path.
+func TestAbsoluteForm(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	g.allowed(t, harness.Raw(t, g.Server, harness.RawTarget(g.Server, g.Plain()+target(token))))
+	mark := len(g.origin.Raw())
+	a := harness.Raw(t, g.Server, harness.RawTarget(g.Server, g.Plain()+"/live/org1/other/seg.ts?token="+token))
+	g.refused(t, a, 403, "wrong_stream")
+	g.origin.SawNothing(t, mark)
+}
+
+// "Upgrade: foo" never makes a tunnel, for which one decision would stand for
+// everything that follows.
+func TestUpgradeFoo(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	for _, upgrade := range []string{"foo", "h2c", "websocket, foo", "foo, websocket", "TLS/1.0"} {
+		t.Run(upgrade, func(t *testing.T) {
+			request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", target(token), g.HTTP, upgrade)
+			g.refused(t, harness.Raw(t, g.Server, request), 400, "bad_request")
+		})
+	}
+	g.origin.SawNothing(t, 0)
+}

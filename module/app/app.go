@@ -1,0 +1,150 @@
+// Package app is the playgate app of Caddy: the keys, terms and organisations
+// that all gates of a process share. It imports no handler; handlers ask it.
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// ID is the app's module id, and the name of its Caddyfile block.
+const ID = "playgate"
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App holds what all gates of a process share.
+type App struct {
+	// Store says where revocations, tokens and organisations are kept. "off",
+	// the default and the only choice in this version, keeps nothing: keys in
+	// the configuration decide alone.
+	Store string `json:"store,omitempty"`
+
+	// Keys check the signatures of tokens. Default: none, with which no gate
+	// can be loaded.
+	Keys []*Key `json:"keys,omitempty"`
+
+	// Issuer, when not empty, is the iss that every token must have.
+	Issuer string `json:"issuer,omitempty"`
+
+	// Audience, when not empty, lists values of which every token's aud must
+	// hold one.
+	Audience []string `json:"audience,omitempty"`
+
+	// MaxLifetime is the longest life of a token, from its issue and from now.
+	// Default: 365 days, which is also the most.
+	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
+
+	// Leeway is what the clocks of issuers and edges may differ by. Default:
+	// 5 seconds. At most 120 seconds.
+	Leeway *caddy.Duration `json:"leeway,omitempty"`
+
+	// Orgs is what is said of organisations. One that is not listed is secure.
+	Orgs map[string]*Org `json:"orgs,omitempty"`
+
+	keyring *token.Keyring
+	terms   token.Terms
+	metrics *Metrics
+	logger  *zap.Logger
+}
+
+// Org is what the configuration says of an organisation.
+type Org struct {
+	// Name is for people.
+	Name string `json:"name,omitempty"`
+	// Secure says whether its streams need a token. Default: true.
+	Secure *bool `json:"secure,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: ID, New: func() caddy.Module { return new(App) }}
+}
+
+// Provision reads the keys. Everything that cannot be used is an error.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	if err := a.check(); err != nil {
+		return err
+	}
+	keys := make([]*token.Key, 0, len(a.Keys))
+	for _, k := range a.Keys {
+		key, err := k.load()
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	var err error
+	if a.keyring, err = token.NewKeyring(keys...); err != nil {
+		return err
+	}
+	a.terms = token.Terms{
+		Max:      token.MaxLifetime,
+		Leeway:   token.DefaultLeeway,
+		Issuer:   a.Issuer,
+		Audience: a.Audience,
+	}
+	if a.MaxLifetime != 0 {
+		a.terms.Max = time.Duration(a.MaxLifetime)
+	}
+	if a.Leeway != nil {
+		a.terms.Leeway = time.Duration(*a.Leeway)
+	}
+	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	return nil
+}
+
+// check judges what needs no file.
+func (a *App) check() error {
+	if a.Store != "" && a.Store != "off" {
+		return fmt.Errorf("store %s: this version has no store; write store off, or leave the line out", a.Store)
+	}
+	if a.MaxLifetime < 0 || time.Duration(a.MaxLifetime) > token.MaxLifetime {
+		return errors.New("lifetime: the most is 365 days; write lifetime 14d 365d or less")
+	}
+	if a.Leeway != nil && (*a.Leeway < 0 || time.Duration(*a.Leeway) > token.MaxLeeway) {
+		return errors.New("leeway: write a duration from 0s to 120s")
+	}
+	for hash := range a.Orgs {
+		if !token.ValidOrg(hash) {
+			return fmt.Errorf("org %q: an organisation hash is 1 to 64 of letters, digits and underscore", hash)
+		}
+	}
+	return nil
+}
+
+// Start does nothing: an app without a store has nothing to start.
+func (a *App) Start() error { return nil }
+
+// Stop does nothing.
+func (a *App) Stop() error { return nil }
+
+// Keyring is the set of configured keys.
+func (a *App) Keyring() *token.Keyring { return a.keyring }
+
+// Terms are what every token has to meet.
+func (a *App) Terms() *token.Terms { return &a.terms }
+
+// Metrics are the counters of the process.
+func (a *App) Metrics() *Metrics { return a.metrics }
+
+// Secure reports whether streams of an organisation need a token. An
+// organisation of which nothing is said does.
+func (a *App) Secure(org string) bool {
+	o := a.Orgs[org]
+	return o == nil || o.Secure == nil || *o.Secure
+}
+
+// Interface guards.
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+func init() { httpcaddyfile.RegisterGlobalOption(ID, parseGlobalOption) }
+
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		d.Next()
+		return nil, d.Err("playgate stands twice among the global options; put everything into one block")
+	}
+	a := new(App)
+	if err := a.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: ID, Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	playgate {
+//		store off                                 # the default
+//		key <id> [<algorithm>] {                  # repeatable
+//			file <path>                           # PEM or JWK; or
+//			secret <placeholder>                  # HS256
+//			orgs <org>...                         # default: all
+//			state next|active|verify|retired      # default: verify
+//		}
+//		issuer <iss>
+//		audience <aud>...
+//		lifetime <default> [<max>]                # 14d 365d; max is checked at the gate, itself at most 365d
+//		leeway <duration>                         # 5s, at most 120s
+//		org <hash> {                              # repeatable
+//			name <text>
+//			secure on|off                         # default: on
+//		}
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	once := Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if err := once.Check(d, "key", "org"); err != nil {
+			return err
+		}
+		var err error
+		switch option {
+		case "store":
+			a.Store, err = OneOf(d, "off")
+		case "key":
+			err = a.parseKey(d)
+		case "issuer":
+			err = OneArg(d, &a.Issuer)
+		case "audience":
+			a.Audience, err = SomeArgs(d)
+		case "lifetime":
+			err = a.parseLifetime(d)
+		case "leeway":
+			var text string
+			if err = OneArg(d, &text); err != nil {
+				return err
+			}
+			leeway, parseErr := caddy.ParseDuration(text)
+			if parseErr != nil || leeway < 0 || leeway > token.MaxLeeway {
+				return d.Errf("leeway %s: write a duration from 0s to 120s", text)
+			}
+			a.Leeway = (*caddy.Duration)(&leeway)
+		case "org":
+			err = a.parseOrg(d)
+		default:
+			return d.Errf("unknown option %q in playgate; this version has store, key, issuer, audience, lifetime, leeway and org", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) parseKey(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	k := &Key{ID: args[0]}
+	if len(args) == 2 {
+		k.Algorithm = args[1]
+	}
+	once := Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "file":
+			err = OneArg(d, &k.File)
+		case "secret":
+			err = OneArg(d, &k.Secret)
+		case "orgs":
+			k.Orgs, err = SomeArgs(d)
+		case "state":
+			var state string
+			state, err = OneOf(d, "next", "active", "verify", "retired")
+			k.State = token.State(state)
+		default:
+			return d.Errf("unknown option %q in key %s; it has file, secret, orgs and state", option, k.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.Keys = append(a.Keys, k)
+	return nil
+}
+
+func (a *App) parseLifetime(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	byDefault, err := caddy.ParseDuration(args[0])
+	if err != nil {
+		return d.Errf("lifetime %s: write a duration like 14d", args[0])
+	}
+	if byDefault != token.DefaultLifetime {
+		return d.Errf("lifetime %s: another default than 14d has no effect as long as the server itself issues no tokens; write lifetime 14d, and --expires when you make a token", args[0])
+	}
+	if len(args) == 2 {
+		most, err := caddy.ParseDuration(args[1])
+		if err != nil || most < byDefault || most > token.MaxLifetime {
+			return d.Errf("lifetime %s %s: the most must be a duration from the default to 365d", args[0], args[1])
+		}
+		a.MaxLifetime = caddy.Duration(most)
+	}
+	return nil
+}
+
+func (a *App) parseOrg(d *caddyfile.Dispenser) error {
+	var hash string
+	if err := OneArg(d, &hash); err != nil {
+		return err
+	}
+	if !token.ValidOrg(hash) {
+		return d.Errf("org %s: an organisation hash is 1 to 64 of letters, digits and underscore", hash)
+	}
+	if a.Orgs[hash] != nil {
+		return d.Errf("org %s stands twice; put everything into one block", hash)
+	}
+	o := &Org{}
+	once := Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "name":
+			err = OneArg(d, &o.Name)
+		case "secure":
+			o.Secure, err = OnOff(d)
+		default:
+			return d.Errf("unknown option %q in org %s; it has name and secure", option, hash)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if a.Orgs == nil {
+		a.Orgs = make(map[string]*Org)
+	}
+	a.Orgs[hash] = o
+	return nil
+}
+
+// Interface guard.
+var _ caddyfile.Unmarshaler = (*App)(nil)

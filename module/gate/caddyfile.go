@@ -1,0 +1,181 @@
+package gate
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/playout"
+)
+
+func init() { httpcaddyfile.RegisterDirective("playgate", parseDirective) }
+
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	gate := new(Handler)
+	if err := gate.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, gate), nil
+}
+
+// UnmarshalCaddyfile sets up a gate from Caddyfile tokens. Syntax:
+//
+//	playgate {
+//		stream <path template> [{                 # repeatable; begins with /, "*" only at the end: /live/{org}/{stream}/*
+//			query <key> [<name template>]         # the name is in the query; under stream /h5live/*: query stream {org}-{id}
+//			pin <key> <value>                     # repeatable; the origin always gets this query value; another one is bad_request
+//			manifest <path pattern>...            # manifests that do not end in .m3u8 or .mpd
+//		}]
+//		default_org <hash>                        # for rules that name none
+//		open <path pattern>...                    # paths that need no token
+//		keys <id>...                              # narrow the global keys for this site
+//		tokens {
+//			query <name>...|off                   # token jwtoken
+//			path on|off                           # on
+//			header on|off                         # on
+//		}
+//		propagate query|off                       # query
+//		site <origin>...
+//		referer_missing deny|allow                # deny
+//		cors *|off|<origin>...                    # *
+//		errors terse|verbose [pass]               # terse
+//		identity on|off                           # on
+//		upstream_token drop|keep|bearer           # drop
+//		downstream_cache private|keep             # private
+//		report_only on|off                        # off; what can be read in two ways and what no rule maps is refused all the same
+//	}
+//
+// The directive takes no matcher: what needs no token is named by open.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		return d.Errf("playgate takes no matcher and no value (%s): everything in the site stands behind the gate; name what needs no token with open <path pattern>", d.Val())
+	}
+	once := app.Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d, "stream"); err != nil {
+			return err
+		}
+		if err := h.parseOption(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
+	switch option := d.Val(); option {
+	case "stream":
+		err = h.parseStream(d)
+	case "default_org":
+		err = app.OneArg(d, &h.DefaultOrg)
+	case "open":
+		h.Open, err = app.SomeArgs(d)
+	case "keys":
+		h.Keys, err = app.SomeArgs(d)
+	case "tokens":
+		err = h.Tokens.unmarshal(d)
+	case "propagate":
+		h.Propagate, err = app.OneOf(d, "query", "off")
+	case "site":
+		h.Sites, err = app.SomeArgs(d)
+	case "referer_missing":
+		h.RefererMissing, err = app.OneOf(d, "deny", "allow")
+	case "cors":
+		h.CORS, err = app.SomeArgs(d)
+	case "errors":
+		err = h.parseErrors(d)
+	case "identity":
+		h.Identity, err = app.OnOff(d)
+	case "upstream_token":
+		h.UpstreamToken, err = app.OneOf(d, "drop", "keep", "bearer")
+	case "downstream_cache":
+		h.DownstreamCache, err = app.OneOf(d, "private", "keep")
+	case "report_only":
+		var on *bool
+		if on, err = app.OnOff(d); err == nil {
+			h.ReportOnly = *on
+		}
+	default:
+		return d.Errf("unknown option %q in playgate; this version has stream, default_org, open, keys, tokens, propagate, site, referer_missing, cors, errors, identity, upstream_token, downstream_cache and report_only", option)
+	}
+	return err
+}
+
+func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
+	var s Stream
+	if err := app.OneArg(d, &s.Path); err != nil {
+		return err
+	}
+	once := app.Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d, "pin"); err != nil {
+			return err
+		}
+		switch option := d.Val(); option {
+		case "query":
+			args := d.RemainingArgs()
+			if len(args) < 1 || len(args) > 2 {
+				return d.Errf("query takes a key and, if it is not the stream's name alone, a name template, not %d values", len(args))
+			}
+			s.QueryKey = args[0]
+			if len(args) == 2 {
+				s.QueryName = args[1]
+			}
+		case "pin":
+			args := d.RemainingArgs()
+			if len(args) != 2 {
+				return d.Errf("pin takes a query key and its value, not %d values", len(args))
+			}
+			s.Pins = append(s.Pins, playout.Pin{Name: args[0], Value: args[1]})
+		case "manifest":
+			var err error
+			if s.Manifests, err = app.SomeArgs(d); err != nil {
+				return err
+			}
+		default:
+			return d.Errf("unknown option %q in stream %s; this version has query, pin and manifest", option, s.Path)
+		}
+	}
+	h.Streams = append(h.Streams, s)
+	return nil
+}
+
+func (t *Tokens) unmarshal(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.Err("tokens takes no value; write a block with query, path and header")
+	}
+	once := app.Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "query":
+			t.Query, err = app.SomeArgs(d)
+		case "path":
+			t.Path, err = app.OnOff(d)
+		case "header":
+			t.Header, err = app.OnOff(d)
+		default:
+			return d.Errf("unknown option %q in tokens; this version has query, path and header", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 || args[0] != "terse" && args[0] != "verbose" || len(args) == 2 && args[1] != "pass" {
+		return d.Err("errors takes terse or verbose, and then maybe pass")
+	}
+	h.Errors, h.ErrorsPass = args[0], len(args) == 2
+	return nil
+}
+
+// Interface guard.
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

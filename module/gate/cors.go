@@ -1,0 +1,92 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/playgate/playgate/module/internal/manifest"
+)
+
+// cors says which web origins may read answers (Fetch Standard, section 3.2).
+// Credentials are never allowed: a token in the URL needs none.
+type cors struct {
+	off     bool
+	origins []string // nil: all
+}
+
+func newCORS(words []string) (cors, error) {
+	switch {
+	case len(words) == 0 || len(words) == 1 && words[0] == "*":
+		return cors{}, nil
+	case len(words) == 1 && words[0] == "off":
+		return cors{off: true}, nil
+	}
+	var c cors
+	for _, w := range words {
+		if _, err := manifest.ParseOrigin(w); err != nil {
+			return cors{}, fmt.Errorf("cors %s: write *, off, or web origins like https://www.example.com: %w", w, err)
+		}
+		c.origins = append(c.origins, strings.ToLower(w))
+	}
+	return c, nil
+}
+
+// exposed are the headers that players and pages read.
+const exposed = "Location, Link, ETag, Content-Range, Content-Length, Date, Retry-After, WWW-Authenticate, Playgate-Id"
+
+// apply sets the header of any answer, refusals included: without it a page
+// cannot see why it was refused. What the origin has set is replaced, since a
+// doubled header is no header.
+func (c *cors) apply(h http.Header, r *http.Request) {
+	if c.off {
+		return
+	}
+	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"} {
+		delete(h, name)
+	}
+	if c.origins == nil {
+		h["Access-Control-Allow-Origin"] = []string{"*"}
+		h["Access-Control-Expose-Headers"] = []string{exposed}
+		return
+	}
+	// Always, also when Origin is absent, or a cache hands one page's answer
+	// to another.
+	addVary(h, "Origin")
+	if origin := r.Header["Origin"]; len(origin) == 1 && slices.Contains(c.origins, strings.ToLower(origin[0])) {
+		h["Access-Control-Allow-Origin"] = []string{origin[0]}
+		h["Access-Control-Expose-Headers"] = []string{exposed}
+	}
+}
+
+func addVary(h http.Header, name string) {
+	for _, line := range h["Vary"] {
+		for field := range strings.SplitSeq(line, ",") {
+			if f := strings.TrimSpace(field); f == "*" || strings.EqualFold(f, name) {
+				return
+			}
+		}
+	}
+	h.Add("Vary", name)
+}
+
+// isPreflight reports whether a browser asks if it may ask.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// preflight answers for every path alike, and without a token: browsers send
+// none.
+func (c *cors) preflight(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	c.apply(h, r)
+	delete(h, "Access-Control-Expose-Headers")
+	if h.Get("Access-Control-Allow-Origin") != "" {
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept")
+		h.Set("Access-Control-Max-Age", "7200")
+	}
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}

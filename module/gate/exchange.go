@@ -1,0 +1,258 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// exchange is one request on its way through the gate.
+type exchange struct {
+	h *Handler
+	w http.ResponseWriter
+	r *http.Request
+
+	path   string // canonical raw path without token
+	query  playout.Query
+	socket bool
+	target playout.Target
+	token  found
+	grant  *token.Grant // set once the signature has held
+
+	// verified says that the token passed step 6: it is good for this stream
+	// at this time. Only then is its identity passed on and the token propagated.
+	verified bool
+
+	canonical bool     // path and query have been read
+	id        string   // of a refusal, once there is one
+	before    []string // header names that were set above the gate
+}
+
+func (x *exchange) serve(next caddyhttp.Handler) error {
+	if admitted, err := x.admit(); !admitted {
+		return err
+	}
+	return x.pass(next)
+}
+
+// admit judges the request. What is not admitted has been answered.
+func (x *exchange) admit() (admitted bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.h.logger.Error("the gate failed; the request is refused", zap.Any("panic", p), zap.StackSkip("stack", 1))
+			admitted, err = false, x.refuse(access.Deny(access.Internal, ""))
+		}
+	}()
+	dropForged(x.r)
+	v, preflight := x.judge()
+	if preflight {
+		x.h.cors.preflight(x.w, x.r)
+		return false, nil
+	}
+	result := app.Allowed
+	if !v.Allowed {
+		if !x.h.ReportOnly || !reportable(v.Reason) {
+			return false, x.refuse(v)
+		}
+		result = app.WouldDeny
+	}
+	x.h.app.Metrics().Count(result, v.Reason)
+	x.log(v.Reason)
+	x.prepare()
+	return true, nil
+}
+
+// reportable reports whether a refusal is one that report_only lets through:
+// those for want of a good token, never those of a request that can be read in
+// two ways or that no rule maps, and never our own faults.
+func reportable(reason access.Reason) bool {
+	switch reason {
+	case access.BadRequest, access.NoStream, access.Method, access.Internal, "":
+		return false
+	}
+	return true
+}
+
+// judge is the order of checks, from the canonical request to the page. The
+// first failure is the reason.
+func (x *exchange) judge() (v access.Verdict, preflight bool) {
+	inPath, err := x.readRequest()
+	if err != nil {
+		return access.DenyError(err), false
+	}
+	if isPreflight(x.r) {
+		return access.Verdict{}, true
+	}
+	x.target, err = x.h.rules.Target(playout.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket})
+	if err != nil {
+		return access.DenyError(err), false
+	}
+	if x.target.Open || !x.h.app.Secure(x.target.Org) {
+		return access.Allow, false
+	}
+	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {
+		return v, false
+	}
+	if x.grant, err = jwt.Read(x.token.text, x.h.keys); err != nil {
+		return access.DenyError(err), false
+	}
+	v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
+	switch v.Reason {
+	case "", access.TooEarly, access.WrongIP, access.WrongReferer:
+		x.verified = true
+	}
+	return v, false
+}
+
+// readRequest reads path, query and upgrade of the request in one way, or not
+// at all. It returns the tokens that were in the path.
+func (x *exchange) readRequest() (inPath []string, err error) {
+	path := rawPath(x.r.URL)
+	if x.h.places.path {
+		path, inPath = x.h.rules.CutToken(path, isToken)
+	}
+	if err := playout.CheckPath(path); err != nil {
+		return nil, err
+	}
+	query, err := playout.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	x.path, x.query, x.canonical = path, query, true
+	if x.r.URL.User != nil {
+		return nil, &playout.Error{Kind: playout.ErrBadRequest, Detail: "the request target has user information"}
+	}
+	x.socket, err = socketAsked(x.r)
+	return inPath, err
+}
+
+// rawPath is the path as the client wrote it, unless an earlier handler has
+// changed it.
+func rawPath(u *url.URL) string {
+	if u.RawPath != "" {
+		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
+			return u.RawPath
+		}
+	}
+	return u.EscapedPath()
+}
+
+// socketAsked reports whether the request asks for a WebSocket (RFC 6455; RFC
+// 8441 and 9220 over HTTP/2 and 3). Any other upgrade could carry a second
+// request that nobody judges.
+func socketAsked(r *http.Request) (bool, error) {
+	upgrade, asked := r.Header["Upgrade"]
+	switch {
+	case r.Method == http.MethodConnect && r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket",
+		r.Method == http.MethodConnect && r.ProtoMajor == 3 && r.Proto == "websocket":
+		if !asked {
+			return true, nil
+		}
+	case !asked:
+		return false, nil
+	case r.ProtoMajor == 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket"):
+		return true, nil
+	}
+	return false, &playout.Error{Kind: playout.ErrBadRequest, Detail: "an upgrade to anything but websocket"}
+}
+
+// facts are what the judgement needs to know of the request.
+func (x *exchange) facts() access.Facts {
+	f := access.Facts{Now: x.h.now()}
+	if x.grant.IPs != nil {
+		f.EarlyData = x.r.TLS != nil && !x.r.TLS.HandshakeComplete
+		f.Address = clientAddress(x.r)
+	}
+	if x.grant.Referers != nil {
+		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
+	}
+	return f
+}
+
+// log adds the verdict to the request's line in the access log. Until the
+// signature has held, nothing from the token is in it.
+func (x *exchange) log(reason access.Reason) {
+	extra, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	if x.id != "" {
+		extra.Set(zap.String("playgate_id", x.id))
+	}
+	if reason != "" {
+		extra.Set(zap.String("playgate_reason", string(reason)))
+	}
+	if x.target.Org != "" {
+		extra.Set(zap.String("playgate_org", x.target.Org))
+		extra.Set(zap.String("playgate_stream", x.target.Stream))
+	}
+	if x.grant != nil {
+		extra.Set(zap.String("playgate_token_id", x.grant.ID))
+	}
+}
+
+// pass runs what stands below the gate, and answers for it when it fails.
+func (x *exchange) pass(next caddyhttp.Handler) (err error) {
+	rw := newResponse(x)
+	method := x.r.Method
+	defer func() {
+		x.r.Method = method
+		rw.release()
+		switch p := recover(); {
+		case p == nil:
+		case rw.committed:
+			// The answer has begun; only an aborted connection tells that it
+			// is not complete.
+			panic(p)
+		case p == any(http.ErrAbortHandler):
+			err = x.fail(http.StatusBadGateway, errors.New("the origin's answer broke off"))
+		default:
+			x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 1))
+			x.resetHeader()
+			err = x.refuse(access.Deny(access.Internal, ""))
+		}
+	}()
+	if rw.rewrites {
+		narrowCodings(x.r.Header)
+		x.askForManifest()
+	}
+	if err = next.ServeHTTP(rw, x.r); err == nil {
+		err = rw.finish()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case rw.committed:
+		x.h.logger.Debug("a handler below the gate failed after its answer had begun", zap.Error(err))
+		panic(http.ErrAbortHandler)
+	case x.h.ErrorsPass:
+		return err
+	}
+	status := http.StatusInternalServerError
+	var ofHandler caddyhttp.HandlerError
+	if errors.As(err, &ofHandler) && ofHandler.StatusCode != 0 {
+		status = ofHandler.StatusCode
+	}
+	return x.fail(status, err)
+}
+
+// resetHeader forgets what handlers below the gate have set.
+func (x *exchange) resetHeader() {
+	h := x.w.Header()
+	for name := range h {
+		if !slices.Contains(x.before, name) {
+			delete(h, name)
+		}
+	}
+}

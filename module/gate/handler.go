@@ -1,0 +1,304 @@
+// Package gate is the handler that stands in front of a media server and lets
+// a request through only with a playback token.
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/token"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler is a gate: it judges each request by its token and passes on only
+// what is allowed.
+type Handler struct {
+	// Streams map paths to streams. The first whose path matches decides; a
+	// path that none maps is refused. At least one is needed.
+	Streams []Stream `json:"streams,omitempty"`
+
+	// DefaultOrg is the organisation of rules that name none.
+	DefaultOrg string `json:"default_org,omitempty"`
+
+	// Open lists patterns of paths that need no token (GET and HEAD only).
+	Open []string `json:"open,omitempty"`
+
+	// Keys narrows the app's keys for this site. Default: all of them.
+	Keys []string `json:"keys,omitempty"`
+
+	// Tokens says where a token may be.
+	Tokens Tokens `json:"tokens,omitzero"`
+
+	// Propagate says how the token gets from the first URL to the next ones:
+	// "query" writes it into the URIs of playlists, "off" leaves them alone.
+	// Default: query.
+	Propagate string `json:"propagate,omitempty"`
+
+	// Sites are further origins, as https://cdn.example.com, whose URIs get
+	// the token. Never list a site that is not yours.
+	Sites []string `json:"sites,omitempty"`
+
+	// RefererMissing says what becomes of a token with a referer rule when the
+	// request has neither Origin nor Referer: "deny" or "allow". Default: deny.
+	// Anybody can leave the headers out, so allow stops only browsers.
+	RefererMissing string `json:"referer_missing,omitempty"`
+
+	// CORS lists the web origins whose scripts may read answers: ["*"] for
+	// all, ["off"] to leave the headers to others. Default: all.
+	CORS []string `json:"cors,omitempty"`
+
+	// Errors is "terse" or "verbose". Terse tells every 403 as forbidden; the
+	// access log always has the true reason. Default: terse.
+	Errors string `json:"errors,omitempty"`
+
+	// ErrorsPass hands refusals to the site's error routes instead of writing
+	// them. Those routes must never reach an origin. Default: false.
+	ErrorsPass bool `json:"errors_pass,omitempty"`
+
+	// Identity sets X-Playgate-Org, -Stream, -Token-Id and -Tag for what
+	// stands below the gate. Default: true.
+	Identity *bool `json:"identity,omitempty"`
+
+	// UpstreamToken says what the origin sees of the token: "drop" (nothing),
+	// "keep" (where it was; one from the path goes into the query) or "bearer"
+	// (in the Authorization header). Default: drop.
+	UpstreamToken string `json:"upstream_token,omitempty"`
+
+	// DownstreamCache is "private" or "keep". Private forbids shared caches in
+	// front of the gate to store protected media, and ends its freshness with
+	// the token; keep is for a cache that checks tokens itself. Default: private.
+	DownstreamCache string `json:"downstream_cache,omitempty"`
+
+	// ReportOnly lets requests through that their token would not open, and
+	// counts and logs why. What can be read in two ways and what no rule maps
+	// is refused all the same. Default: false.
+	ReportOnly bool `json:"report_only,omitempty"`
+
+	app     *app.App
+	keys    *token.Keyring
+	rules   playout.Rules
+	sites   []manifest.Origin
+	places  places
+	cors    cors
+	policy  access.Policy
+	now     func() time.Time
+	logger  *zap.Logger
+	needsQ  bool
+	byQuery bool
+}
+
+// Stream maps a path, or a path and a query value, to a stream.
+type Stream struct {
+	// Path is a template of literals, {org}, {stream} and {id}, with * as the
+	// whole last segment: /live/{org}/{stream}/*.
+	Path string `json:"path"`
+
+	// QueryKey names the query value that holds the stream's name, and
+	// QueryName is that value's template. Default: {stream}.
+	QueryKey  string `json:"query_key,omitempty"`
+	QueryName string `json:"query_name,omitempty"`
+
+	// Pins are query values that the origin always gets. A request with
+	// another one is refused.
+	Pins []playout.Pin `json:"pins,omitempty"`
+
+	// Manifests are patterns of manifests that end neither in .m3u8 nor in .mpd.
+	Manifests []string `json:"manifests,omitempty"`
+}
+
+// Tokens says where a token may be.
+type Tokens struct {
+	// Query lists the query names; ["off"] for none. Default: token, jwtoken.
+	Query []string `json:"query,omitempty"`
+	// Path allows a segment ~TOKEN after a rule's literal leading segments.
+	// Default: true.
+	Path *bool `json:"path,omitempty"`
+	// Header allows Authorization: Bearer. Default: true.
+	Header *bool `json:"header,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.playgate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision compiles the configuration. Everything unknown is an error.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.now = time.Now
+	a, err := ctx.App(app.ID)
+	if err != nil {
+		return err
+	}
+	h.app = a.(*app.App)
+	if err := h.provisionKeys(); err != nil {
+		return err
+	}
+	if err := h.provisionRules(); err != nil {
+		return err
+	}
+	if err := h.provisionWords(); err != nil {
+		return err
+	}
+	if h.places, err = h.Tokens.compile(); err != nil {
+		return err
+	}
+	if err := h.checkNames(); err != nil {
+		return err
+	}
+	for _, s := range h.Sites {
+		site, err := manifest.ParseOrigin(s)
+		if err != nil {
+			return fmt.Errorf("site %s: %w", s, err)
+		}
+		h.sites = append(h.sites, site)
+	}
+	if h.cors, err = newCORS(h.CORS); err != nil {
+		return err
+	}
+	h.policy = access.Policy{Terms: h.app.Terms(), AllowMissingPage: h.RefererMissing == "allow"}
+	redact.AddNames(h.places.query...)
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs != nil && !redact.Installed(ctx.GetMetricsRegistry()) {
+		h.logger.Warn("access logs are on, and no log has the playgate format: tokens will be in the log in plain text; write `format playgate` into the log block")
+	}
+	return nil
+}
+
+func (h *Handler) provisionKeys() error {
+	h.keys = h.app.Keyring()
+	if len(h.keys.Keys()) == 0 {
+		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one)")
+	}
+	if len(h.Keys) > 0 {
+		var err error
+		if h.keys, err = h.keys.Narrow(h.Keys...); err != nil {
+			return fmt.Errorf("keys: %w", err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) provisionRules() error {
+	h.rules.DefaultOrg = h.DefaultOrg
+	if h.DefaultOrg != "" && !token.ValidOrg(h.DefaultOrg) {
+		return fmt.Errorf("default_org %s: an organisation hash is 1 to 64 of letters, digits and underscore", h.DefaultOrg)
+	}
+	for _, s := range h.Streams {
+		rule, err := playout.ParseRule(s.Path, s.QueryKey, s.QueryName)
+		if err != nil {
+			return err
+		}
+		for _, pin := range s.Pins {
+			if err := checkPin(pin, s.QueryKey, rule.Pins); err != nil {
+				return fmt.Errorf("stream %s: %w", s.Path, err)
+			}
+			rule.Pins = append(rule.Pins, pin)
+		}
+		if rule.Manifests, err = parsePatterns(s.Manifests); err != nil {
+			return fmt.Errorf("stream %s: manifest: %w", s.Path, err)
+		}
+		h.rules.Rules = append(h.rules.Rules, rule)
+		h.needsQ = h.needsQ || s.QueryKey != ""
+	}
+	var err error
+	if h.rules.Open, err = parsePatterns(h.Open); err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	return h.rules.Validate()
+}
+
+func checkPin(pin playout.Pin, queryKey string, others []playout.Pin) error {
+	switch {
+	case pin.Name == "":
+		return errors.New("pin needs a query key and a value")
+	case pin.Name == queryKey:
+		return fmt.Errorf("pin %s: this query value says which stream is meant; it cannot be pinned", pin.Name)
+	case slices.ContainsFunc(others, func(p playout.Pin) bool { return p.Name == pin.Name }):
+		return fmt.Errorf("pin %s stands twice", pin.Name)
+	case hasBrace(pin.Value) || hasBrace(pin.Name):
+		return fmt.Errorf("pin %s: braces cannot be used here; a pin is a fixed value, and Caddy expands its own placeholders before Playgate sees the line", pin.Name)
+	}
+	return nil
+}
+
+func hasBrace(s string) bool { return strings.ContainsAny(s, "{}") }
+
+func parsePatterns(texts []string) ([]playout.Pattern, error) {
+	var list []playout.Pattern
+	for _, text := range texts {
+		p, err := playout.ParsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// provisionWords checks the options that are one of a few words, and fills in
+// the defaults.
+func (h *Handler) provisionWords() error {
+	for _, o := range []struct {
+		name  string
+		value *string
+		words []string // the first is the default
+	}{
+		{"propagate", &h.Propagate, []string{"query", "off"}},
+		{"referer_missing", &h.RefererMissing, []string{"deny", "allow"}},
+		{"errors", &h.Errors, []string{"terse", "verbose"}},
+		{"upstream_token", &h.UpstreamToken, []string{"drop", "keep", "bearer"}},
+		{"downstream_cache", &h.DownstreamCache, []string{"private", "keep"}},
+	} {
+		if *o.value == "" {
+			*o.value = o.words[0]
+		}
+		if !slices.Contains(o.words, *o.value) {
+			return fmt.Errorf("%s %s: this version knows %v", o.name, *o.value, o.words)
+		}
+	}
+	h.byQuery = h.Propagate == "query"
+	return nil
+}
+
+// checkNames finds query names that mean two things.
+func (h *Handler) checkNames() error {
+	for _, name := range h.places.query {
+		for _, r := range h.rules.Rules {
+			if r.QueryKey == name || slices.ContainsFunc(r.Pins, func(p playout.Pin) bool { return p.Name == name }) {
+				return fmt.Errorf("stream %s: the query name %s is where the token is; use another one, or change it with tokens { query <name>... }", r.Path.String(), name)
+			}
+		}
+	}
+	if h.byQuery && h.places.header && len(h.places.query) == 0 {
+		return errors.New("propagate query has no query name to write a token from the Authorization header under; name one with tokens { query <name> }, or write propagate off")
+	}
+	return nil
+}
+
+// ServeHTTP judges the request. What is refused is answered here; the next
+// handler sees only what is allowed.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	x := exchange{h: h, w: w, r: r}
+	return x.serve(next)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,254 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/playout"
+)
+
+// dropForged removes the headers by which a client could speak in our name, or
+// make an origin see another request than the one that was judged. It is done
+// whatever the outcome.
+func dropForged(r *http.Request) {
+	for name := range r.Header {
+		if forged(name) {
+			delete(r.Header, name)
+		}
+	}
+	// Trailers arrive after the verdict, and media is played without a body.
+	r.Trailer = nil
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
+		delete(r.Header, "Content-Length")
+		delete(r.Header, "Trailer")
+	}
+}
+
+func forged(name string) bool {
+	if len(name) == 0 || name[0] != 'X' && name[0] != 'x' {
+		return false
+	}
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	switch name {
+	case "x-original-url", "x-rewrite-url", "x-sendfile",
+		"x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix", "x-forwarded-method",
+		"x-http-method", "x-http-method-override", "x-method-override":
+		return true
+	}
+	return strings.HasPrefix(name, "x-playgate-") || strings.HasPrefix(name, "x-accel-")
+}
+
+// prepare makes the request what the origin may see: without the token
+// anywhere, with who it was verified for. It changes the request in place, so
+// that placeholders and error routes see the same.
+func (x *exchange) prepare() {
+	x.strip()
+	if x.target.Open {
+		return
+	}
+	if on := x.h.Identity; on == nil || *on {
+		x.identify()
+	}
+	if x.verified {
+		switch x.h.UpstreamToken {
+		case "bearer":
+			x.r.Header.Set("Authorization", "Bearer "+x.token.text)
+		case "keep":
+			if x.token.path && x.token.name == "" && len(x.h.places.query) > 0 {
+				if x.r.URL.RawQuery != "" {
+					x.r.URL.RawQuery += "&"
+				}
+				x.r.URL.RawQuery += x.h.places.query[0] + "=" + x.token.text
+			}
+		}
+	}
+}
+
+// identify tells the origin who plays what. A public stream has no token.
+func (x *exchange) identify() {
+	secure := x.h.app.Secure(x.target.Org)
+	if secure && !x.verified {
+		return
+	}
+	h := x.r.Header
+	h["X-Playgate-Org"] = []string{x.target.Org}
+	h["X-Playgate-Stream"] = []string{x.target.Stream}
+	if secure {
+		h["X-Playgate-Token-Id"] = []string{x.grant.ID}
+		if x.grant.Tag != "" {
+			h["X-Playgate-Tag"] = []string{asciiHeader(x.grant.Tag)}
+		}
+	}
+}
+
+// asciiHeader keeps a header value readable for every origin: what is not
+// ASCII is percent-encoded, and so is the percent sign.
+func asciiHeader(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c >= 0x20 && c < 0x7f && c != '%' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// strip takes tokens out of everything that is seen below the gate, and out of
+// the original request that placeholders and error routes go back to.
+func (x *exchange) strip() {
+	r := x.r
+	original, hasOriginal := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	same := hasOriginal && original.URL != nil && original.URL.RawQuery == r.URL.RawQuery && rawPath(original.URL) == rawPath(r.URL)
+
+	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
+	if x.canonical {
+		bare.Path, bare.RawPath = unescapePath(x.path)
+		bare.RawQuery, bare.ForceQuery = x.query.Without(x.h.places.isTokenPair).Raw(), r.URL.ForceQuery
+	}
+	if hasOriginal {
+		clean := bare
+		if !same && original.URL != nil {
+			clean = x.h.cleanURL(original.URL)
+		}
+		original.URL, original.RequestURI = &clean, clean.RequestURI()
+	}
+	*r.URL = bare
+	r.RequestURI = bare.RequestURI()
+	keep := x.verified && x.h.UpstreamToken == "keep"
+	if x.target.Rule != nil {
+		drop := x.h.places.isTokenPair
+		if keep {
+			drop = func(playout.Pair) bool { return false }
+		}
+		r.URL.RawQuery = x.target.Forward(x.query, drop)
+	}
+	if x.h.places.header && !keep {
+		stripBearer(r.Header)
+	}
+	for i, referer := range r.Header["Referer"] {
+		r.Header["Referer"][i] = x.h.places.cleanReferer(referer, &x.h.rules)
+	}
+	if hasOriginal {
+		// In place: the server, and whoever holds this request, must not find
+		// the token in it afterwards.
+		*r = *r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+	}
+}
+
+// cleanURL is a URL without tokens. What cannot be read in one way is reduced
+// to its root.
+func (h *Handler) cleanURL(u *url.URL) url.URL {
+	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	path, _ := h.rules.CutToken(rawPath(u), isToken)
+	query, err := playout.ParseQuery(u.RawQuery)
+	if err != nil || playout.CheckPath(path) != nil {
+		return clean
+	}
+	clean.Path, clean.RawPath = unescapePath(path)
+	clean.RawQuery = query.Without(h.places.isTokenPair).Raw()
+	return clean
+}
+
+// unescapePath sets Path and RawPath so that the raw spelling is what goes out.
+func unescapePath(raw string) (path, rawPath string) {
+	path, err := url.PathUnescape(raw)
+	if err != nil {
+		return "/", ""
+	}
+	return path, raw
+}
+
+// stripBearer removes bearer tokens. Other schemes, and what is no token, are
+// the origin's business.
+func stripBearer(h http.Header) {
+	lines := h["Authorization"]
+	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		text, bearer := bearerToken(line)
+		return bearer && isToken(text)
+	})
+	if len(kept) == len(lines) {
+		return
+	}
+	if len(kept) == 0 {
+		delete(h, "Authorization")
+		return
+	}
+	h["Authorization"] = kept
+}
+
+// cleanReferer takes tokens out of the address of the page before. What cannot
+// be read is reduced to its origin.
+func (p *places) cleanReferer(referer string, rules *playout.Rules) string {
+	scheme, rest, ok := strings.Cut(referer, "://")
+	at := strings.IndexAny(rest, "/?#")
+	if !ok || at < 0 {
+		if isToken(referer) {
+			return ""
+		}
+		return referer
+	}
+	origin, tail := scheme+"://"+rest[:at], rest[at:]
+	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
+	path, rawQuery, hasQuery := strings.Cut(tail, "?")
+	path, _ = rules.CutToken(path, isToken)
+	if !hasQuery {
+		return origin + path
+	}
+	query, err := playout.ParseQuery(rawQuery)
+	if err != nil {
+		return origin + "/"
+	}
+	if query = query.Without(p.isTokenPair); query.Raw() == "" {
+		return origin + path
+	}
+	return origin + path + "?" + query.Raw()
+}
+
+// clientAddress is where the client is, as Caddy found it.
+func clientAddress(r *http.Request) netip.Addr {
+	ctx := r.Context()
+	client, _ := caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
+	trusted := trustedProxy(r)
+	var forwarded [][]string
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && trusted {
+		for _, name := range server.ClientIPHeaders {
+			forwarded = append(forwarded, r.Header.Values(name))
+		}
+	}
+	return access.ClientAddress(client, trusted, forwarded...)
+}
+
+// trustedProxy reports whether the peer is a proxy that the server trusts.
+func trustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
+// publicOrigin is the origin by which the client knows this site.
+func publicOrigin(r *http.Request) (scheme, host string) {
+	scheme, host = "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if !trustedProxy(r) {
+		return scheme, host
+	}
+	if v := r.Header["X-Forwarded-Proto"]; len(v) == 1 && (v[0] == "http" || v[0] == "https") {
+		scheme = v[0]
+	}
+	if v := r.Header["X-Forwarded-Host"]; len(v) == 1 && v[0] != "" && !strings.ContainsAny(v[0], ", /\\@?#") {
+		host = v[0]
+	}
+	return scheme, host
+}

@@ -1,0 +1,88 @@
+package gate
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/token"
+)
+
+func init() {
+	caddy.RegisterModule(Health{})
+	httpcaddyfile.RegisterDirective("playgate_health", parseHealth)
+}
+
+// Health answers /healthz, which says that the server serves, and /readyz,
+// which says that it can tell a good token: that a key is there that is not
+// retired.
+type Health struct{ app *app.App }
+
+// CaddyModule returns the Caddy module information.
+func (Health) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.playgate_health", New: func() caddy.Module { return new(Health) }}
+}
+
+// Provision finds the app.
+func (h *Health) Provision(ctx caddy.Context) error {
+	a, err := ctx.App(app.ID)
+	if err != nil {
+		return err
+	}
+	h.app = a.(*app.App)
+	return nil
+}
+
+// ServeHTTP answers the two paths, and nothing else.
+func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return next.ServeHTTP(w, r)
+	}
+	status, text := http.StatusOK, "ok\n"
+	switch rawPath(r.URL) {
+	case "/healthz":
+	case "/readyz":
+		if !slices.ContainsFunc(h.app.Keyring().Keys(), func(k *token.Key) bool { return k.State != token.Retired }) {
+			status, text = http.StatusServiceUnavailable, "no key to check tokens with\n"
+		}
+	default:
+		return next.ServeHTTP(w, r)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := w.Write([]byte(text))
+	return err
+}
+
+// parseHealth sets up the handler from Caddyfile tokens. Syntax:
+//
+//	playgate_health
+func parseHealth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	health := new(Health)
+	if err := health.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, health), nil
+}
+
+// UnmarshalCaddyfile accepts the bare directive.
+func (h *Health) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() || d.NextBlock(0) {
+		return d.Err("playgate_health takes neither a matcher nor values; it answers /healthz and /readyz")
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Health)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Health)(nil)
+	_ caddyfile.Unmarshaler       = (*Health)(nil)
+)

@@ -1,0 +1,127 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// places are where a token may be.
+type places struct {
+	query  []string
+	path   bool
+	header bool
+}
+
+var queryName = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+
+func (t *Tokens) compile() (places, error) {
+	p := places{
+		query:  t.Query,
+		path:   t.Path == nil || *t.Path,
+		header: t.Header == nil || *t.Header,
+	}
+	switch {
+	case len(p.query) == 0:
+		p.query = []string{"token", "jwtoken"}
+	case len(p.query) == 1 && p.query[0] == "off":
+		p.query = nil
+	}
+	for i, name := range p.query {
+		if !queryName.MatchString(name) || name == "off" || strings.HasPrefix(name, "_HLS_") {
+			return p, fmt.Errorf("tokens query %s: a query name is 1 to 64 of letters, digits and . _ ~ -, off stands alone, and _HLS_ names belong to players", name)
+		}
+		if slices.Contains(p.query[:i], name) {
+			return p, fmt.Errorf("tokens query %s stands twice", name)
+		}
+	}
+	if len(p.query) == 0 && !p.path && !p.header {
+		return p, errors.New("tokens: every place is off, so that nobody could play anything")
+	}
+	return p, nil
+}
+
+// isToken reports whether a text has a token's form. Only such texts are ever
+// taken out of a request.
+func isToken(s string) bool { return jwt.HasForm(s) }
+
+// isTokenPair reports whether a query pair carries a token.
+func (p *places) isTokenPair(pair playout.Pair) bool {
+	return slices.Contains(p.query, pair.Name) && isToken(pair.Value)
+}
+
+// found is the token of a request.
+type found struct {
+	text string
+	name string // the query name that it came under
+	path bool   // it came in the path
+}
+
+// find looks for the token of a request in all explicit places. Byte-identical
+// tokens are one; different ones are ambiguous. A text that is no token counts
+// only when there is nothing else.
+func (p *places) find(inPath []string, q playout.Query, header http.Header) (found, access.Verdict) {
+	var f found
+	other := false // a text in a token's place that has no token's form
+	add := func(text string) bool {
+		if f.text == "" {
+			f.text = text
+		}
+		return f.text == text
+	}
+	ambiguous := access.Deny(access.AmbiguousToken, "the request carries different tokens; send one")
+	for _, text := range inPath {
+		if !add(text) {
+			return f, ambiguous
+		}
+		f.path = true
+	}
+	for _, pair := range q.Pairs() {
+		switch {
+		case !slices.Contains(p.query, pair.Name):
+		case isToken(pair.Value):
+			if !add(pair.Value) {
+				return f, ambiguous
+			}
+			if f.name == "" {
+				f.name = pair.Name
+			}
+		case pair.Value != "":
+			other = true
+		}
+	}
+	if p.header {
+		for _, line := range header["Authorization"] {
+			text, bearer := bearerToken(line)
+			switch {
+			case !bearer:
+			case isToken(text):
+				if !add(text) {
+					return f, ambiguous
+				}
+			case text != "":
+				other = true
+			}
+		}
+	}
+	switch {
+	case f.text != "":
+		return f, access.Allow
+	case other:
+		return f, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
+	}
+	return f, access.Deny(access.MissingToken, "the request carries no token")
+}
+
+// bearerToken is the text after the Bearer scheme (RFC 6750, section 2.1).
+func bearerToken(line string) (text string, bearer bool) {
+	scheme, text, _ := strings.Cut(line, " ")
+	return strings.TrimSpace(text), strings.EqualFold(scheme, "Bearer")
+}

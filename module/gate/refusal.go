@@ -1,0 +1,162 @@
+package gate
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/go-json-experiment/json"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/access"
+)
+
+// typeBase is where each reason is explained; the reason is its fragment.
+const typeBase = "https://github.com/playgate/playgate/blob/main/docs/refusals.md#"
+
+// problem is the body of a refusal (RFC 9457).
+type problem struct {
+	Type      string     `json:"type"`
+	Title     string     `json:"title"`
+	Status    int        `json:"status"`
+	Detail    string     `json:"detail,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+	ID        string     `json:"id"`
+	ExpiredAt *time.Time `json:"expired_at,omitempty"`
+}
+
+// refuse answers with the reason. Nothing below the gate sees the request.
+func (x *exchange) refuse(v access.Verdict) error {
+	if v.Reason == "" {
+		v.Reason = access.Internal
+	}
+	status := v.Reason.Status()
+	x.id = newID()
+	x.h.app.Metrics().Count(app.Refused, v.Reason)
+	x.log(v.Reason)
+
+	h := x.w.Header()
+	x.answerHeader(h)
+	switch status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge(v.Reason))
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+	}
+	if x.h.ErrorsPass {
+		x.strip()
+		if repl, ok := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			repl.Set("http.playgate.reason", string(x.told(v.Reason)))
+			repl.Set("http.playgate.id", x.id)
+		}
+		return caddyhttp.Error(status, errors.New(string(x.told(v.Reason))))
+	}
+	p := problem{Title: v.Reason.Title(), Status: status, Reason: string(x.told(v.Reason)), ID: x.id}
+	p.Type = typeBase + p.Reason
+	switch {
+	case x.told(v.Reason) == forbidden:
+		p.Title = "This token does not open this stream here"
+	case x.h.Errors == "verbose" || v.Reason == access.MalformedToken || status == http.StatusBadRequest:
+		p.Detail = v.Detail
+	}
+	if v.Reason == access.Expired && x.grant != nil {
+		at := x.grant.ExpiresAt().UTC()
+		p.ExpiredAt = &at
+	}
+	x.write(p)
+	return nil
+}
+
+// forbidden is what every 403 is called where errors are terse, so that a
+// token for one stream does not tell which others exist, or for whom.
+const forbidden access.Reason = "forbidden"
+
+// told is the reason as the client may know it.
+func (x *exchange) told(r access.Reason) access.Reason {
+	if x.h.Errors == "terse" && r.Status() == http.StatusForbidden {
+		return forbidden
+	}
+	return r
+}
+
+// challenge is as RFC 6750, section 3: no error when there was no token.
+func challenge(r access.Reason) string {
+	if r == access.MissingToken {
+		return `Bearer realm="playgate"`
+	}
+	return `Bearer realm="playgate", error="invalid_token"`
+}
+
+// fail answers for a handler below the gate that could not. Its text stays
+// here: it is for the operator.
+func (x *exchange) fail(status int, cause error) error {
+	x.id = newID()
+	x.log("")
+	level := zap.ErrorLevel
+	if status < 500 {
+		level = zap.DebugLevel
+	}
+	if c := x.h.logger.Check(level, "what stands below the gate failed"); c != nil {
+		c.Write(zap.String("playgate_id", x.id), zap.Int("status", status), zap.Error(cause),
+			zap.String("playgate_org", x.target.Org), zap.String("playgate_stream", x.target.Stream))
+	}
+	x.resetHeader()
+	x.answerHeader(x.w.Header())
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, ID: x.id}
+	if title, ok := originTitles[status]; ok {
+		p.Title = title
+	}
+	if p.Title == "" {
+		p.Title = "The stream cannot be played at the moment"
+	}
+	x.write(p)
+	return nil
+}
+
+var originTitles = map[int]string{
+	http.StatusNotFound:           "The stream is not there",
+	http.StatusBadGateway:         "The origin of the stream cannot be reached, or its answer cannot be used",
+	http.StatusServiceUnavailable: "The origin of the stream is not available",
+	http.StatusGatewayTimeout:     "The origin of the stream does not answer",
+}
+
+// answerHeader sets what all answers of the gate itself have.
+func (x *exchange) answerHeader(h http.Header) {
+	x.h.cors.apply(h, x.r)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Playgate-Id", x.id)
+}
+
+func (x *exchange) write(p problem) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		body = []byte("{}")
+	}
+	body = append(body, '\n')
+	h := x.w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	x.w.WriteHeader(p.Status)
+	if x.r.Method != http.MethodHead {
+		_, _ = x.w.Write(body)
+	}
+}
+
+// idAlphabet has no characters that look alike on a screenshot.
+const idAlphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+
+// newID names one refusal, so that a viewer's screenshot finds the log line.
+func newID() string {
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	for i, b := range id {
+		id[i] = idAlphabet[int(b)%len(idAlphabet)]
+	}
+	return string(id[:])
+}

@@ -1,0 +1,250 @@
+package gate
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/internal/playout"
+)
+
+// maxManifest is the largest manifest that is rewritten, before and after decoding.
+const maxManifest = 4 << 20
+
+type stage uint8
+
+const (
+	undecided stage = iota // no header yet
+	passing                // bytes go straight through
+	sniffing               // might be a manifest; too few bytes to tell
+	buffering              // a manifest, collected until it is complete
+)
+
+// response stands between what is below the gate and the client. It collects
+// manifests and rewrites them; everything else streams through. Headers are
+// set at the moment they are written.
+type response struct {
+	*caddyhttp.ResponseWriterWrapper
+	x         *exchange
+	rewrites  bool // manifests get the token
+	head      bool // the client asked with HEAD
+	stage     stage
+	status    int  // of an answer that is held back
+	committed bool // the final header has gone out
+	switched  bool // below the gate somebody switched protocols unasked
+	buf       *bytes.Buffer
+}
+
+func newResponse(x *exchange) *response {
+	for name := range x.w.Header() {
+		x.before = append(x.before, name)
+	}
+	return &response{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
+		x:                     x,
+		rewrites:              x.verified && x.h.byQuery && x.target.Kind != playout.Socket && (x.token.path || len(x.h.places.query) > 0),
+		head:                  x.r.Method == http.MethodHead,
+	}
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// WriteHeader decides what becomes of the answer.
+func (rw *response) WriteHeader(status int) {
+	switch {
+	case rw.committed || rw.stage != undecided:
+	case status == http.StatusSwitchingProtocols && !rw.x.socket:
+		rw.switched = true
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		rw.ResponseWriter.WriteHeader(status)
+	case rw.rewrites && status == http.StatusOK && rw.mayBeManifest():
+		rw.stage, rw.status = sniffing, status
+		rw.buf = buffers.Get().(*bytes.Buffer)
+	default:
+		rw.commit(status)
+	}
+}
+
+// commit sends the header.
+func (rw *response) commit(status int) {
+	rw.committed, rw.stage = true, passing
+	rw.x.finalHeader(rw.Header(), status, rw.rewrites)
+	rw.ResponseWriter.WriteHeader(status)
+}
+
+func (rw *response) mayBeManifest() bool {
+	if rw.x.rewritable() {
+		return true
+	}
+	// Without a body there is nothing to rewrite; see finalHeader.
+	return !rw.head && isHLSType(rw.Header().Get("Content-Type"))
+}
+
+var errUnasked = caddyhttp.Error(http.StatusBadGateway, errors.New("the origin switched protocols without being asked"))
+
+// Write implements io.Writer.
+func (rw *response) Write(p []byte) (int, error) {
+	if rw.stage == undecided {
+		rw.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case rw.switched:
+		return 0, errUnasked
+	case rw.stage == passing:
+		return rw.ResponseWriter.Write(p)
+	case rw.buf.Len()+len(p) > maxManifest && (rw.stage == buffering || rw.decide(true) != nil || rw.stage == buffering):
+		return 0, errTooLarge
+	}
+	if rw.stage == passing { // decided just now
+		return rw.ResponseWriter.Write(p)
+	}
+	rw.buf.Write(p)
+	if rw.stage == sniffing {
+		if err := rw.decide(false); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// decide looks at the first bytes. What is no manifest is let go.
+func (rw *response) decide(complete bool) error {
+	isManifest, sure := sniff(rw.buf.Bytes(), rw.Header().Get("Content-Encoding"), complete)
+	switch {
+	case !sure:
+		return nil
+	case isManifest:
+		rw.stage = buffering
+		return nil
+	}
+	rw.commit(rw.status)
+	_, err := rw.ResponseWriter.Write(rw.buf.Bytes())
+	rw.release()
+	return err
+}
+
+// finish ends the answer when the handler below has returned without error.
+func (rw *response) finish() error {
+	if rw.switched {
+		return errUnasked
+	}
+	if rw.stage == undecided && !rw.committed {
+		return caddyhttp.Error(http.StatusBadGateway, errors.New("nothing below the gate answered; is there a reverse_proxy?"))
+	}
+	if rw.stage == sniffing {
+		if err := rw.decide(true); err != nil {
+			return err
+		}
+	}
+	if rw.stage != buffering {
+		return nil
+	}
+	out, err := rw.x.rewrite(rw.buf.Bytes(), rw.Header())
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadGateway, err)
+	}
+	rw.release()
+	rw.commit(rw.status)
+	if !rw.head {
+		_, err = rw.ResponseWriter.Write(out)
+	}
+	return err
+}
+
+// release gives the buffer back. An answer that has not begun is forgotten.
+func (rw *response) release() {
+	if rw.buf == nil {
+		return
+	}
+	if rw.buf.Cap() <= 1<<20 {
+		rw.buf.Reset()
+		buffers.Put(rw.buf)
+	}
+	rw.buf = nil
+}
+
+// ReadFrom keeps sendfile and splice for what streams through.
+func (rw *response) ReadFrom(r io.Reader) (int64, error) {
+	if rw.stage == undecided {
+		rw.WriteHeader(http.StatusOK)
+	}
+	if rw.stage == passing {
+		return rw.ResponseWriterWrapper.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{rw}, r)
+}
+
+// FlushError implements the interface that http.ResponseController looks for.
+func (rw *response) FlushError() error {
+	if rw.stage == undecided && !rw.switched {
+		rw.WriteHeader(http.StatusOK)
+	}
+	if rw.stage != passing {
+		return nil // a manifest goes out in one piece
+	}
+	return http.NewResponseController(rw.ResponseWriter).Flush()
+}
+
+// Flush implements http.Flusher.
+func (rw *response) Flush() { _ = rw.FlushError() }
+
+// Hijack hands out the connection of a WebSocket, and of nothing else.
+func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !rw.x.socket || rw.switched {
+		rw.switched = true
+		return nil, nil, errUnasked
+	}
+	rw.committed, rw.stage = true, passing
+	return http.NewResponseController(rw.ResponseWriter).Hijack()
+}
+
+// finalHeader is the last word on the header of an answer from below.
+func (x *exchange) finalHeader(h http.Header, status int, rewrites bool) {
+	x.h.cors.apply(h, x.r)
+	if !x.verified {
+		return
+	}
+	if rewrites {
+		if status == http.StatusCreated || status >= 300 && status < 400 {
+			if location := h["Location"]; len(location) == 1 {
+				location[0] = x.rewriter().URI(location[0])
+			}
+		}
+		switch {
+		case status == http.StatusNotModified && x.rewritable():
+			tagETag(h, x.token.text)
+		case x.r.Method == http.MethodHead && isHLSType(h.Get("Content-Type")):
+			// These belong to the manifest as it was before rewriting.
+			h.Del("Content-Length")
+			h.Del("Etag")
+		}
+	}
+	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
+		limitCaching(h, x.grant.ExpiresAt().Sub(x.h.now()), x.h.now())
+	}
+}
+
+// Interface guards.
+var (
+	_ http.ResponseWriter = (*response)(nil)
+	_ http.Flusher        = (*response)(nil)
+	_ http.Hijacker       = (*response)(nil)
+	_ io.ReaderFrom       = (*response)(nil)
+)
+
+func isHLSType(contentType string) bool {
+	mime, _, _ := strings.Cut(contentType, ";")
+	return slices.Contains(hlsTypes, strings.ToLower(strings.TrimSpace(mime)))
+}
+
+// hlsTypes are the registered type (RFC 8216, section 4) and those that are
+// seen in the wild.
+var hlsTypes = []string{"application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}

@@ -1,0 +1,234 @@
+package issue
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// Question is what to explain: a token, and the request that it is tried with.
+type Question struct {
+	Text    string // the token, or a URL that carries it
+	At      time.Time
+	IP      string // empty: not checked
+	Referer string // the page; empty: not checked
+	URL     string // the stream's URL; empty: the one in Text, or not checked
+	Rule    string // the template by which the URL names a stream
+	Terms   *token.Terms
+	Keys    *token.Keyring // nil: not checked
+}
+
+// Check is one check of the gate, with its outcome.
+type Check struct {
+	Name   string `json:"check"`
+	Result string `json:"result"` // ok, failed, or skipped
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"`
+}
+
+// Outcomes of a check.
+const (
+	OK      = "ok"
+	Failed  = "failed"
+	Skipped = "skipped"
+)
+
+// Explanation is the answer.
+type Explanation struct {
+	Allowed bool         `json:"allowed"`
+	Reason  string       `json:"reason,omitempty"` // of the first check that failed
+	Checks  []Check      `json:"checks"`
+	Grant   *token.Grant `json:"-"`
+}
+
+func (e *Explanation) add(name, result, reason, text string) {
+	e.Checks = append(e.Checks, Check{name, result, reason, text})
+	if result == Failed && e.Reason == "" {
+		e.Reason = reason
+	}
+}
+
+// addError adds the outcome of a check that returns an error of package token.
+func (e *Explanation) addError(name string, err error, ok string) bool {
+	if err == nil {
+		e.add(name, OK, "", ok)
+		return true
+	}
+	v := access.DenyError(err)
+	e.add(name, Failed, string(v.Reason), v.Detail)
+	return false
+}
+
+// Explain goes through the checks in the gate's order, and past the first
+// failure, so that everything that is wrong shows at once.
+func Explain(q Question) (*Explanation, error) {
+	text, streamURL, err := split(q.Text, q.Rule)
+	if err != nil {
+		return nil, err
+	}
+	if q.URL != "" {
+		streamURL = q.URL
+	}
+	e := &Explanation{}
+	u, err := jwt.Parse(text)
+	if !e.addError("shape", err, "one token, written in the one way that is accepted") {
+		return e, nil
+	}
+	e.Grant = u.Grant
+	if q.Keys == nil {
+		e.add("signature", Skipped, "", "no key was given (--key-file)")
+	} else if _, err := u.Verify(q.Keys); err == nil {
+		e.add("signature", OK, "", fmt.Sprintf("made with key %s, %s", u.Grant.KeyID, u.Algorithm))
+	} else {
+		e.addError("signature", err, "")
+	}
+	e.explainTimes(q)
+	if err := e.explainScope(q, streamURL); err != nil {
+		return nil, err
+	}
+	if err := e.explainAddress(q); err != nil {
+		return nil, err
+	}
+	e.explainPage(q)
+	e.Allowed = e.Reason == ""
+	return e, nil
+}
+
+func (e *Explanation) explainTimes(q Question) {
+	// The three parts of Terms are tried one by one.
+	g := e.Grant
+	at := q.At.UTC().Format(time.RFC3339)
+	times := token.Terms{Max: 1 << 62, Leeway: q.Terms.Leeway}
+	e.addError("times", times.Check(g, q.At), fmt.Sprintf("valid at %s; expires %s, in %s", at, g.ExpiresAt().UTC().Format(time.RFC3339), Days(g.ExpiresAt().Sub(q.At))))
+	lifetime := *q.Terms
+	lifetime.Issuer, lifetime.Audience = "", nil
+	if err := lifetime.Check(g, q.At); !errors.Is(err, token.ErrExpired) && !errors.Is(err, token.ErrNotYetValid) {
+		e.addError("lifetime", err, "not longer than "+Days(q.Terms.Max))
+	}
+	if q.Terms.Issuer != "" || len(q.Terms.Audience) > 0 {
+		issuer := token.Terms{Max: 1 << 62, Leeway: 1 << 62, Issuer: q.Terms.Issuer, Audience: q.Terms.Audience}
+		e.addError("issuer", issuer.Check(g, g.ExpiresAt()), "as expected")
+	}
+}
+
+func (e *Explanation) explainScope(q Question, streamURL string) error {
+	g := e.Grant
+	scope := "streams " + strings.Join(g.Streams, ", ") + " of organisation " + g.Org
+	if g.OrgWide {
+		scope = "every stream of organisation " + g.Org
+	}
+	if streamURL == "" {
+		e.add("scope", Skipped, "", scope+"; no stream URL was given (--url)")
+		return nil
+	}
+	parsed, err := url.Parse(streamURL)
+	if err != nil {
+		return wrong("url", "that is no URL")
+	}
+	rule, err := playout.ParseRule(q.Rule, "", "")
+	if err != nil {
+		return wrong("rule", "%v", err)
+	}
+	rules := playout.Rules{Rules: []*playout.Rule{rule}, DefaultOrg: g.Org}
+	path, _ := rules.CutToken(parsed.EscapedPath(), jwt.HasForm)
+	target, err := rules.Find(path, playout.Query{})
+	switch {
+	case err != nil:
+		e.add("scope", Skipped, "", scope+"; the URL is not of the form "+q.Rule+" (--rule)")
+	case target.Org != g.Org:
+		e.add("scope", Failed, string(access.WrongOrg), fmt.Sprintf("%s; the URL is of organisation %s", scope, target.Org))
+	case !g.MayPlay(target.Stream):
+		e.add("scope", Failed, string(access.WrongStream), fmt.Sprintf("%s; the URL is of stream %s", scope, target.Stream))
+	default:
+		e.add("scope", OK, "", scope)
+	}
+	return nil
+}
+
+func (e *Explanation) explainAddress(q Question) error {
+	rules := e.Grant.IPs
+	if rules == nil {
+		e.add("address", OK, "", "any address")
+		return nil
+	}
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		names[i] = r.String()
+	}
+	allowed := "only " + strings.Join(names, ", ")
+	if q.IP == "" {
+		e.add("address", Skipped, "", allowed+"; no address was given (--ip)")
+		return nil
+	}
+	a, err := netip.ParseAddr(q.IP)
+	if err != nil {
+		return wrong("ip", "that is no IP address")
+	}
+	for _, r := range rules {
+		if r.Match(a) {
+			e.add("address", OK, "", allowed)
+			return nil
+		}
+	}
+	e.add("address", Failed, string(access.WrongIP), allowed)
+	return nil
+}
+
+func (e *Explanation) explainPage(q Question) {
+	patterns := e.Grant.Referers
+	if patterns == nil {
+		e.add("page", OK, "", "any page")
+		return
+	}
+	names := make([]string, len(patterns))
+	for i, p := range patterns {
+		names[i] = p.String()
+	}
+	allowed := "only pages of " + strings.Join(names, ", ")
+	if q.Referer == "" {
+		e.add("page", Skipped, "", allowed+"; no page was given (--referer)")
+		return
+	}
+	page := access.ReadPage(nil, []string{q.Referer})
+	for _, p := range patterns {
+		if page.State == access.PageKnown && p.Match(page.Host, page.Port) {
+			e.add("page", OK, "", allowed)
+			return
+		}
+	}
+	e.add("page", Failed, string(access.WrongReferer), allowed)
+}
+
+// split finds the token in what was pasted: a token, or a URL that carries one
+// in its query or path. It returns the URL too.
+func split(pasted, rule string) (text, streamURL string, err error) {
+	pasted = strings.TrimSpace(pasted)
+	if !strings.Contains(pasted, "://") {
+		return pasted, "", nil
+	}
+	u, err := url.Parse(pasted)
+	if err != nil {
+		return "", "", wrong("url", "that is no URL")
+	}
+	for _, values := range u.Query() {
+		for _, v := range values {
+			if jwt.HasForm(v) {
+				return v, pasted, nil
+			}
+		}
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if t, ok := strings.CutPrefix(segment, "~"); ok && jwt.HasForm(t) {
+			return t, pasted, nil
+		}
+	}
+	return "", "", wrong("url", "there is no token in this URL")
+}

@@ -1,0 +1,158 @@
+// Package issue makes tokens: defaults, limits, validation with texts that say
+// what to change, and warnings. Command line, HTTP API and console all use it,
+// so that they say and allow the same.
+package issue
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// Request is what somebody wants a token for.
+type Request struct {
+	Org     string
+	Streams []string // stream scope; or
+	OrgWide bool     // organisation scope
+
+	// Expires is when the token ends; the zero time means the issuer's default.
+	Expires time.Time
+	// NotBefore is when it begins; the zero time means at once.
+	NotBefore time.Time
+
+	IPs      []string
+	Referers []string
+	Tag      string
+	User     string
+}
+
+// Issuer makes tokens with one key.
+type Issuer struct {
+	Key      *token.Key
+	Lifetime time.Duration // when the request does not say; 0 means 14 days
+	Max      time.Duration // 0 means 365 days, which is also the most
+	Issuer   string
+	Audience []string
+	URLs     URLs
+	Now      func() time.Time
+}
+
+// Issued is a token as it is shown, once.
+type Issued struct {
+	Token    string
+	Grant    *token.Grant
+	URLs     []StreamURLs
+	Warnings []string
+}
+
+// Error is a mistake in a request: which field, and what to change.
+type Error struct{ Field, Text string }
+
+func (e *Error) Error() string { return e.Field + ": " + e.Text }
+
+func wrong(field, format string, args ...any) error {
+	return &Error{field, fmt.Sprintf(format, args...)}
+}
+
+// Issue validates the request, fills in defaults and signs the token. Errors
+// are [Error] values, or say why the key cannot sign.
+func (i *Issuer) Issue(r Request) (*Issued, error) {
+	g, err := i.grant(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := jwt.Sign(g, i.Key)
+	if err != nil {
+		return nil, err
+	}
+	issued := &Issued{Token: text, Grant: g, URLs: i.URLs.For(g, text)}
+	issued.Warnings = warnings(issued, i.URLs)
+	return issued, nil
+}
+
+func (i *Issuer) grant(r Request) (*token.Grant, error) {
+	if !token.ValidOrg(r.Org) {
+		return nil, wrong("org", "write an organisation hash: 1 to 64 of letters, digits and underscore")
+	}
+	if !i.Key.MaySpeakFor(r.Org) {
+		return nil, wrong("org", "key %s may not speak for this organisation", i.Key.ID)
+	}
+	if r.OrgWide == (len(r.Streams) > 0) {
+		return nil, wrong("streams", "name the streams, or ask for the whole organisation; exactly one of both")
+	}
+	for n, s := range r.Streams {
+		if !token.ValidStream(s) {
+			return nil, wrong("streams", "%q is no stream name: 1 to 128 of letters, digits, dot, underscore and hyphen", s)
+		}
+		if slices.Contains(r.Streams[:n], s) {
+			return nil, wrong("streams", "%s is named twice", s)
+		}
+	}
+	if !token.ValidText(r.Tag) {
+		return nil, wrong("tag", "at most 128 characters, none of them a control character")
+	}
+	if !token.ValidText(r.User) {
+		return nil, wrong("user", "at most 128 characters, none of them a control character")
+	}
+	g := &token.Grant{
+		ID: token.NewID(16), Org: r.Org, Streams: r.Streams, OrgWide: r.OrgWide,
+		Tag: r.Tag, Subject: r.User, Issuer: i.Issuer, Audience: i.Audience, KeyID: i.Key.ID,
+	}
+	if err := i.times(r, g); err != nil {
+		return nil, err
+	}
+	for _, s := range r.IPs {
+		rule, err := token.ParseAddressRule(s)
+		if err != nil {
+			return nil, wrong("ip", "%s: %v", s, err)
+		}
+		g.IPs = append(g.IPs, rule)
+	}
+	for _, s := range r.Referers {
+		pattern, err := token.ParseHostPattern(s)
+		if err != nil {
+			return nil, wrong("referer", "%s: %v", s, err)
+		}
+		g.Referers = append(g.Referers, pattern)
+	}
+	return g, nil
+}
+
+func (i *Issuer) times(r Request, g *token.Grant) error {
+	now := i.Now()
+	most := i.Max
+	if most <= 0 || most > token.MaxLifetime {
+		most = token.MaxLifetime
+	}
+	expires := r.Expires
+	if expires.IsZero() {
+		lifetime := i.Lifetime
+		if lifetime <= 0 {
+			lifetime = token.DefaultLifetime
+		}
+		from := now
+		if r.NotBefore.After(now) {
+			from = r.NotBefore
+		}
+		expires = from.Add(lifetime)
+	}
+	switch {
+	case !expires.After(now):
+		return wrong("expires", "that is in the past; write when the token is to end")
+	case !r.NotBefore.IsZero() && !expires.After(r.NotBefore):
+		return wrong("not_before", "that is not before the token expires")
+	case expires.Sub(now) > most:
+		return wrong("expires", "a token lives at most %s; the latest is %s", Days(most), now.Add(most).UTC().Format(time.RFC3339))
+	}
+	g.IssuedAt, g.Expires = now.Unix(), expires.Unix()
+	if g.Expires <= g.IssuedAt {
+		return wrong("expires", "a token lives at least a second")
+	}
+	if r.NotBefore.After(now) {
+		g.NotBefore = r.NotBefore.Unix()
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package issue
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// URLs are the templates of what a viewer is given, with {org} and {stream}.
+// Either may be empty.
+type URLs struct {
+	Playout string // the player page
+	Stream  string // the manifest or socket
+}
+
+// StreamURLs is what a viewer of one stream is given: the player page with the
+// token, and the manifest or socket with the token.
+type StreamURLs struct {
+	Stream        string `json:"stream,omitempty"`
+	WebPlayoutURL string `json:"web_playout_url,omitempty"`
+	StreamURL     string `json:"stream_url,omitempty"`
+}
+
+// CheckURLTemplate says what is wrong with a URL template.
+func CheckURLTemplate(template string) error {
+	filled := fill(template, "org", "stream")
+	if strings.ContainsAny(filled, "{}") {
+		return errors.New("the only placeholders are {org} and {stream}")
+	}
+	u, err := url.Parse(filled)
+	if err != nil || u.Host == "" || u.User != nil {
+		return errors.New("write a whole URL, like https://live.example.com/live/{org}/{stream}/index.m3u8")
+	}
+	switch u.Scheme {
+	case "https", "http", "wss", "ws":
+	default:
+		return fmt.Errorf("the scheme %q is none of https, http, wss and ws", u.Scheme)
+	}
+	if u.Fragment != "" || u.Query().Has("token") {
+		return errors.New("leave out the fragment and the token; the token is added")
+	}
+	return nil
+}
+
+func fill(template, org, stream string) string {
+	return strings.NewReplacer("{org}", org, "{stream}", stream).Replace(template)
+}
+
+// For are the URLs of a token, stream by stream. A token for a whole
+// organisation has one only where the template names no stream.
+func (u URLs) For(g *token.Grant, text string) []StreamURLs {
+	streams := g.Streams
+	if g.OrgWide {
+		streams = []string{""}
+	}
+	var list []StreamURLs
+	for _, stream := range streams {
+		s := StreamURLs{
+			Stream:        stream,
+			WebPlayoutURL: withToken(u.Playout, g.Org, stream, text),
+			StreamURL:     withToken(u.Stream, g.Org, stream, text),
+		}
+		if s.WebPlayoutURL != "" || s.StreamURL != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func withToken(template, org, stream, text string) string {
+	if template == "" || stream == "" && strings.Contains(template, "{stream}") {
+		return ""
+	}
+	filled := fill(template, org, stream)
+	separator := "?"
+	if strings.Contains(filled, "?") {
+		separator = "&"
+	}
+	return filled + separator + "token=" + text
+}

@@ -1,0 +1,77 @@
+package issue
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// MaxComfortable is the length of a token that every device and application is
+// known to take in a URL.
+const MaxComfortable = 320
+
+// warnings are remarks on a token that is in order, but may not do what was
+// meant.
+func warnings(i *Issued, urls URLs) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+
+	if n := len(i.Token); n > MaxComfortable {
+		add("the token has %d characters; some cameras, set-top boxes and apps cut URLs with more than %d", n, MaxComfortable)
+	}
+	v4, v6, single := 0, 0, 0
+	for _, rule := range i.Grant.IPs {
+		if rule.Is4() {
+			v4++
+		} else {
+			v6++
+		}
+		if rule.Single() {
+			single++
+		}
+	}
+	switch {
+	case v4 > 0 && v6 == 0:
+		add("only IPv4 addresses are allowed; a viewer who comes by IPv6 is refused, and many do without knowing it")
+	case v6 > 0 && v4 == 0:
+		add("only IPv6 addresses are allowed; a viewer who comes by IPv4 is refused")
+	}
+	if single > 0 {
+		add("mobile and office networks change their address; a prefix (/24 for IPv4, /64 for IPv6) breaks less often")
+	}
+	if len(i.Grant.Referers) > 0 {
+		add("a referer rule stops browsers only, and AirPlay, Chromecast, VLC and apps send no referer, so they are refused")
+		if host := hostOf(urls.Playout); host != "" && !covered(i.Grant.Referers, urls.Playout) {
+			add("the player page on %s is none of the allowed pages; add --referer %s if it is to play there", host, host)
+		}
+	}
+	return list
+}
+
+func hostOf(template string) string {
+	u, err := url.Parse(fill(template, "org", "stream"))
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+func covered(patterns []token.HostPattern, template string) bool {
+	u, err := url.Parse(fill(template, "org", "stream"))
+	if err != nil {
+		return false
+	}
+	port := u.Port()
+	if port == "" {
+		if port = "443"; u.Scheme == "http" {
+			port = "80"
+		}
+	}
+	for _, p := range patterns {
+		if p.Match(u.Hostname(), port) {
+			return true
+		}
+	}
+	return false
+}

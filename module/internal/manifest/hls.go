@@ -1,0 +1,241 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+)
+
+// HLS appends the playlist src to dst with the token in it. What is no HLS
+// playlist is appended unchanged. The only error is ErrLeak; dst is then
+// returned as it came. A dst with room for the result saves the most costly
+// step, its allocation: with a JWT in each URI the result is many times src.
+//
+// URI lines and the quoted attributes URI, SERVER-URI, X-ASSET-URI and
+// X-ASSET-LIST of every tag, known or not, are looked at; EXTINF has a title
+// in the place of attributes and is none of them. A tag whose attribute list
+// is malformed, and a line with a control character inside, is left alone as
+// a whole, because players would not agree on where its URI ends. References
+// to variables stay as they are; a URI with a reference to a variable that
+// this playlist has not defined by NAME and VALUE before it is left alone.
+func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
+	rw.prepare()
+	if !IsHLS(src) {
+		return append(dst, src...), nil
+	}
+	text := string(src)
+	defines := strings.Contains(text, defineTag)
+	if defines && rw.leaks(text) {
+		return dst, ErrLeak
+	}
+	rw.vars.reset(text, defines)
+
+	w := writer{text: text, dst: rw.reserve(dst, text), variables: strings.Contains(text, "{$")}
+	breaks := mayBreak(text)
+	// The first line is #EXTM3U, perhaps behind a byte order mark.
+	for start := lineEnd(text, 0); start < len(text); {
+		next := lineEnd(text, start)
+		line := trimLine(text[start:next])
+		tag := strings.HasPrefix(line, "#")
+		switch {
+		case line == "":
+		case tag && (!strings.HasPrefix(line, "#EXT") || strings.HasPrefix(line, "#EXTINF")):
+		case breaks && breaksLine(line):
+			if strings.HasPrefix(line, defineTag) {
+				rw.vars.off = true
+			}
+		case tag:
+			rw.tag(&w, start, line)
+		default:
+			rw.splice(&w, start, line)
+		}
+		start = next
+	}
+	return append(w.dst, text[w.copied:]...), nil
+}
+
+// writer copies a text with changes.
+type writer struct {
+	text      string
+	copied    int // how much of text is in dst, changed or not
+	dst       []byte
+	variables bool // text has references to variables
+}
+
+func (w *writer) apply(at int, e edit) {
+	w.dst = append(w.dst, w.text[w.copied:at+e.at]...)
+	w.dst = append(w.dst, e.text...)
+	w.copied = at + e.at + e.cut
+}
+
+// reserve makes room for a playlist of usual size, so that dst does not grow
+// step by step.
+func (rw *Rewriter) reserve(dst []byte, text string) []byte {
+	const usual = 256
+	uris := 0
+	if !rw.mute {
+		uris = min(strings.Count(text, "\n"), usual)
+	}
+	return slices.Grow(dst, len(text)+uris*len(rw.asked))
+}
+
+// splice puts the token into the URI that stands at an offset of the text.
+func (rw *Rewriter) splice(w *writer, at int, uri string) {
+	if len(uri) > maxText {
+		return
+	}
+	var edits []edit
+	if w.variables && strings.Contains(uri, "{$") {
+		expanded, spans, ok := rw.vars.expand(uri, rw.buf)
+		if !ok {
+			return
+		}
+		if edits = rw.plan(expanded, uri, spans); !toText(edits, spans) {
+			return
+		}
+	} else {
+		edits = rw.plan(uri, uri, nil)
+	}
+	for _, e := range edits {
+		w.apply(at, e)
+	}
+}
+
+// tag puts the token into the attributes of the tag that stands at an offset
+// of the text.
+func (rw *Rewriter) tag(w *writer, at int, line string) {
+	colon := strings.IndexByte(line, ':')
+	if colon < 0 {
+		return
+	}
+	list := line[colon+1:]
+	if line[:colon+1] == defineTag {
+		rw.vars.define(list)
+	}
+	at += colon + 1
+	length, copied := len(w.dst), w.copied
+	for i := 0; i < len(list); {
+		a, next, ok := nextAttribute(list, i)
+		if !ok {
+			w.dst, w.copied = w.dst[:length], copied
+			return
+		}
+		if a.quoted && isURIAttribute(a.name) {
+			rw.splice(w, at+a.start, list[a.start:a.end])
+		}
+		i = next
+	}
+}
+
+func isURIAttribute(name string) bool {
+	switch name {
+	case "URI", "SERVER-URI", "X-ASSET-URI", "X-ASSET-LIST":
+		return true
+	default:
+		return false
+	}
+}
+
+// attribute is one item of an attribute list. The offsets are those of its
+// value, without quotes.
+type attribute struct {
+	name       string
+	start, end int
+	quoted     bool
+}
+
+// nextAttribute reads the item at an offset of the list and returns the offset
+// of the one after it. ok is false when quotes stand where they do not belong.
+func nextAttribute(list string, at int) (a attribute, next int, ok bool) {
+	i := at
+	for i < len(list) && list[i] != '=' && list[i] != ',' {
+		if list[i] == '"' {
+			return a, 0, false
+		}
+		i++
+	}
+	for at < i && isBlank(list[at]) {
+		at++
+	}
+	end := i
+	for end > at && isBlank(list[end-1]) {
+		end--
+	}
+	a.name = list[at:end]
+	if i == len(list) || list[i] == ',' {
+		return a, i + 1, true
+	}
+	a.start = i + 1
+	if strings.HasPrefix(list[a.start:], `"`) {
+		a.start++
+		n := strings.IndexByte(list[a.start:], '"')
+		if n < 0 {
+			return a, 0, false
+		}
+		a.quoted, a.end = true, a.start+n
+		next = a.end + 1
+		for next < len(list) && isBlank(list[next]) {
+			next++
+		}
+		return a, next + 1, next >= len(list) || list[next] == ','
+	}
+	a.end = len(list)
+	if n := strings.IndexByte(list[a.start:], ','); n >= 0 {
+		a.end = a.start + n
+	}
+	return a, a.end + 1, strings.IndexByte(list[a.start:a.end], '"') < 0
+}
+
+// lineEnd returns where the line after the one at start begins.
+func lineEnd(text string, start int) int {
+	if n := strings.IndexByte(text[start:], '\n'); n >= 0 {
+		return start + n + 1
+	}
+	return len(text)
+}
+
+// trimLine returns a line without its end and the blanks before it.
+func trimLine(line string) string {
+	n := len(line)
+	for n > 0 && (isBlank(line[n-1]) || line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
+}
+
+func isBlank(c byte) bool {
+	return c == ' ' || c == '\t'
+}
+
+// mayBreak is the quick look at a whole playlist: false means that breaksLine
+// is false for each of its lines.
+func mayBreak(text string) bool {
+	var seen uint8
+	for i := 0; i < len(text); i++ {
+		seen |= classes[text[i]]
+	}
+	return seen&breakByte != 0 ||
+		seen&returnByte != 0 && strings.Count(text, "\r") != strings.Count(text, "\r\n")
+}
+
+// breaksLine tells whether some player would see more than one line here: at
+// a lone CR, at other controls, or at the line separators of Unicode.
+func breaksLine(line string) bool {
+	for i := 0; i < len(line); i++ {
+		if classes[line[i]]&(breakByte|returnByte) == 0 {
+			continue
+		}
+		switch rest := line[i:]; rest[0] {
+		case 0xc2:
+			if strings.HasPrefix(rest, "\u0085") {
+				return true
+			}
+		case 0xe2:
+			if strings.HasPrefix(rest, "\u2028") || strings.HasPrefix(rest, "\u2029") {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,166 @@
+// Package manifest puts a playback token into the URIs of a manifest and
+// leaves every other byte as the origin wrote it.
+//
+// It splices and never parses and prints, works in linear time, does no I/O
+// and knows no other package of this module. A URI gets the token only where
+// every reader agrees that it leads back to this site, and where Covers says
+// that the gate maps it to something the token may play. Everything else,
+// odd or merely doubtful, stays byte for byte.
+package manifest
+
+import (
+	"errors"
+	"strings"
+)
+
+// ErrLeak means that the manifest would make the player itself carry the
+// token to other URIs, such as EXT-X-DEFINE:QUERYPARAM with the name of a
+// token parameter does. Such a manifest must not be delivered.
+var ErrLeak = errors.New("manifest makes the player carry the token to other URIs")
+
+// Rewriter puts one token into the URIs of a manifest. Make one for each
+// response and fill its fields before the first call; it is not safe for
+// concurrent use.
+//
+// A Rewriter without Covers, with a Token or Name outside their alphabets, or
+// with a Path that is not absolute and free of dot segments changes nothing
+// that depends on them.
+type Rewriter struct {
+	// Scheme and Host are the request's public origin, as in "https" and
+	// "live.example.com:8443".
+	Scheme, Host string
+
+	// Path is the manifest's public path in its raw (escaped) spelling,
+	// without a token segment.
+	Path string
+
+	// Query is the manifest's raw query without token pairs. A reference
+	// that is only a fragment inherits it; such a reference can take the
+	// token only when Query is empty, because a query of its own would
+	// replace the inherited one.
+	Query string
+
+	// Sites are further origins that count as this site.
+	Sites []Origin
+
+	// Token is what the URIs get: [A-Za-z0-9._-]+, so it needs no escaping.
+	Token string
+
+	// Name is the query parameter that carries the token, [A-Za-z0-9._~-]+.
+	// It is not used when InPath is true.
+	Name string
+
+	// InPath selects the path form. Root-absolute and absolute URIs of this
+	// site get the segment "/~TOKEN"; relative ones inherit it from the
+	// manifest's URL and lose only token pairs in their own query.
+	//
+	// A root-absolute or absolute URI whose path holds dot segments, or that
+	// has no path at all, is left untouched. So is a relative one with dot
+	// segments: one that climbs above the token segment drops it.
+	InPath bool
+
+	// Names are all query names that a token may travel under; Name always
+	// counts as one of them. They are compared decoded and case-sensitively.
+	// An existing pair of such a name whose value has the form of a token is
+	// replaced (Name) or removed (any other, and all of them in path form),
+	// so that no URI carries two tokens.
+	Names []string
+
+	// Covers tells whether the gate maps path and query to something that
+	// the token may play. The path is in its raw spelling, dot segments
+	// resolved and without a token segment in path form; the query is raw
+	// and without token pairs. In path form, at is the offset of the slash
+	// before which the segment is inserted.
+	Covers func(path, query string) (at int, ok bool)
+
+	state
+}
+
+// state is what a Rewriter works out once and the memory it uses again.
+type state struct {
+	ready bool
+	mute  bool   // nothing can be added at all
+	own   Origin // the request's origin; zero when it has none that is safe
+	dir   string // Path up to its last slash; empty when Path cannot be used
+
+	pair    string // Name=Token
+	asked   string // ?Name=Token
+	joined  string // &Name=Token
+	segment string // /~Token
+
+	vars  variables
+	edits []edit
+	buf   []byte
+	arena *strings.Builder
+}
+
+// URI returns one URI reference, such as the value of a Location header, with
+// the token in it, or unchanged where it must not carry the token.
+func (rw *Rewriter) URI(ref string) string {
+	rw.prepare()
+	edits := rw.plan(ref, ref, nil)
+	if len(edits) == 0 {
+		return ref
+	}
+	out := make([]byte, 0, len(ref)+len(rw.Token)+len(rw.Name)+2)
+	from := 0
+	for _, e := range edits {
+		out = append(out, ref[from:e.at]...)
+		out = append(out, e.text...)
+		from = e.at + e.cut
+	}
+	return string(append(out, ref[from:]...))
+}
+
+// prepare fills the state before the first use.
+func (rw *Rewriter) prepare() {
+	if rw.ready {
+		return
+	}
+	rw.ready = true
+	rw.mute = rw.Covers == nil || !consistsOf(rw.Token, tokenByte) ||
+		!rw.InPath && !consistsOf(rw.Name, nameByte)
+	rw.own, _ = originOf(rw.Scheme, rw.Host)
+	if plainPath(rw.Path) {
+		rw.dir = rw.Path[:strings.LastIndexByte(rw.Path, '/')+1]
+	}
+	rw.pair = rw.Name + "=" + rw.Token
+	rw.asked = "?" + rw.pair
+	rw.joined = "&" + rw.pair
+	rw.segment = "/~" + rw.Token
+}
+
+// covers asks Covers and doubts an offset that is not at a slash.
+func (rw *Rewriter) covers(path, query string) (at int, ok bool) {
+	at, ok = rw.Covers(path, query)
+	if !ok || !rw.InPath {
+		return 0, ok
+	}
+	return at, at >= 0 && at < len(path) && path[at] == '/'
+}
+
+// join returns a+b. The strings share chunks of memory: a playlist has
+// hundreds of URIs, and one allocation for each would dominate the work.
+func (rw *Rewriter) join(a, b string) string {
+	start := rw.room(len(a) + len(b))
+	rw.arena.WriteString(a)
+	rw.arena.WriteString(b)
+	return rw.arena.String()[start:]
+}
+
+// keep returns b as a string, in the same memory as join.
+func (rw *Rewriter) keep(b []byte) string {
+	start := rw.room(len(b))
+	rw.arena.Write(b)
+	return rw.arena.String()[start:]
+}
+
+// room makes sure that n bytes fit into the arena and returns where they go.
+func (rw *Rewriter) room(n int) int {
+	const chunk = 4 << 10
+	if rw.arena == nil || rw.arena.Cap()-rw.arena.Len() < n {
+		rw.arena = new(strings.Builder)
+		rw.arena.Grow(max(chunk, n))
+	}
+	return rw.arena.Len()
+}

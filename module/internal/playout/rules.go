@@ -1,0 +1,262 @@
+package playout
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Kind is what is asked for.
+type Kind uint8
+
+// Kinds of targets.
+const (
+	Segment  Kind = iota // media, keys, subtitles: whatever is no manifest
+	Manifest             // a playlist or MPD, by the look of its path
+	Socket               // a WebSocket
+)
+
+// Target is what a request wants to play.
+type Target struct {
+	Org, Stream string
+	Kind        Kind
+	// Open is set for a path that needs no token; it has no names then.
+	Open bool
+	// Rule is what matched, nil for an open path.
+	Rule *Rule
+}
+
+// Pin is a query value that the origin always gets.
+type Pin struct{ Name, Value string }
+
+// Rule maps paths to streams.
+type Rule struct {
+	Path      Template
+	QueryKey  string // the name is in this query value, read by QueryName
+	QueryName segment
+	Pins      []Pin
+	Manifests []Pattern
+}
+
+// ParseRule reads a rule: a path template, and, when queryKey is not empty,
+// the template of the name in that query value ("" means {stream}).
+func ParseRule(path, queryKey, queryName string) (*Rule, error) {
+	t, err := ParseTemplate(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Rule{Path: t, QueryKey: queryKey}
+	if queryKey != "" {
+		if queryName == "" {
+			queryName = captureStream
+		}
+		if r.QueryName, err = parseSegment(queryName); err != nil {
+			return nil, fmt.Errorf("query %s %s: %w", queryKey, queryName, err)
+		}
+		for _, p := range r.QueryName {
+			if p.capture != "" && t.has(p.capture) {
+				return nil, fmt.Errorf("query %s %s: %s stands in the path template too", queryKey, queryName, p.capture)
+			}
+		}
+	} else if queryName != "" {
+		return nil, errors.New("a name template needs the query key that it belongs to")
+	}
+	if !r.has(captureStream) && !r.has(captureID) {
+		return nil, fmt.Errorf("stream %s names no stream; it needs {stream} or {id} in its path, or a query line", path)
+	}
+	return r, nil
+}
+
+func (r *Rule) has(capture string) bool { return r.Path.has(capture) || r.QueryName.has(capture) }
+
+// NamesOrg reports whether the rule says which organisation is meant.
+func (r *Rule) NamesOrg() bool { return r.has(captureOrg) }
+
+// Prefix is the rule's literal leading segments, as "/live", or "". A token in
+// the path stands right behind it.
+func (r *Rule) Prefix() string { return r.Path.prefix }
+
+// Rules are the rules of one gate, in the order written. They do not change.
+type Rules struct {
+	Rules      []*Rule
+	Open       []Pattern
+	DefaultOrg string // for rules that name no organisation
+}
+
+// Validate checks what no single rule can know. Errors say what to change.
+func (rs *Rules) Validate() error {
+	if len(rs.Rules) == 0 {
+		return errors.New("no stream rule: write which paths are streams, like stream /live/{org}/{stream}/*")
+	}
+	for _, r := range rs.Rules {
+		if !r.NamesOrg() && rs.DefaultOrg == "" {
+			return fmt.Errorf("stream %s names no organisation; put {org} into it, or write default_org", r.Path.String())
+		}
+	}
+	return nil
+}
+
+// Request is a canonical request: its path has passed [CheckPath] and holds no
+// token.
+type Request struct {
+	Method string
+	Path   string // raw
+	Query  Query
+	Socket bool // asks for a WebSocket
+}
+
+// Target finds what a request wants to play. Errors are [Error] values of kind
+// ErrBadRequest, ErrNoStream or ErrMethod.
+func (rs *Rules) Target(r Request) (Target, error) {
+	for i := range rs.Open {
+		if rs.Open[i].Match(r.Path) {
+			if r.Socket || r.Method != http.MethodGet && r.Method != http.MethodHead {
+				return Target{}, &Error{ErrMethod, "this path can be read with GET and HEAD only"}
+			}
+			return Target{Open: true}, nil
+		}
+	}
+	t, err := rs.Find(r.Path, r.Query)
+	if err != nil {
+		return Target{}, err
+	}
+	if !r.Socket && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return t, &Error{ErrMethod, "streams are played with GET and HEAD"}
+	}
+	if r.Socket {
+		t.Kind = Socket
+	}
+	for _, pin := range t.Rule.Pins {
+		if p, n := r.Query.Single(pin.Name); n > 1 || n == 1 && p.Value != pin.Value {
+			return t, badRequest("the query has another value for " + pin.Name + " than this server allows")
+		}
+	}
+	return t, nil
+}
+
+// Find maps a path and query to a target, whatever the method. The first rule
+// whose path matches decides.
+func (rs *Rules) Find(path string, q Query) (Target, error) {
+	for _, r := range rs.Rules {
+		var c captured
+		escaped, ok := r.Path.match(path, &c)
+		if !ok {
+			continue
+		}
+		if escaped {
+			return Target{}, badRequest("the name of an organisation or stream is written with escapes")
+		}
+		if r.QueryKey != "" {
+			if err := r.readQuery(q, &c); err != nil {
+				return Target{}, err
+			}
+		}
+		t := Target{Org: c.org, Stream: c.stream, Rule: r, Kind: r.kind(path)}
+		if !r.has(captureStream) {
+			t.Stream = c.id
+		}
+		if !r.NamesOrg() {
+			t.Org = rs.DefaultOrg
+		}
+		if !validOrg(t.Org) || !validStream(t.Stream) {
+			return Target{}, noStream("the path holds no valid names of an organisation and a stream")
+		}
+		return t, nil
+	}
+	return Target{}, noStream("no rule maps this path to a stream")
+}
+
+func (r *Rule) readQuery(q Query, c *captured) error {
+	p, n := q.Single(r.QueryKey)
+	switch {
+	case n == 0:
+		return noStream("the query does not say which stream: " + r.QueryKey + " is missing")
+	case n > 1:
+		return badRequest("the query says more than once which stream: " + r.QueryKey)
+	case p.Escaped:
+		return badRequest("the name of an organisation or stream is written with escapes")
+	case !r.QueryName.match(p.Value, c):
+		return noStream("the query value of " + r.QueryKey + " is no stream name")
+	}
+	if !r.QueryName.has(captureStream) && r.QueryName.has(captureID) {
+		c.id = p.Value
+	}
+	return nil
+}
+
+func (r *Rule) kind(path string) Kind {
+	if LooksLikeManifest(path) || slices.ContainsFunc(r.Manifests, func(p Pattern) bool { return p.Match(path) }) {
+		return Manifest
+	}
+	return Segment
+}
+
+// LooksLikeManifest reports whether a path ends in .m3u8 or .mpd.
+func LooksLikeManifest(path string) bool {
+	return strings.HasSuffix(path, ".m3u8") || strings.HasSuffix(path, ".mpd")
+}
+
+// Forward is the query that the origin gets: the client's without the pairs
+// that drop names, and the pins that are not in it yet.
+func (t *Target) Forward(q Query, drop func(Pair) bool) string {
+	q = q.Without(drop)
+	raw := q.raw
+	if t.Rule == nil {
+		return raw
+	}
+	for _, pin := range t.Rule.Pins {
+		if _, n := q.Single(pin.Name); n == 0 {
+			if raw != "" {
+				raw += "&"
+			}
+			raw += escapeForm(pin.Name) + "=" + escapeForm(pin.Value)
+		}
+	}
+	return raw
+}
+
+// escapeForm writes a query name or value, leaving what needs no escape.
+func escapeForm(s string) string {
+	const safe = "-._~!$'()*,:@/?"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; orgByte(c) || strings.IndexByte(safe, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// CutToken takes tokens out of a raw path: segments "~TOKEN" right behind the
+// literal leading segments of a rule. It returns the path without them, and
+// the tokens. isToken tells what has a token's form.
+func (rs *Rules) CutToken(path string, isToken func(string) bool) (rest string, tokens []string) {
+	rest = path
+	for again := true; again; {
+		again = false
+		for _, r := range rs.Rules {
+			after, ok := strings.CutPrefix(rest, r.Prefix())
+			if !ok || !strings.HasPrefix(after, "/~") {
+				continue
+			}
+			text, below := after[2:], ""
+			if end := strings.IndexByte(text, '/'); end >= 0 {
+				text, below = text[:end], text[end:]
+			}
+			if !isToken(text) {
+				continue
+			}
+			tokens = append(tokens, text)
+			if rest = r.Prefix() + below; rest == "" {
+				rest = "/"
+			}
+			again = true
+			break
+		}
+	}
+	return rest, tokens
+}

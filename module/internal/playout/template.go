@@ -1,0 +1,206 @@
+package playout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The captures that a template may have.
+const (
+	captureOrg    = "{org}"
+	captureStream = "{stream}"
+	captureID     = "{id}"
+)
+
+// part is a literal, or a capture when literal is empty.
+type part struct{ literal, capture string }
+
+// segment is one path segment of a template, or a whole name template.
+type segment []part
+
+func (s segment) has(capture string) bool {
+	for _, p := range s {
+		if p.capture == capture {
+			return true
+		}
+	}
+	return false
+}
+
+func (s segment) literal() bool { return len(s) == 1 && s[0].capture == "" }
+
+// captured is what a template found.
+type captured struct{ org, stream, id string }
+
+func (c *captured) set(capture, value string) {
+	switch capture {
+	case captureOrg:
+		c.org = value
+	case captureStream:
+		c.stream = value
+	case captureID:
+		c.id = value
+	}
+}
+
+// parseSegment reads one segment of a template.
+func parseSegment(text string) (segment, error) {
+	var s segment
+	for rest := text; rest != ""; {
+		if rest[0] == '{' {
+			name, after, closed := strings.Cut(rest, "}")
+			name += "}"
+			if !closed || name != captureOrg && name != captureStream && name != captureID {
+				return nil, fmt.Errorf("%s is none of the captures {org}, {stream} and {id}; Caddy's own placeholders such as {host} and {path} cannot be used here (Caddy expands them before Playgate sees the line)", name)
+			}
+			if len(s) > 0 && s[len(s)-1].capture != "" {
+				return nil, fmt.Errorf("%s%s: put a literal between two captures, or it cannot be told where one ends", s[len(s)-1].capture, name)
+			}
+			if s.has(name) {
+				return nil, fmt.Errorf("%s stands twice", name)
+			}
+			s = append(s, part{capture: name})
+			rest = after
+			continue
+		}
+		end := strings.IndexAny(rest, "{}")
+		if end == 0 {
+			return nil, errors.New("a closing brace without an opening one; the captures are {org}, {stream} and {id}")
+		}
+		if end < 0 {
+			end = len(rest)
+		}
+		s = append(s, part{literal: rest[:end]})
+		rest = rest[end:]
+	}
+	return s, nil
+}
+
+// match reads text as the segment says. {org} ends at the first character
+// outside its alphabet; the others are as long as possible.
+func (s segment) match(text string, c *captured) bool {
+	if len(s) == 0 {
+		return text == ""
+	}
+	first, rest := s[0], s[1:]
+	if first.capture == "" {
+		after, ok := strings.CutPrefix(text, first.literal)
+		return ok && rest.match(after, c)
+	}
+	if first.capture == captureOrg {
+		end := 0
+		for end < len(text) && orgByte(text[end]) {
+			end++
+		}
+		c.org = text[:end]
+		return end > 0 && rest.match(text[end:], c)
+	}
+	if len(rest) == 0 {
+		c.set(first.capture, text)
+		return text != ""
+	}
+	// A literal follows: try its last place first.
+	for end := strings.LastIndex(text, rest[0].literal); end > 0; end = strings.LastIndex(text[:end+len(rest[0].literal)-1], rest[0].literal) {
+		if rest.match(text[end:], c) {
+			c.set(first.capture, text[:end])
+			return true
+		}
+	}
+	return false
+}
+
+func orgByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+}
+
+// Template is a path template: segments of literals and captures, and "*" as
+// the whole last segment for one or more characters after the slash.
+type Template struct {
+	text     string
+	segments []segment
+	rest     bool   // ends in "*"
+	prefix   string // the literal leading segments, as "/a/b"
+}
+
+// ParseTemplate reads a path template. Errors say what to change.
+func ParseTemplate(text string) (Template, error) {
+	t := Template{text: text}
+	if !strings.HasPrefix(text, "/") {
+		return t, fmt.Errorf("template %q must begin with a slash, like /live/{org}/{stream}/*", text)
+	}
+	parts := strings.Split(text[1:], "/")
+	leading := true
+	for i, p := range parts {
+		if p == "*" && i == len(parts)-1 {
+			t.rest = true
+			break
+		}
+		if strings.Contains(p, "*") {
+			return t, fmt.Errorf("template %q: * can only be the whole last segment", text)
+		}
+		if p == "" && i < len(parts)-1 {
+			return t, fmt.Errorf("template %q has an empty segment", text)
+		}
+		s, err := parseSegment(p)
+		if err != nil {
+			return t, fmt.Errorf("template %q: %w", text, err)
+		}
+		for _, x := range s {
+			if x.literal != "" && CheckPath("/"+x.literal) != nil {
+				return t, fmt.Errorf("template %q: %q can never be part of a path that is let through", text, x.literal)
+			}
+			if x.capture != "" && strings.Count(text, x.capture) > 1 {
+				return t, fmt.Errorf("template %q: %s stands twice", text, x.capture)
+			}
+		}
+		t.segments = append(t.segments, s)
+		if leading = leading && s.literal(); leading {
+			t.prefix += "/" + p
+		}
+	}
+	return t, nil
+}
+
+// has reports whether the template captures that name.
+func (t *Template) has(capture string) bool {
+	for _, s := range t.segments {
+		if s.has(capture) {
+			return true
+		}
+	}
+	return false
+}
+
+// match reads a raw path. escaped tells that a segment with a capture was
+// written with escapes, so that its name would depend on who reads it.
+func (t *Template) match(path string, c *captured) (escaped, ok bool) {
+	rest := path
+	for _, s := range t.segments {
+		if rest == "" || rest[0] != '/' {
+			return false, false
+		}
+		text := rest[1:]
+		if end := strings.IndexByte(text, '/'); end >= 0 {
+			text = text[:end]
+		}
+		rest = rest[1+len(text):]
+		if !s.literal() && strings.IndexByte(text, '%') >= 0 {
+			escaped = true
+			continue
+		}
+		if !s.match(text, c) {
+			return false, false
+		}
+		if !s.has(captureStream) && s.has(captureID) {
+			c.id = text
+		}
+	}
+	if t.rest {
+		return escaped, len(rest) > 1 && rest[0] == '/'
+	}
+	return escaped, rest == ""
+}
+
+// String is the template as it was written.
+func (t *Template) String() string { return t.text }

@@ -1,0 +1,47 @@
+// Package redact takes playback tokens out of texts that people read: logs
+// above all.
+package redact
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// names are the query names that tokens travel under, in this process. The
+// set only grows: a log line may be older than the configuration.
+var (
+	names   atomic.Pointer[[]string]
+	growing sync.Mutex
+)
+
+func init() { names.Store(&[]string{"token", "jwtoken"}) }
+
+// AddNames adds query names whose values are secret.
+func AddNames(more ...string) {
+	growing.Lock()
+	defer growing.Unlock()
+	known := slices.Clone(*names.Load())
+	for _, name := range more {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	names.Store(&known)
+}
+
+// installed are the configurations (by their metrics registry, which each has
+// of its own) in which a log has the redacting encoder.
+var installed sync.Map
+
+// Install notes that a configuration redacts; Uninstall that it has ended.
+func Install(configuration any) { installed.Store(configuration, true) }
+
+// Uninstall forgets a configuration that has ended.
+func Uninstall(configuration any) { installed.Delete(configuration) }
+
+// Installed reports whether a configuration redacts.
+func Installed(configuration any) bool {
+	_, ok := installed.Load(configuration)
+	return ok
+}

@@ -1,0 +1,187 @@
+package redact
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// Mark stands where a token was.
+const Mark = "REDACTED"
+
+// Text returns the text without tokens: neither anything that looks like one,
+// however often percent-encoded, nor the value of a query name that tokens
+// travel under. A text without tokens comes back as it is, not copied.
+func Text(text []byte) []byte {
+	if !suspicious(text) {
+		return text
+	}
+	var out []byte
+	copied := 0
+	for at := 0; at < len(text); {
+		end := at
+		for end < len(text) && runByte[text[end]] {
+			end++
+		}
+		if end == at {
+			at++
+			continue
+		}
+		if cut, found := secret(text, at, end); found {
+			out = append(append(out, text[copied:at+cut]...), Mark...)
+			copied = end
+		}
+		at = end
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(out, text[copied:]...)
+}
+
+// suspicious is a quick look: most lines hold nothing that could be a token.
+func suspicious(text []byte) bool {
+	if bytes.Contains(text, []byte("ey")) || bytes.IndexByte(text, '%') >= 0 {
+		return true
+	}
+	for _, name := range *names.Load() {
+		if bytes.Contains(text, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// runByte are the bytes that a token may be written with, escapes included.
+// A run of them ends at every delimiter of URLs, headers and JSON.
+var runByte = func() (set [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.%" {
+		set[c] = true
+	}
+	return set
+}()
+
+// secret reports whether a run holds a token, and from which byte of it on.
+func secret(text []byte, start, end int) (cut int, found bool) {
+	run := text[start:end]
+	if bytes.IndexByte(run, '%') < 0 {
+		if at := tokenAt(string(run)); at >= 0 {
+			return at, true
+		}
+	} else {
+		decoded := string(run)
+		for range 4 {
+			next := unescape(decoded)
+			if next == decoded {
+				break
+			}
+			decoded = next
+			if tokenAt(decoded) >= 0 || named(decoded) {
+				return 0, true
+			}
+		}
+		if tokenAt(decoded) >= 0 {
+			return 0, true
+		}
+	}
+	// The value of a query pair: the byte before is "=", and before it a name.
+	if start > 1 && text[start-1] == '=' {
+		from := start - 1
+		for from > 0 && runByte[text[from-1]] {
+			from--
+		}
+		if isName(unescape(string(text[from : start-1]))) {
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+// tokenAt finds the start of three joined base64url parts of which the first
+// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64.
+// It returns -1 where there is none.
+func tokenAt(s string) int {
+	for at := 0; at+1 < len(s); at++ {
+		if s[at] != 'e' || s[at+1] < 'w' || s[at+1] > 'z' {
+			continue
+		}
+		if at > 0 && isBase64(s[at-1]) && s[at-1] != '-' && s[at-1] != '_' {
+			// In the middle of a word; still a token if the rest is one.
+			if len(s)-at < 40 {
+				continue
+			}
+		}
+		part, length := 0, 0
+		for i := at; i < len(s) && part < 3; i++ {
+			if s[i] == '.' {
+				if length < 4 {
+					break
+				}
+				if part, length = part+1, 0; part == 2 {
+					return at
+				}
+				continue
+			}
+			if !isBase64(s[i]) {
+				break
+			}
+			length++
+		}
+	}
+	return -1
+}
+
+func isBase64(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// named reports whether a decoded text holds a query pair of a secret name.
+func named(s string) bool {
+	for _, name := range *names.Load() {
+		for rest := s; ; {
+			_, after, ok := strings.Cut(rest, name+"=")
+			if !ok {
+				break
+			}
+			if before := rest[:len(rest)-len(after)-len(name)-1]; (before == "" || strings.ContainsAny(before[len(before)-1:], "?&;")) && after != "" {
+				return true
+			}
+			rest = after
+		}
+	}
+	return false
+}
+
+func isName(s string) bool { return slices.Contains(*names.Load(), s) }
+
+// unescape replaces percent-escapes once.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			hi, lo := fromHex(s[i+1]), fromHex(s[i+2])
+			if hi >= 0 && lo >= 0 {
+				b = append(b, byte(hi<<4|lo))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+func fromHex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,13 @@
+// Package module is what xcaddy builds Playgate with:
+//
+//	xcaddy build --with github.com/playgate/playgate/module
+//
+// It imports everything that registers with Caddy.
+package module
+
+import (
+	// The handlers, commands and log encoders of Playgate.
+	_ "github.com/playgate/playgate/module/command"
+	_ "github.com/playgate/playgate/module/gate"
+	_ "github.com/playgate/playgate/module/logging"
+)

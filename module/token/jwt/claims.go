@@ -1,0 +1,168 @@
+package jwt
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// milliseconds is where a NumericDate cannot be meant in seconds any more: the year 5138.
+const milliseconds = 100_000_000_000
+
+// claimNames are the claims that mean something here, or would if they were
+// spelt right. A name that differs from one of them only in case is malformed.
+var claimNames = []string{
+	"org", "streams", "orgwide", "exp", "nbf", "iat", "jti", "ip", "referer", "tag", "sub", "iss", "aud", "max_sessions",
+	"ips", "referers", "referrer", "referrers", "domain", "domains", "stream", "groupid",
+}
+
+// readClaims reads the claims set. Other claims are ignored (RFC 7519, section 4).
+func readClaims(data []byte) (*token.Grant, error) {
+	g := &token.Grant{}
+	var hasExp bool
+	err := members(data, claimNames, func(name string, value jsontext.Value) error {
+		switch name {
+		case "org":
+			s, ok := text(value)
+			if !ok || !token.ValidOrg(s) {
+				return token.Malformed("org must be an organisation hash: 1 to 64 of letters, digits and underscore")
+			}
+			g.Org = s
+		case "streams":
+			list, ok := textOrTexts(value)
+			if !ok || len(list) == 0 {
+				return token.Malformed("streams must name at least one stream")
+			}
+			for _, s := range list {
+				if !token.ValidStream(s) {
+					return token.Malformed("streams holds something that is no stream name: 1 to 128 of letters, digits, dot, underscore and hyphen")
+				}
+			}
+			g.Streams = list
+		case "orgwide":
+			if string(value) != "true" {
+				return token.Malformed("orgwide must be true or absent")
+			}
+			g.OrgWide = true
+		case "exp":
+			hasExp = true
+			return readDate(name, value, &g.Expires)
+		case "nbf":
+			return readDate(name, value, &g.NotBefore)
+		case "iat":
+			return readDate(name, value, &g.IssuedAt)
+		case "jti":
+			s, ok := text(value)
+			if !ok || !token.ValidID(s) {
+				return token.Malformed("jti must be 1 to 128 of letters, digits and . _ : -")
+			}
+			g.ID = s
+		case "ip":
+			return readAddresses(value, g)
+		case "referer":
+			return readReferers(value, g)
+		case "tag":
+			return readText(name, value, &g.Tag)
+		case "sub":
+			return readText(name, value, &g.Subject)
+		case "iss":
+			s, ok := text(value)
+			if !ok {
+				return token.Malformed("iss must be a string")
+			}
+			g.Issuer = s
+		case "aud":
+			list, ok := textOrTexts(value)
+			if !ok {
+				return token.Malformed("aud must be a string or an array of strings")
+			}
+			g.Audience = list
+		case "max_sessions":
+			return token.Malformed("max_sessions is not supported by this version; issue the token without it")
+		default:
+			if right := nearMisses[name]; right != "" {
+				return token.Malformed(name + " is not a claim; " + right)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case g.Org == "":
+		return nil, token.Malformed("org is missing")
+	case g.OrgWide == (len(g.Streams) > 0):
+		return nil, token.Malformed("exactly one of streams and orgwide must be there")
+	case !hasExp:
+		return nil, token.Malformed("exp is missing")
+	case g.NotBefore != 0 && g.Expires <= g.NotBefore:
+		return nil, token.Malformed("exp is not after nbf")
+	case g.IssuedAt != 0 && g.Expires <= g.IssuedAt:
+		return nil, token.Malformed("exp is not after iat")
+	}
+	return g, nil
+}
+
+// nearMisses are names that people write when they mean a restriction.
+// Ignored, they would leave the token unrestricted.
+var nearMisses = map[string]string{
+	"ips":       "write ip, an array of addresses and prefixes",
+	"referers":  "write referer, an array of host patterns",
+	"referrer":  "write referer, an array of host patterns",
+	"referrers": "write referer, an array of host patterns",
+	"domain":    "write referer, an array of host patterns",
+	"domains":   "write referer, an array of host patterns",
+	"stream":    "write streams, an array of stream names",
+	"groupid":   "write streams, an array of stream names",
+}
+
+func readDate(name string, value jsontext.Value, to *int64) error {
+	n, ok := seconds(value)
+	if !ok {
+		return token.Malformed(name + " must be a whole number of seconds since 1970")
+	}
+	if n > milliseconds {
+		return token.Malformed(name + " is in milliseconds; write it in seconds since 1970")
+	}
+	*to = n
+	return nil
+}
+
+func readText(name string, value jsontext.Value, to *string) error {
+	s, ok := text(value)
+	if !ok || !token.ValidText(s) {
+		return token.Malformed(name + " must be a string of at most 128 characters, none of them a control character")
+	}
+	*to = s
+	return nil
+}
+
+func readAddresses(value jsontext.Value, g *token.Grant) error {
+	list, ok := texts(value)
+	if !ok || len(list) == 0 {
+		return token.Malformed("ip must be an array of at least one address or prefix")
+	}
+	for _, s := range list {
+		rule, err := token.ParseAddressRule(s)
+		if err != nil {
+			return token.Malformed("ip: " + err.Error())
+		}
+		g.IPs = append(g.IPs, rule)
+	}
+	return nil
+}
+
+func readReferers(value jsontext.Value, g *token.Grant) error {
+	list, ok := texts(value)
+	if !ok || len(list) == 0 {
+		return token.Malformed("referer must be an array of at least one host pattern")
+	}
+	for _, s := range list {
+		pattern, err := token.ParseHostPattern(s)
+		if err != nil {
+			return token.Malformed("referer: " + err.Error())
+		}
+		g.Referers = append(g.Referers, pattern)
+	}
+	return nil
+}

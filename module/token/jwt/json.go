@@ -1,0 +1,105 @@
+package jwt
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// members walks the members of a JSON object in order. It refuses what is not
+// exactly one object, duplicate names at any depth and invalid UTF-8 (all by
+// jsontext's defaults), names that are written with escapes, and names that
+// differ from a known one only in case.
+func members(data []byte, known []string, visit func(name string, value jsontext.Value) error) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if first, err := d.ReadToken(); err != nil || first.Kind() != '{' {
+		return errNotObject
+	}
+	for d.PeekKind() != '}' {
+		rawName, err := d.ReadValue()
+		if err != nil {
+			return errNotObject
+		}
+		if bytes.IndexByte(rawName, '\\') >= 0 {
+			return token.Malformed("a member name is written with escapes")
+		}
+		name := string(rawName[1 : len(rawName)-1])
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return token.Malformed("a member name is written in the wrong case: " + k)
+			}
+		}
+		value, err := d.ReadValue()
+		if err != nil {
+			return errNotObject
+		}
+		if err := visit(name, value); err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return errNotObject
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return errNotObject
+	}
+	return nil
+}
+
+var errNotObject = token.Malformed("a part of the token is not one JSON object with unique member names")
+
+// text is the value of a JSON string.
+func text(v jsontext.Value) (string, bool) {
+	if v.Kind() != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1]), true
+	}
+	b, err := jsontext.AppendUnquote(nil, v)
+	return string(b), err == nil
+}
+
+// texts is the value of a JSON array of strings.
+func texts(v jsontext.Value) ([]string, bool) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(v))
+	if first, err := d.ReadToken(); err != nil || first.Kind() != '[' {
+		return nil, false
+	}
+	list := []string{}
+	for d.PeekKind() != ']' {
+		item, err := d.ReadValue()
+		if err != nil {
+			return nil, false
+		}
+		s, ok := text(item)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, s)
+	}
+	return list, true
+}
+
+// textOrTexts is the value of a string, or of an array of strings.
+func textOrTexts(v jsontext.Value) ([]string, bool) {
+	if s, ok := text(v); ok {
+		return []string{s}, true
+	}
+	return texts(v)
+}
+
+// seconds is the value of a JSON number that is written as a whole number in
+// its shortest form, from 0 on.
+func seconds(v jsontext.Value) (int64, bool) {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != string(v) {
+		return 0, false
+	}
+	return n, true
+}

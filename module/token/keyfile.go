@@ -1,0 +1,196 @@
+package token
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxKeyFile bounds what is read as a key.
+const maxKeyFile = 64 << 10
+
+// ReadKeyFile reads one key in PEM or JWK form. An empty id or algorithm is
+// taken from the file; one that differs from the file's is an error. A file
+// with private material must not be readable by everybody.
+func ReadKeyFile(path, id, algorithm string) (*Key, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	defer f.Close()
+	// Looked at through the open file, so that it cannot be exchanged in between.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("key file %s: not a regular file", path)
+	}
+	if info.Size() == 0 || info.Size() > maxKeyFile {
+		return nil, fmt.Errorf("key file %s: has %d bytes; a key has at least 1 and at most %d", path, info.Size(), maxKeyFile)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	k, err := ParseKey(data, id, algorithm)
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", path, err)
+	}
+	if k.Private() != nil && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("key file %s: holds a private key and everybody on this machine may read it; run chmod 600 on it, or give the gate the public key (playgate key public)", path)
+	}
+	return k, nil
+}
+
+// ParseKey reads one key in PEM or JWK form; see [ReadKeyFile].
+func ParseKey(data []byte, id, algorithm string) (*Key, error) {
+	trimmed := bytes.TrimSpace(data)
+	if bytes.HasPrefix(trimmed, []byte("{")) {
+		return parseJWK(trimmed, id, algorithm)
+	}
+	return parsePEM(trimmed, id, algorithm)
+}
+
+func parseJWK(data []byte, id, algorithm string) (*Key, error) {
+	var jwk jose.JSONWebKey
+	if err := json.Unmarshal(data, &jwk); err != nil {
+		return nil, errors.New("not a JSON Web Key (RFC 7517) with one key")
+	}
+	if jwk.Use != "" && jwk.Use != "sig" {
+		return nil, fmt.Errorf("the key's use is %q; it must be \"sig\"", jwk.Use)
+	}
+	id, err := agree("id", id, jwk.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if algorithm, err = agree("algorithm", algorithm, jwk.Algorithm); err != nil {
+		return nil, err
+	}
+	material := jwk.Key
+	if algorithm == "" {
+		if algorithm, err = impliedAlgorithm(material); err != nil {
+			return nil, err
+		}
+	}
+	return NewKey(id, algorithm, material)
+}
+
+func agree(what, configured, inFile string) (string, error) {
+	switch {
+	case configured == "":
+		return inFile, nil
+	case inFile == "" || inFile == configured:
+		return configured, nil
+	}
+	return "", fmt.Errorf("the configured %s %q differs from the file's, %q; write the same, or leave it out", what, configured, inFile)
+}
+
+func parsePEM(data []byte, id, algorithm string) (*Key, error) {
+	block, rest := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("neither PEM nor a JSON Web Key")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("more than one PEM block; a file holds one key")
+	}
+	material, err := parseBlock(block)
+	if err != nil {
+		return nil, err
+	}
+	if algorithm == "" {
+		if algorithm, err = impliedAlgorithm(material); err != nil {
+			return nil, err
+		}
+	}
+	return NewKey(id, algorithm, material)
+}
+
+func parseBlock(block *pem.Block) (any, error) {
+	var material any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		material, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		material, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "PRIVATE KEY":
+		material, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		material, err = x509.ParseECPrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		material, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "CERTIFICATE":
+		return nil, errors.New("a certificate, not a key; extract its public key (openssl x509 -pubkey -noout)")
+	default:
+		return nil, fmt.Errorf("a PEM block of type %q, not a plain public or private key", block.Type)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the PEM block %q cannot be read as a key", block.Type)
+	}
+	return material, nil
+}
+
+// impliedAlgorithm is the algorithm where the kind of key leaves no choice.
+func impliedAlgorithm(material any) (string, error) {
+	if signer, ok := material.(crypto.Signer); ok {
+		material = signer.Public()
+	}
+	switch p := material.(type) {
+	case ed25519.PublicKey:
+		return EdDSA, nil
+	case *ecdsa.PublicKey:
+		switch p.Curve {
+		case elliptic.P256():
+			return ES256, nil
+		case elliptic.P384():
+			return ES384, nil
+		}
+		return "", errors.New("an EC key must be on P-256 or P-384")
+	case *rsa.PublicKey:
+		return "", errors.New("an RSA key needs its algorithm written: RS256 or PS256")
+	case []byte:
+		return HS256, nil
+	}
+	return "", errors.New("this kind of key is not supported")
+}
+
+// MarshalJWK writes the key as a JSON Web Key with kid and alg: the private
+// one, or, when public is set, the public one. A symmetric key has no public
+// form.
+func (k *Key) MarshalJWK(public bool) ([]byte, error) {
+	material := k.public
+	if public && k.Symmetric() {
+		return nil, errors.New("an HS256 key has no public part: who can check its tokens can make them")
+	}
+	if !public {
+		if material = k.Private(); material == nil {
+			return nil, errors.New("the key has no private part")
+		}
+	}
+	return jose.JSONWebKey{Key: material, KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"}.MarshalJSON()
+}
+
+// MarshalPEM writes the public key as a PEM block (RFC 7468, section 13).
+func (k *Key) MarshalPEM() ([]byte, error) {
+	if k.Symmetric() {
+		return nil, errors.New("an HS256 key has no public part: who can check its tokens can make them")
+	}
+	der, err := x509.MarshalPKIXPublicKey(k.public)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
