@@ -25,10 +25,11 @@ func newCORS(words []string) (cors, error) {
 	}
 	var c cors
 	for _, w := range words {
-		if _, err := manifest.ParseOrigin(w); err != nil {
+		origin, err := manifest.ParseOrigin(w)
+		if err != nil {
 			return cors{}, fmt.Errorf("cors %s: write *, off, or web origins like https://www.example.com: %w", w, err)
 		}
-		c.origins = append(c.origins, strings.ToLower(w))
+		c.origins = append(c.origins, origin.String())
 	}
 	return c, nil
 }
@@ -54,7 +55,7 @@ func (c *cors) apply(h http.Header, r *http.Request) {
 	// Always, also when Origin is absent, or a cache hands one page's answer
 	// to another.
 	addVary(h, "Origin")
-	if origin := r.Header["Origin"]; len(origin) == 1 && slices.Contains(c.origins, strings.ToLower(origin[0])) {
+	if origin := r.Header["Origin"]; len(origin) == 1 && slices.Contains(c.origins, origin[0]) {
 		h["Access-Control-Allow-Origin"] = []string{origin[0]}
 		h["Access-Control-Expose-Headers"] = []string{exposed}
 	}

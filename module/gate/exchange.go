@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -183,6 +184,9 @@ func (x *exchange) facts() access.Facts {
 // log adds the verdict to the request's line in the access log. Until the
 // signature has held, nothing from the token is in it.
 func (x *exchange) log(reason access.Reason) {
+	if !x.h.accessLog {
+		return
+	}
 	extra, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return
@@ -202,6 +206,8 @@ func (x *exchange) log(reason access.Reason) {
 	}
 }
 
+var errBrokeOff = errors.New("the origin's answer broke off")
+
 // pass runs what stands below the gate, and answers for it when it fails.
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	rw := newResponse(x)
@@ -216,7 +222,7 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 			// is not complete.
 			panic(p)
 		case p == any(http.ErrAbortHandler):
-			err = x.fail(http.StatusBadGateway, errors.New("the origin's answer broke off"))
+			err = x.fail(http.StatusBadGateway, cmp.Or(rw.failure, errBrokeOff))
 		default:
 			x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 1))
 			x.resetHeader()

@@ -98,8 +98,10 @@ type Handler struct {
 	policy  access.Policy
 	now     func() time.Time
 	logger  *zap.Logger
-	needsQ  bool
-	byQuery bool
+	needsQ  bool // a rule reads the query
+	byQuery bool // the token is propagated in the query
+
+	accessLog bool // there may be one
 }
 
 // Stream maps a path, or a path and a query value, to a stream.
@@ -173,10 +175,25 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.policy = access.Policy{Terms: h.app.Terms(), AllowMissingPage: h.RefererMissing == "allow"}
 	redact.AddNames(h.places.query...)
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs != nil && !redact.Installed(ctx.GetMetricsRegistry()) {
-		h.logger.Warn("access logs are on, and no log has the playgate format: tokens will be in the log in plain text; write `format playgate` into the log block")
-	}
+	h.warnOfLogs(ctx)
 	return nil
+}
+
+// warnOfLogs tells the operator when tokens would be written into logs: Caddy
+// keeps a copy of each request as it came, for its access log and for errors
+// that are handed to error routes.
+func (h *Handler) warnOfLogs(ctx caddy.Context) {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.accessLog = server == nil || server.Logs != nil
+	if redact.Installed(ctx.GetMetricsRegistry()) {
+		return
+	}
+	switch {
+	case server != nil && server.Logs != nil:
+		h.logger.Warn("access logs are on and no log has the playgate format, so tokens will stand in them; write `format playgate` into every log block")
+	case h.ErrorsPass:
+		h.logger.Warn("errors are passed on and no log has the playgate format, so tokens will stand in the error log; write `log { format playgate }` into the global options")
+	}
 }
 
 func (h *Handler) provisionKeys() error {

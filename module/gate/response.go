@@ -37,9 +37,10 @@ type response struct {
 	rewrites  bool // manifests get the token
 	head      bool // the client asked with HEAD
 	stage     stage
-	status    int  // of an answer that is held back
-	committed bool // the final header has gone out
-	switched  bool // below the gate somebody switched protocols unasked
+	status    int   // of an answer that is held back
+	committed bool  // the final header has gone out
+	switched  bool  // below the gate somebody switched protocols unasked
+	failure   error // why the rest of the answer was not taken
 	buf       *bytes.Buffer
 }
 
@@ -55,7 +56,14 @@ func newResponse(x *exchange) *response {
 	}
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// keepBuffer is the size up to which a buffer is used again.
+const keepBuffer = 1 << 20
+
+// Manifests as they come from the origin, and as they go out.
+var (
+	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	outputs = sync.Pool{New: func() any { return new([]byte) }}
+)
 
 // WriteHeader decides what becomes of the answer.
 func (rw *response) WriteHeader(status int) {
@@ -95,16 +103,20 @@ func (rw *response) Write(p []byte) (int, error) {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
-	switch {
-	case rw.switched:
+	if rw.switched {
 		return 0, errUnasked
+	}
+	if rw.stage == sniffing && rw.buf.Len()+len(p) > maxManifest {
+		if err := rw.decide(true); err != nil {
+			return 0, err
+		}
+	}
+	switch {
 	case rw.stage == passing:
 		return rw.ResponseWriter.Write(p)
-	case rw.buf.Len()+len(p) > maxManifest && (rw.stage == buffering || rw.decide(true) != nil || rw.stage == buffering):
+	case rw.buf.Len()+len(p) > maxManifest:
+		rw.failure = errTooLarge
 		return 0, errTooLarge
-	}
-	if rw.stage == passing { // decided just now
-		return rw.ResponseWriter.Write(p)
 	}
 	rw.buf.Write(p)
 	if rw.stage == sniffing {
@@ -147,9 +159,13 @@ func (rw *response) finish() error {
 	if rw.stage != buffering {
 		return nil
 	}
-	out, err := rw.x.rewrite(rw.buf.Bytes(), rw.Header())
+	into := outputs.Get().(*[]byte)
+	out, err := rw.x.rewrite((*into)[:0], rw.buf.Bytes(), rw.Header())
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)
+	}
+	if cap(out) <= keepBuffer {
+		defer func() { *into = out; outputs.Put(into) }()
 	}
 	rw.release()
 	rw.commit(rw.status)
@@ -164,7 +180,7 @@ func (rw *response) release() {
 	if rw.buf == nil {
 		return
 	}
-	if rw.buf.Cap() <= 1<<20 {
+	if rw.buf.Cap() <= keepBuffer {
 		rw.buf.Reset()
 		buffers.Put(rw.buf)
 	}

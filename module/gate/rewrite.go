@@ -102,8 +102,9 @@ func sniff(head []byte, coding string, complete bool) (isManifest, sure bool) {
 	return manifest.IsHLS(first[:n]), true
 }
 
-// rewrite puts the token into a complete manifest and makes the header fit it.
-func (x *exchange) rewrite(body []byte, h http.Header) ([]byte, error) {
+// rewrite appends a complete manifest with the token in it to into, and makes
+// the header fit it.
+func (x *exchange) rewrite(into, body []byte, h http.Header) ([]byte, error) {
 	switch coding := h.Get("Content-Encoding"); {
 	case coding == "" || strings.EqualFold(coding, "identity"):
 	case strings.EqualFold(coding, "gzip"):
@@ -120,7 +121,7 @@ func (x *exchange) rewrite(body []byte, h http.Header) ([]byte, error) {
 	if len(body) > maxManifest {
 		return nil, errTooLarge
 	}
-	out, err := x.rewriter().HLS(make([]byte, 0, 2*len(body)+1024), body)
+	out, err := x.rewriter().HLS(into, body)
 	if err != nil {
 		return nil, err
 	}

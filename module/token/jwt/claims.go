@@ -145,7 +145,8 @@ func readAddresses(value jsontext.Value, g *token.Grant) error {
 	for _, s := range list {
 		rule, err := token.ParseAddressRule(s)
 		if err != nil {
-			return token.Malformed("ip: " + err.Error())
+			// The parser's text may name the entry, and nobody has signed for it yet.
+			return token.Malformed("ip holds something that is no address or prefix: host bits, zones and rules that match everything are not accepted")
 		}
 		g.IPs = append(g.IPs, rule)
 	}
@@ -160,7 +161,7 @@ func readReferers(value jsontext.Value, g *token.Grant) error {
 	for _, s := range list {
 		pattern, err := token.ParseHostPattern(s)
 		if err != nil {
-			return token.Malformed("referer: " + err.Error())
+			return token.Malformed("referer holds something that is no host pattern: write example.com, *.example.com or example.com:8443")
 		}
 		g.Referers = append(g.Referers, pattern)
 	}
