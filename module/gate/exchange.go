@@ -242,8 +242,6 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	case rw.committed:
 		x.h.logger.Debug("a handler below the gate failed after its answer had begun", zap.Error(err))
 		panic(http.ErrAbortHandler)
-	case x.h.ErrorsPass:
-		return err
 	}
 	status := http.StatusInternalServerError
 	var ofHandler caddyhttp.HandlerError

@@ -50,11 +50,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	}
 	if x.h.ErrorsPass {
 		x.strip()
-		if repl, ok := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-			repl.Set("http.playgate.reason", string(x.told(v.Reason)))
-			repl.Set("http.playgate.id", x.id)
-		}
-		return caddyhttp.Error(status, errors.New(string(x.told(v.Reason))))
+		return x.handOn(status, string(x.told(v.Reason)))
 	}
 	p := problem{Title: v.Reason.Title(), Status: status, Reason: string(x.told(v.Reason)), ID: x.id}
 	p.Type = typeBase + p.Reason
@@ -70,6 +66,16 @@ func (x *exchange) refuse(v access.Verdict) error {
 	}
 	x.write(p)
 	return nil
+}
+
+// handOn returns an error for the site's error routes, which find the id and
+// the reason in placeholders. Its text is fit for viewers.
+func (x *exchange) handOn(status int, reason string) error {
+	if repl, ok := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.playgate.reason", reason)
+		repl.Set("http.playgate.id", x.id)
+	}
+	return caddyhttp.Error(status, errors.New(reason))
 }
 
 // forbidden is what every 403 is called where errors are terse, so that a
@@ -107,6 +113,9 @@ func (x *exchange) fail(status int, cause error) error {
 	}
 	x.resetHeader()
 	x.answerHeader(x.w.Header())
+	if x.h.ErrorsPass {
+		return x.handOn(status, "origin")
+	}
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, ID: x.id}
 	if title, ok := originTitles[status]; ok {
 		p.Title = title

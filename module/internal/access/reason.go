@@ -39,7 +39,7 @@ type reasonInfo struct {
 }
 
 var reasons = map[Reason]reasonInfo{
-	BadRequest:     {http.StatusBadRequest, "This request can be read in more than one way"},
+	BadRequest:     {http.StatusBadRequest, "This request is ambiguous, or asks for what is not allowed here"},
 	NoStream:       {http.StatusNotFound, "There is no stream here"},
 	Method:         {http.StatusMethodNotAllowed, "Streams cannot be used with this method"},
 	AmbiguousToken: {http.StatusBadRequest, "The request carries different tokens"},

@@ -46,6 +46,9 @@ func Days(d time.Duration) string {
 		}
 		return strconv.FormatInt(n, 10) + " " + unit
 	}
+	if d > 10*time.Minute {
+		d = d.Round(time.Minute) // a token made a moment ago still has its 14 days
+	}
 	switch {
 	case d >= 48*time.Hour:
 		return count(int64(d/(24*time.Hour)), "day")
