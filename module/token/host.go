@@ -25,7 +25,7 @@ func ParseHostPattern(s string) (HostPattern, error) {
 	case strings.ContainsAny(s, "/?#"):
 		return HostPattern{}, errors.New("write the host alone, without a path: browsers send other sites only the origin")
 	}
-	host, port, ok := SplitHost(strings.ToLower(s))
+	host, port, ok := SplitHost(lower(s))
 	if !ok {
 		return HostPattern{}, errors.New("not a host; write it like example.com, *.example.com or example.com:8443")
 	}
@@ -101,11 +101,13 @@ func SplitHost(s string) (host, port string, ok bool) {
 // ParseHost reads the host[:port] of a web origin: lower case, one trailing
 // dot removed. It reports false for anything that a browser would not send.
 func ParseHost(s string) (host, port string, ok bool) {
-	host, port, ok = SplitHost(strings.ToLower(s))
+	host, port, ok = SplitHost(lower(s))
 	if !ok {
 		return "", "", false
 	}
-	host = strings.TrimSuffix(host, ".")
+	if s[0] != '[' {
+		host = strings.TrimSuffix(host, ".")
+	}
 	if !validHost(host) {
 		return "", "", false
 	}
@@ -140,4 +142,14 @@ func validHost(s string) bool {
 func isAddress(s string) bool {
 	a, err := netip.ParseAddr(s)
 	return err == nil && a.Zone() == ""
+}
+
+// lower is strings.ToLower for ASCII alone: that one makes a k of the Kelvin sign.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }

@@ -177,7 +177,7 @@ func (k *Key) Private() any {
 func (k *Key) Symmetric() bool { return k.Algorithm == HS256 }
 
 // String names the key without its material.
-func (k *Key) String() string { return k.ID + " (" + k.Algorithm + ", " + string(k.State) + ")" }
+func (k Key) String() string { return k.ID + " (" + k.Algorithm + ", " + string(k.State) + ")" }
 
 // Format keeps material out of every verb, %#v included.
-func (k *Key) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, k.String()) }
+func (k Key) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, k.String()) }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -25,7 +26,7 @@ const maxKeyFile = 64 << 10
 // taken from the file; one that differs from the file's is an error. A file
 // with private material must not be readable by everybody.
 func ReadKeyFile(path, id, algorithm string) (*Key, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}

@@ -35,6 +35,9 @@ func parseDuration(s string) (time.Duration, error) {
 		return d, nil
 	}
 	more, err := time.ParseDuration(rest)
+	if err == nil && (more < 0 || rest[0] == '+') {
+		return 0, errors.New("a sign in the middle")
+	}
 	return d + more, err
 }
 

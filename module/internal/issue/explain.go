@@ -3,6 +3,7 @@ package issue
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -106,8 +107,12 @@ func (e *Explanation) explainTimes(q Question) {
 	// The three parts of Terms are tried one by one.
 	g := e.Grant
 	at := q.At.UTC().Format(time.RFC3339)
-	times := token.Terms{Max: 1 << 62, Leeway: q.Terms.Leeway}
-	e.addError("times", times.Check(g, q.At), fmt.Sprintf("valid at %s; expires %s, in %s", at, g.ExpiresAt().UTC().Format(time.RFC3339), Days(g.ExpiresAt().Sub(q.At))))
+	times := token.Terms{Max: math.MaxInt64, Leeway: q.Terms.Leeway}
+	timesErr := times.Check(g, q.At)
+	if errors.Is(timesErr, token.ErrLifetime) {
+		timesErr = nil // told by the next check
+	}
+	e.addError("times", timesErr, fmt.Sprintf("valid at %s; expires %s, in %s", at, g.ExpiresAt().UTC().Format(time.RFC3339), Days(g.ExpiresAt().Sub(q.At))))
 	lifetime := *q.Terms
 	lifetime.Issuer, lifetime.Audience = "", nil
 	if err := lifetime.Check(g, q.At); !errors.Is(err, token.ErrExpired) && !errors.Is(err, token.ErrNotYetValid) {
@@ -139,6 +144,10 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	}
 	rules := playout.Rules{Rules: []*playout.Rule{rule}, DefaultOrg: g.Org}
 	path, _ := rules.CutToken(parsed.EscapedPath(), jwt.HasForm)
+	if err := playout.CheckPath(path); err != nil {
+		e.addError("scope", err, "")
+		return nil
+	}
 	target, err := rules.Find(path, playout.Query{})
 	switch {
 	case err != nil:
@@ -169,7 +178,7 @@ func (e *Explanation) explainAddress(q Question) error {
 		return nil
 	}
 	a, err := netip.ParseAddr(q.IP)
-	if err != nil {
+	if err != nil || a.Zone() != "" {
 		return wrong("ip", "that is no IP address")
 	}
 	for _, r := range rules {
@@ -218,17 +227,25 @@ func split(pasted, rule string) (text, streamURL string, err error) {
 	if err != nil {
 		return "", "", wrong("url", "that is no URL")
 	}
+	add := func(t string) bool {
+		other := text != "" && text != t
+		text = t
+		return other
+	}
 	for _, values := range u.Query() {
 		for _, v := range values {
-			if jwt.HasForm(v) {
-				return v, pasted, nil
+			if jwt.HasForm(v) && add(v) {
+				return "", "", wrong("url", "this URL carries different tokens; the gate refuses it (ambiguous_token)")
 			}
 		}
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
-		if t, ok := strings.CutPrefix(segment, "~"); ok && jwt.HasForm(t) {
-			return t, pasted, nil
+		if t, ok := strings.CutPrefix(segment, "~"); ok && jwt.HasForm(t) && add(t) {
+			return "", "", wrong("url", "this URL carries different tokens; the gate refuses it (ambiguous_token)")
 		}
+	}
+	if text != "" {
+		return text, pasted, nil
 	}
 	return "", "", wrong("url", "there is no token in this URL")
 }

@@ -4,6 +4,7 @@
 package issue
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -65,6 +66,9 @@ func (i *Issuer) Issue(r Request) (*Issued, error) {
 		return nil, err
 	}
 	text, err := jwt.Sign(g, i.Key)
+	if errors.Is(err, token.ErrMalformed) {
+		return nil, wrong("streams", "the token would have more than %d characters; name fewer streams, or ask for the whole organisation", token.MaxToken)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +141,12 @@ func (i *Issuer) times(r Request, g *token.Grant) error {
 		if r.NotBefore.After(now) {
 			from = r.NotBefore
 		}
-		expires = from.Add(lifetime)
+		expires = from.Add(min(lifetime, most))
 	}
 	switch {
 	case !expires.After(now):
 		return wrong("expires", "that is in the past; write when the token is to end")
-	case !r.NotBefore.IsZero() && !expires.After(r.NotBefore):
+	case !r.NotBefore.IsZero() && expires.Unix() <= r.NotBefore.Unix():
 		return wrong("not_before", "that is not before the token expires")
 	case expires.Sub(now) > most:
 		return wrong("expires", "a token lives at most %s; the latest is %s", Days(most), now.Add(most).UTC().Format(time.RFC3339))

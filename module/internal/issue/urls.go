@@ -39,7 +39,7 @@ func CheckURLTemplate(template string) error {
 	default:
 		return fmt.Errorf("the scheme %q is none of https, http, wss and ws", u.Scheme)
 	}
-	if u.Fragment != "" || u.Query().Has("token") {
+	if strings.Contains(filled, "#") || u.Query().Has("token") {
 		return errors.New("leave out the fragment and the token; the token is added")
 	}
 	return nil

@@ -62,14 +62,14 @@ func covered(patterns []token.HostPattern, template string) bool {
 	if err != nil {
 		return false
 	}
-	port := u.Port()
+	host, port, _ := token.ParseHost(u.Host)
 	if port == "" {
 		if port = "443"; u.Scheme == "http" {
 			port = "80"
 		}
 	}
 	for _, p := range patterns {
-		if p.Match(u.Hostname(), port) {
+		if p.Match(host, port) {
 			return true
 		}
 	}

@@ -122,7 +122,10 @@ func (rs *Rules) Target(r Request) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	if !r.Socket && r.Method != http.MethodGet && r.Method != http.MethodHead {
+	switch {
+	case r.Socket && r.Method != http.MethodGet && r.Method != http.MethodConnect:
+		return t, &Error{ErrMethod, "a WebSocket is opened with GET, or with CONNECT on HTTP/2 and 3"}
+	case !r.Socket && r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return t, &Error{ErrMethod, "streams are played with GET and HEAD"}
 	}
 	if r.Socket {

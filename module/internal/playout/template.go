@@ -71,6 +71,9 @@ func parseSegment(text string) (segment, error) {
 		if end < 0 {
 			end = len(rest)
 		}
+		if len(s) > 0 && s[len(s)-1].capture == captureOrg && orgByte(rest[0]) {
+			return nil, fmt.Errorf("{org}%s can never match: a letter, digit or underscore behind {org} belongs to it; put another character between", rest[:end])
+		}
 		s = append(s, part{literal: rest[:end]})
 		rest = rest[end:]
 	}
@@ -147,7 +150,7 @@ func ParseTemplate(text string) (Template, error) {
 			return t, fmt.Errorf("template %q: %w", text, err)
 		}
 		for _, x := range s {
-			if x.literal != "" && CheckPath("/"+x.literal) != nil {
+			if x.literal != "" && CheckPath("/"+x.literal) != nil && (s.literal() || CheckPath("/x"+x.literal) != nil) {
 				return t, fmt.Errorf("template %q: %q can never be part of a path that is let through", text, x.literal)
 			}
 			if x.capture != "" && strings.Count(text, x.capture) > 1 {
@@ -185,7 +188,7 @@ func (t *Template) match(path string, c *captured) (escaped, ok bool) {
 			text = text[:end]
 		}
 		rest = rest[1+len(text):]
-		if !s.literal() && strings.IndexByte(text, '%') >= 0 {
+		if len(s) > 0 && !s.literal() && strings.IndexByte(text, '%') >= 0 {
 			escaped = true
 			continue
 		}

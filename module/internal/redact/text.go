@@ -19,6 +19,13 @@ func Text(text []byte) []byte {
 	var out []byte
 	copied := 0
 	for at := 0; at < len(text); {
+		if text[at] == '=' {
+			if end := valueOfName(text, at); end > at+1 {
+				out = append(append(out, text[copied:at+1]...), Mark...)
+				copied, at = end, end
+				continue
+			}
+		}
 		end := at
 		for end < len(text) && runByte[text[end]] {
 			end++
@@ -41,7 +48,7 @@ func Text(text []byte) []byte {
 
 // suspicious is a quick look: most lines hold nothing that could be a token.
 func suspicious(text []byte) bool {
-	if bytes.Contains(text, []byte("ey")) || bytes.IndexByte(text, '%') >= 0 {
+	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 {
 		return true
 	}
 	for _, name := range *names.Load() {
@@ -64,11 +71,12 @@ var runByte = func() (set [256]bool) {
 // secret reports whether a run holds a token, and from which byte of it on.
 func secret(text []byte, start, end int) (cut int, found bool) {
 	run := text[start:end]
-	if bytes.IndexByte(run, '%') < 0 {
-		if at := tokenAt(string(run)); at >= 0 {
-			return at, true
-		}
-	} else {
+	if at := tokenAt(string(run)); at >= 0 && bytes.IndexByte(run, '%') < 0 {
+		return at, true
+	} else if at >= 0 {
+		return 0, true
+	}
+	if bytes.IndexByte(run, '%') >= 0 {
 		decoded := string(run)
 		for range 4 {
 			next := unescape(decoded)
@@ -114,7 +122,7 @@ func tokenAt(s string) int {
 		part, length := 0, 0
 		for i := at; i < len(s) && part < 3; i++ {
 			if s[i] == '.' {
-				if length < 4 {
+				if length < least[part] {
 					break
 				}
 				if part, length = part+1, 0; part == 2 {
@@ -130,6 +138,10 @@ func tokenAt(s string) int {
 	}
 	return -1
 }
+
+// least is how long the parts of a token are at least: the shortest header
+// names an algorithm. Host names such as eyes.example.com are shorter.
+var least = [2]int{12, 4}
 
 func isBase64(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
@@ -184,4 +196,25 @@ func fromHex(c byte) int {
 		return int(c-'A') + 10
 	}
 	return -1
+}
+
+// valueOfName is where the value of a secret name ends, whose equals sign is
+// at a place; or 0.
+func valueOfName(text []byte, at int) int {
+	from := at
+	for from > 0 && runByte[text[from-1]] {
+		from--
+	}
+	name := unescape(string(text[from:at]))
+	if from > 0 && text[from-1] == '\\' {
+		name = strings.TrimPrefix(name, "u0026")
+	}
+	if !isName(name) {
+		return 0
+	}
+	end := at + 1
+	for end < len(text) && text[end] > ' ' && strings.IndexByte("&;#\"\\<>", text[end]) < 0 {
+		end++
+	}
+	return end
 }

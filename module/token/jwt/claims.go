@@ -121,6 +121,9 @@ func readDate(name string, value jsontext.Value, to *int64) error {
 	if !ok {
 		return token.Malformed(name + " must be a whole number of seconds since 1970")
 	}
+	if n == 0 {
+		return token.Malformed(name + " is the year 1970")
+	}
 	if n > milliseconds {
 		return token.Malformed(name + " is in milliseconds; write it in seconds since 1970")
 	}

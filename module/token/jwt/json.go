@@ -16,6 +16,9 @@ import (
 // jsontext's defaults), names that are written with escapes, and names that
 // differ from a known one only in case.
 func members(data []byte, known []string, visit func(name string, value jsontext.Value) error) error {
+	if len(data) == 0 || data[0] != '{' {
+		return errNotObject // white space in front would be a token that logs do not know
+	}
 	d := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if first, err := d.ReadToken(); err != nil || first.Kind() != '{' {
 		return errNotObject

@@ -1,0 +1,79 @@
+package playout
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzRequest checks what must hold for every request that is let through: the
+// path has one reading, the names are in their alphabets, and the origin gets
+// every pair but the token's, byte for byte and in order.
+func FuzzRequest(f *testing.F) {
+	isToken := func(s string) bool { return strings.Count(s, ".") == 2 && !strings.Contains(s, "/") }
+	drop := func(p Pair) bool { return (p.Name == "token" || p.Name == "jwtoken") && isToken(p.Value) }
+	rs := siteRules(f)
+	f.Fuzz(func(t *testing.T, path, rawQuery string) {
+		path, tokens := rs.CutToken(path, isToken)
+		for _, text := range tokens {
+			if !isToken(text) {
+				t.Errorf("%q was cut out", text)
+			}
+		}
+		if CheckPath(path) != nil {
+			return
+		}
+		checkRead(t, path)
+		q, err := ParseQuery(rawQuery)
+		if err != nil {
+			return
+		}
+		if q.Raw() != rawQuery {
+			t.Fatalf("%q has become %q", rawQuery, q.Raw())
+		}
+		target, err := rs.Target(Request{Method: "GET", Path: path, Query: q})
+		if err != nil {
+			return
+		}
+		forward := target.Forward(q, drop)
+		var want []string
+		for _, p := range q.Pairs() {
+			if !drop(p) {
+				want = append(want, p.Raw)
+			}
+		}
+		out, err := ParseQuery(forward)
+		if err != nil {
+			t.Fatalf("the origin gets %q: %v", forward, err)
+		}
+		var got []string
+		for _, p := range out.Pairs() {
+			if drop(p) {
+				t.Errorf("the origin gets the token in %q", forward)
+			}
+			got = append(got, p.Raw)
+		}
+		if len(want) == 1 && want[0] == "" && len(got) == 0 {
+			got = want // one empty pair is an empty query
+		}
+		if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+			t.Errorf("from %q the origin gets %q", rawQuery, forward)
+		}
+		if target.Open {
+			return
+		}
+		if !validOrg(target.Org) || !validStream(target.Stream) {
+			t.Errorf("%q %q names %q, %q", path, rawQuery, target.Org, target.Stream)
+		}
+		for _, pin := range target.Rule.Pins {
+			if p, n := out.Single(pin.Name); n != 1 || p.Value != pin.Value {
+				t.Errorf("from %q the origin gets %q, pin %s", rawQuery, forward, pin.Name)
+			}
+		}
+		// What the origin reads names the same stream as what was decided on.
+		again, err := rs.Find(path, out)
+		if err != nil || again.Org != target.Org || again.Stream != target.Stream {
+			t.Errorf("%q %q was %s/%s, and is %s to the origin", path, rawQuery, target.Org, target.Stream, outcome(again, err))
+		}
+	})
+}

@@ -1,0 +1,231 @@
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// planted is a token as Playgate makes them. Its parts begin with a and b
+// inside, so that what is left of it can be told.
+const planted = "eyJhbGciOiJFZERTQSIsImtpZCI6Im1haW4ifQ.eyJvcmciOiJvcmcxIiwic3RyZWFtcyI6WyJjYW0xIl0sImV4cCI6MTkwMDAwMDAwMH0.c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmUtc2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmUtMTIzNA"
+
+// escapeAll percent-encodes every byte, escapeSome every n-th.
+func escapeAll(s string) string { return escapeSome(s, 1) }
+
+func escapeSome(s string, n int) string {
+	const hex = "0123456789abcdef"
+	var b strings.Builder
+	for i := range len(s) {
+		if i%n == 0 {
+			b.WriteString("%" + hex[s[i]>>4:s[i]>>4+1] + strings.ToUpper(hex[s[i]&15:s[i]&15+1]))
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// escapeQuery is what url.QueryEscape does, whichever characters it leaves.
+func escapeQuery(s string) string {
+	return strings.NewReplacer("%", "%25", "/", "%2F", ":", "%3A", "?", "%3F", "=", "%3D", "&", "%26", "~", "%7E").Replace(s)
+}
+
+func clean(s string) string { return string(Text([]byte(s))) }
+
+func TestTextTakesTokensOut(t *testing.T) {
+	const tk = planted
+	tests := []struct{ name, text, want string }{
+		{"alone", tk, Mark},
+		{"query", "/live/org1/cam1/x?token=" + tk, "/live/org1/cam1/x?token=" + Mark},
+		{"query, other pairs", "/x?a=1&token=" + tk + "&b=2", "/x?a=1&token=" + Mark + "&b=2"},
+		{"query, another name", "/x?whatever=" + tk + "&b=2", "/x?whatever=" + Mark + "&b=2"},
+		{"jwtoken", "/x?jwtoken=" + tk + "#y", "/x?jwtoken=" + Mark + "#y"},
+		{"path", "/live/~" + tk + "/org1/cam1/x", "/live/~" + Mark + "/org1/cam1/x"},
+		{"header", "Authorization: Bearer " + tk + "\r\n", "Authorization: Bearer " + Mark + "\r\n"},
+		{"cookie", "a=b; playgate_token=" + tk + "; c=d", "a=b; playgate_token=" + Mark + "; c=d"},
+		{"referer", `"Referer":["https://live.example.com/play?token=` + tk + `"]`, `"Referer":["https://live.example.com/play?token=` + Mark + `"]`},
+		{"two", tk + " and " + tk, Mark + " and " + Mark},
+		{"two that touch", tk + "&" + tk, Mark + "&" + Mark},
+		{"unsigned", "x eyJhbGciOiJub25lIn0.eyJvcmciOiJvcmcxIn0. y", "x " + Mark + " y"},
+		{"followed by a dot", "see " + tk + ".", "see " + Mark},
+		{"in the middle of a word", "xy" + tk, "xy" + Mark},
+		{"after a hyphen", "token-" + tk, "token-" + Mark},
+		{"after an escape of JSON", `a\u0026token=` + tk + `"`, `a\u0026token=` + Mark + `"`},
+		{"percent-encoded dots", "/x?token=" + strings.ReplaceAll(tk, ".", "%2E") + "&b", "/x?token=" + Mark + "&b"},
+		{"percent-encoded wholly", "/x?q=" + escapeAll(tk) + "&b", "/x?q=" + Mark + "&b"},
+		{"percent-encoded partly", "/x?q=" + escapeSome(tk, 7) + "&b", "/x?q=" + Mark + "&b"},
+		{"percent-encoded twice", "/x?q=" + escapeQuery(escapeAll(tk)) + "&b", "/x?q=" + Mark + "&b"},
+		{"percent-encoded three times", "/x?q=" + escapeQuery(escapeQuery(escapeSome(tk, 3))) + "&b", "/x?q=" + Mark + "&b"},
+		{"percent-encoded in the path", "/live/%7E" + escapeSome(tk, 5) + "/org1", "/live/" + Mark + "/org1"},
+		{"URL in a query", "/x?url=" + escapeQuery("https://a/b?token="+tk+"&c=d") + "&e=f", "/x?url=" + Mark + "&e=f"},
+		{"URL in a URL in a query", "/x?url=" + escapeQuery("https://a/?u="+escapeQuery("https://b/?token="+tk)) + "&e=f", "/x?url=" + Mark + "&e=f"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := clean(tt.text); got != tt.want {
+				t.Errorf("\n got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTextTakesTheValueOfATokensName(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"short", "/x?token=s3cret", "/x?token=" + Mark},
+		{"jwtoken", "/x?a=1&jwtoken=s3cret&b=2", "/x?a=1&jwtoken=" + Mark + "&b=2"},
+		{"in JSON", `{"uri":"/x?token=s3cret"}`, `{"uri":"/x?token=` + Mark + `"}`},
+		{"a session token", "/x?token=p1.AbCd-_9", "/x?token=" + Mark},
+		{"name with an escape", "/x?to%6ben=s3cret&b", "/x?to%6ben=" + Mark + "&b"},
+		{"value with an escape", "/x?token=s3%63ret&b", "/x?token=" + Mark + "&b"},
+		{"equals sign with an escape", "/x?token%3Ds3cret&b", "/x?" + Mark + "&b"},
+		{"nested", "/x?url=https%3A%2F%2Fa%2F%3Ftoken%3Ds3cret&b", "/x?url=" + Mark + "&b"},
+		{"nested twice", "/x?url=" + escapeQuery(escapeQuery("https://a/?token=s3cret")) + "&b", "/x?url=" + Mark + "&b"},
+		{"twice", "/x?token=one&token=two", "/x?token=" + Mark + "&token=" + Mark},
+		{"base64 of the other alphabet", "/x?token=s3c+r3t/s3c+r3t==&b", "/x?token=" + Mark + "&b"},
+		{"other characters of values", "/x?token=s3c~r3t:s3,r3t!s3cr3t@(x)*'&b", "/x?token=" + Mark + "&b"},
+		{"after an escape of JSON", `{"uri":"/x?a=1\u0026token=s3cret\u0026b"}`, `{"uri":"/x?a=1\u0026token=` + Mark + `\u0026b"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := clean(tt.text); got != tt.want {
+				t.Errorf("\n got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+	if got := clean("/x?accesskey=s3cret"); got != "/x?accesskey=s3cret" {
+		t.Errorf("a name that nobody gave: %s", got)
+	}
+	AddNames("accesskey", "accesskey")
+	if got := clean("/x?accesskey=s3cret&token=x"); got != "/x?accesskey="+Mark+"&token="+Mark {
+		t.Errorf("a name of the configuration: %s", got)
+	}
+}
+
+// Issuers elsewhere may write their JSON with white space. Whatever the reader
+// takes for a token must not stay in a log.
+func TestTextTakesOutWhateverTheReaderAccepts(t *testing.T) {
+	for name, parts := range map[string][2]string{
+		"compact":                {`{"alg":"EdDSA"}`, `{"org":"org1","orgwide":true,"exp":1900000000}`},
+		"blank":                  {`{ "alg": "EdDSA" }`, `{ "org": "org1", "orgwide": true, "exp": 1900000000 }`},
+		"line feed":              {"{\n  \"alg\": \"EdDSA\"\n}", "{\n  \"org\": \"org1\",\n  \"orgwide\": true,\n  \"exp\": 1900000000\n}"},
+		"carriage return":        {"{\r\n  \"alg\": \"EdDSA\"\r\n}", "{\r\n  \"org\": \"org1\",\r\n  \"orgwide\": true,\r\n  \"exp\": 1900000000\r\n}"},
+		"tab":                    {"{\t\"alg\":\"EdDSA\"}", "{\t\"org\":\"org1\",\"orgwide\":true,\"exp\":1900000000}"},
+		"line feed in the front": {"\n{\"alg\":\"EdDSA\"}", "\n{\"org\":\"org1\",\"orgwide\":true,\"exp\":1900000000}"},
+		"blank in the front":     {" {\"alg\":\"EdDSA\"}", " {\"org\":\"org1\",\"orgwide\":true,\"exp\":1900000000}"},
+	} {
+		encode := base64.RawURLEncoding.EncodeToString
+		token := encode([]byte(parts[0])) + "." + encode([]byte(parts[1])) + "." + strings.Repeat("c2ln", 21) + "AA"
+		if _, err := jwt.Parse(token); err != nil {
+			continue
+		}
+		if got := clean("/live/~" + token + "/org1/cam1/x"); got != "/live/~"+Mark+"/org1/cam1/x" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// Something in front of a token must not hide it, whatever that something
+// becomes when it is decoded together with the token.
+func TestTextTakesTokensBehindOddPrefixes(t *testing.T) {
+	for _, prefix := range []string{"%", "%4", "%6", "%25", "%2", "a%zz", "%%", "%4%", "ey", "ey.", "eyJ.", "a.b.", "..", ".", "-", "_", "e", "REDACTED", "eyabcd.efgh.", "%65y%4", "https://they.example.com/"} {
+		if got := clean(prefix + planted); strings.Contains(got, planted) || strings.Contains(got, planted[len(planted)/2:]) {
+			t.Errorf("after %q it is still there: %s", prefix, got)
+		}
+	}
+	for _, suffix := range []string{"%", "%4", "%zz", ".", "..", "%2e", ".eyJ", "-", "="} {
+		if got := clean(planted + suffix); strings.Contains(got, planted) {
+			t.Errorf("before %q it is still there: %s", suffix, got)
+		}
+	}
+}
+
+func TestTextTakesTokensOutOfLogLines(t *testing.T) {
+	line := func(token string) string {
+		b, err := json.Marshal(map[string]any{
+			"level": "error", "msg": "dial tcp: GET \"http://origin/x?token=" + token + "\": refused",
+			"request": map[string]any{
+				"uri":     "/live/~" + token + "/org1/cam1/x?a=1&token=" + token,
+				"headers": map[string][]string{"Referer": {"https://live.example.com/play?token=" + token}, "Cookie": {"playgate_token=" + token}, "Authorization": {"Bearer " + token}},
+			},
+			"nested": `{"uri":"/x?token=` + token + `"}`,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got, want := clean(line(planted)), line(Mark); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	var any map[string]any
+	if err := json.Unmarshal(Text([]byte(line(planted))), &any); err != nil {
+		t.Errorf("the line is no JSON any more: %v", err)
+	}
+}
+
+func TestTextLeavesOtherTextAlone(t *testing.T) {
+	for _, s := range []string{
+		"", " ", "token", "token=", "/x?token=&b=1", "?tokens=abc&xtoken=abc&Token=abc&token2=abc", `{"token":"abc"}`, "a token = b", "jwtoken",
+		"eyeglasses", "they.example.com", "monkey.see.monkey.do", "https://they.example.com/keys/a.b.c", "key.pem.bak", "/live/org1/grey.cam.1/index.m3u8", "hey.you.there",
+		"100%", "%", "%%", "%zz", "a%20b", "/x?a=%2F%20é", "caf\xc3\xa9 \xff\xfe", "a.b.c", "1.2.3.4", "2026-11-24T18:00:00.000Z", "index.m3u8?_HLS_msn=1&_HLS_part=2",
+		`{"level":"info","ts":1795543200.123,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"203.0.113.7","proto":"HTTP/2.0","host":"live.example.com","uri":"/live/org1/cam1/seg-4711.mp4?x=%2Fy"},"status":200}` + "\n",
+	} {
+		in := []byte(s)
+		out := Text(in)
+		if string(out) != s {
+			t.Errorf("%q has become %q", s, out)
+		}
+		if len(in) > 0 && &in[0] != &out[0] {
+			t.Errorf("%q is a copy", s)
+		}
+	}
+}
+
+func TestTextDoesNotWriteIntoItsArgument(t *testing.T) {
+	in := []byte("/x?token=" + planted + "&b=1")
+	before := string(in)
+	Text(in)
+	if string(in) != before {
+		t.Errorf("%q", in)
+	}
+}
+
+// Around tokens, every byte of what cannot be a token's stays.
+func TestTextLeavesEveryByteAroundATokenAlone(t *testing.T) {
+	const other = "abcxyz /?&=#:;,\"'\\{}[]()<>~+*!@$|^`\t\n\r\x00é\xff0123/index.m3u8?a=b"
+	random := rand.New(rand.NewPCG(5, 6))
+	text := func() string {
+		var b strings.Builder
+		for range random.IntN(40) {
+			b.WriteByte(other[random.IntN(len(other))])
+		}
+		return b.String()
+	}
+	for range 20_000 {
+		// A delimiter on both sides, so that it is clear where the token ends.
+		before, after := text()+"/", "/"+text()
+		if strings.Contains(before+after, "token") {
+			continue
+		}
+		if got, want := clean(before+planted+after), before+Mark+after; got != want {
+			t.Fatalf("\n got %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestInstallIsPerConfiguration(t *testing.T) {
+	a, b := new(int), new(int)
+	Install(a)
+	if !Installed(a) || Installed(b) {
+		t.Error("after Install")
+	}
+	Uninstall(a)
+	if Installed(a) {
+		t.Error("after Uninstall")
+	}
+}
