@@ -45,7 +45,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("the global option playgate takes no value (%s); write a block", d.Val())
 	}
 	once := Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -90,7 +90,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (a *App) parseKey(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return d.ArgErr()
+		return d.Errf("key takes an id and, where the file does not tell, an algorithm, not %d values", len(args))
 	}
 	k := &Key{ID: args[0]}
 	if len(args) == 2 {
@@ -127,7 +127,7 @@ func (a *App) parseKey(d *caddyfile.Dispenser) error {
 func (a *App) parseLifetime(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return d.ArgErr()
+		return d.Errf("lifetime takes the default and maybe the most, like lifetime 14d 365d, not %d values", len(args))
 	}
 	byDefault, err := caddy.ParseDuration(args[0])
 	if err != nil {

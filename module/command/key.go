@@ -24,8 +24,15 @@ algorithm in it. Whoever has the file can make tokens; the gate itself needs
 only the public part.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(keyNew(), keyPublic())
+			group(cmd)
 		},
 	})
+}
+
+// group makes a command that has only subcommands refuse words that are none.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 func keyNew() *cobra.Command {
@@ -103,7 +110,10 @@ all that a gate needs, and it cannot make tokens.`,
   playgate key public --key-file playgate.jwk --pem`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && file == "" {
+			if len(args) == 1 {
+				if file != "" {
+					return errors.New("two key files are named; name one")
+				}
 				file = args[0]
 			}
 			key, err := readKey(file, cmd.InOrStdin())
@@ -128,6 +138,9 @@ all that a gate needs, and it cannot make tokens.`,
 	return cmd
 }
 
+// keyFileVariable names the key file where no flag does.
+const keyFileVariable = "PLAYGATE_KEY_FILE"
+
 func keyFileFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "key-file", "", "file that playgate key new wrote, or - for standard input (default: $PLAYGATE_KEY_FILE)")
 }
@@ -135,7 +148,7 @@ func keyFileFlag(cmd *cobra.Command, file *string) {
 // readKey reads the key of a --key-file.
 func readKey(file string, stdin io.Reader) (*token.Key, error) {
 	if file == "" {
-		file = os.Getenv("PLAYGATE_KEY_FILE")
+		file = os.Getenv(keyFileVariable)
 	}
 	switch file {
 	case "":

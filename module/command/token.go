@@ -16,6 +16,7 @@ func init() {
 A token made here is stored nowhere: keep it, it cannot be shown again.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(tokenCreate(), tokenExplain())
+			group(cmd)
 		},
 	})
 }

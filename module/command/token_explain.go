@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -53,7 +54,7 @@ from standard input. The exit status is 1 when the token would be refused.`,
 				}
 			}
 			q.Terms = &token.Terms{Max: token.MaxLifetime, Leeway: leeway, Issuer: issuer, Audience: audience}
-			if file != "" {
+			if file != "" || os.Getenv(keyFileVariable) != "" {
 				key, err := readKey(file, cmd.InOrStdin())
 				if err != nil {
 					return err

@@ -45,4 +45,27 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) {
 		kept = append(kept, "max-age="+strconv.FormatInt(min(age, most), 10))
 	}
 	h["Cache-Control"] = []string{strings.Join(kept, ", ")}
+	dropTargeted(h)
+}
+
+// neverStore keeps an answer that has somebody's token in it out of every cache.
+func neverStore(h http.Header) {
+	h["Cache-Control"] = []string{"private, no-store"}
+	delete(h, "Expires")
+	dropTargeted(h)
+}
+
+// dropTargeted removes the fields by which an origin speaks to certain shared
+// caches past Cache-Control (RFC 9213, and what was there before it).
+func dropTargeted(h http.Header) {
+	for name := range h {
+		switch name {
+		case "Surrogate-Control", "X-Accel-Expires", "Edge-Control":
+			delete(h, name)
+		default:
+			if strings.HasSuffix(name, "-Cache-Control") {
+				delete(h, name)
+			}
+		}
+	}
 }

@@ -118,6 +118,9 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 			if len(args) < 1 || len(args) > 2 {
 				return d.Errf("query takes a key and, if it is not the stream's name alone, a name template, not %d values", len(args))
 			}
+			if args[0] == "" {
+				return d.Err("query has an empty key; write the name of the query value that holds the stream's name")
+			}
 			s.QueryKey = args[0]
 			if len(args) == 2 {
 				s.QueryName = args[1]

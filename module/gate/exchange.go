@@ -162,7 +162,7 @@ func socketAsked(r *http.Request) (bool, error) {
 		}
 	case !asked:
 		return false, nil
-	case r.ProtoMajor == 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket"):
+	case r.Method == http.MethodGet && r.ProtoMajor == 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket"):
 		return true, nil
 	}
 	return false, &playout.Error{Kind: playout.ErrBadRequest, Detail: "an upgrade to anything but websocket"}
@@ -242,6 +242,9 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	case rw.committed:
 		x.h.logger.Debug("a handler below the gate failed after its answer had begun", zap.Error(err))
 		panic(http.ErrAbortHandler)
+	}
+	if rw.failure != nil {
+		return x.fail(http.StatusBadGateway, rw.failure)
 	}
 	status := http.StatusInternalServerError
 	var ofHandler caddyhttp.HandlerError

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/redact"
 )
 
 // dropForged removes the headers by which a client could speak in our name, or
@@ -51,6 +53,7 @@ func forged(name string) bool {
 // anywhere, with who it was verified for. It changes the request in place, so
 // that placeholders and error routes see the same.
 func (x *exchange) prepare() {
+	dropHopByHop(x.r.Header)
 	x.strip()
 	if x.target.Open {
 		return
@@ -71,6 +74,33 @@ func (x *exchange) prepare() {
 			}
 		}
 	}
+}
+
+// dropHopByHop removes the headers that the client's Connection header names
+// (RFC 9110, section 7.6.1), and their names. Left to the proxy, a client could
+// name the headers that the gate is about to set.
+func dropHopByHop(h http.Header) {
+	lines := h["Connection"]
+	if len(lines) == 0 {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = strings.TrimSpace(name); strings.ToLower(name) {
+			case "":
+			case "upgrade", "close", "keep-alive":
+				kept = append(kept, name)
+			default:
+				h.Del(name)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Connection")
+		return
+	}
+	h["Connection"] = []string{strings.Join(kept, ", ")}
 }
 
 // identify tells the origin who plays what. A public stream has no token.
@@ -121,7 +151,16 @@ func (x *exchange) strip() {
 		if !same && original.URL != nil {
 			clean = x.h.cleanURL(original.URL)
 		}
-		original.URL, original.RequestURI = &clean, clean.RequestURI()
+		original.RequestURI = clean.RequestURI()
+		if original.URL == nil {
+			original.URL = new(url.URL)
+		}
+		// Through the pointer, and as a fixed placeholder: a handler above may
+		// have given us a copy of the request that the server holds.
+		*original.URL = clean
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			repl.Set("http.request.orig_uri", original.RequestURI)
+		}
 	}
 	*r.URL = bare
 	r.RequestURI = bare.RequestURI()
@@ -136,8 +175,15 @@ func (x *exchange) strip() {
 	if x.h.places.header && !keep {
 		stripBearer(r.Header)
 	}
-	for i, referer := range r.Header["Referer"] {
-		r.Header["Referer"][i] = x.h.places.cleanReferer(referer, &x.h.rules)
+	if referers := r.Header["Referer"]; len(referers) > 0 {
+		for i, referer := range referers {
+			referers[i] = x.h.places.cleanReferer(referer, &x.h.rules)
+		}
+		if referers = slices.DeleteFunc(referers, func(s string) bool { return s == "" }); len(referers) == 0 {
+			delete(r.Header, "Referer")
+		} else {
+			r.Header["Referer"] = referers
+		}
 	}
 	if hasOriginal {
 		// In place: the server, and whoever holds this request, must not find
@@ -187,32 +233,41 @@ func stripBearer(h http.Header) {
 	h["Authorization"] = kept
 }
 
-// cleanReferer takes tokens out of the address of the page before. What cannot
-// be read is reduced to its origin.
+// cleanReferer takes tokens out of the address of the page before. One that
+// cannot be read, or has a token in another place, is reduced to its origin; it
+// is "" when even that is not safe.
 func (p *places) cleanReferer(referer string, rules *playout.Rules) string {
 	scheme, rest, ok := strings.Cut(referer, "://")
+	if !ok {
+		return ifClean(referer, "")
+	}
 	at := strings.IndexAny(rest, "/?#")
-	if !ok || at < 0 {
-		if isToken(referer) {
-			return ""
-		}
-		return referer
+	if at < 0 {
+		return ifClean(referer, "")
 	}
 	origin, tail := scheme+"://"+rest[:at], rest[at:]
 	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
 	path, rawQuery, hasQuery := strings.Cut(tail, "?")
 	path, _ = rules.CutToken(path, isToken)
-	if !hasQuery {
-		return origin + path
+	cleaned := origin + path
+	if hasQuery {
+		query, err := playout.ParseQuery(rawQuery)
+		if err != nil {
+			return ifClean(origin+"/", "")
+		}
+		if query = query.Without(p.isTokenPair); query.Raw() != "" {
+			cleaned += "?" + query.Raw()
+		}
 	}
-	query, err := playout.ParseQuery(rawQuery)
-	if err != nil {
-		return origin + "/"
+	return ifClean(cleaned, ifClean(origin+"/", ""))
+}
+
+// ifClean is a text, or, where some token is in it, what may stand for it.
+func ifClean(text, otherwise string) string {
+	if redact.Found(text) {
+		return otherwise
 	}
-	if query = query.Without(p.isTokenPair); query.Raw() == "" {
-		return origin + path
-	}
-	return origin + path + "?" + query.Raw()
+	return text
 }
 
 // clientAddress is where the client is, as Caddy found it.

@@ -56,6 +56,9 @@ func newResponse(x *exchange) *response {
 	}
 }
 
+// sniffed is how many bytes tell, in any coding, whether they begin a manifest.
+const sniffed = 64 << 10
+
 // keepBuffer is the size up to which a buffer is used again.
 const keepBuffer = 1 << 20
 
@@ -68,7 +71,7 @@ var (
 // WriteHeader decides what becomes of the answer.
 func (rw *response) WriteHeader(status int) {
 	switch {
-	case rw.committed || rw.stage != undecided:
+	case rw.committed || rw.switched || rw.stage != undecided:
 	case status == http.StatusSwitchingProtocols && !rw.x.socket:
 		rw.switched = true
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
@@ -83,8 +86,8 @@ func (rw *response) WriteHeader(status int) {
 
 // commit sends the header.
 func (rw *response) commit(status int) {
-	rw.committed, rw.stage = true, passing
 	rw.x.finalHeader(rw.Header(), status, rw.rewrites)
+	rw.committed, rw.stage = true, passing
 	rw.ResponseWriter.WriteHeader(status)
 }
 
@@ -100,16 +103,22 @@ var errUnasked = caddyhttp.Error(http.StatusBadGateway, errors.New("the origin s
 
 // Write implements io.Writer.
 func (rw *response) Write(p []byte) (int, error) {
-	if rw.stage == undecided {
-		rw.WriteHeader(http.StatusOK)
-	}
 	if rw.switched {
 		return 0, errUnasked
 	}
+	if rw.stage == undecided {
+		rw.WriteHeader(http.StatusOK)
+	}
 	if rw.stage == sniffing && rw.buf.Len()+len(p) > maxManifest {
+		// Enough for a decision, and too much to keep.
+		head := min(len(p), sniffed)
+		rw.buf.Write(p[:head])
+		p = p[head:]
 		if err := rw.decide(true); err != nil {
 			return 0, err
 		}
+		n, err := rw.Write(p)
+		return head + n, err
 	}
 	switch {
 	case rw.stage == passing:
@@ -189,6 +198,9 @@ func (rw *response) release() {
 
 // ReadFrom keeps sendfile and splice for what streams through.
 func (rw *response) ReadFrom(r io.Reader) (int64, error) {
+	if rw.switched {
+		return 0, errUnasked
+	}
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
@@ -242,6 +254,10 @@ func (x *exchange) finalHeader(h http.Header, status int, rewrites bool) {
 			h.Del("Content-Length")
 			h.Del("Etag")
 		}
+	}
+	if rewrites && status == http.StatusNotModified && x.rewritable() {
+		neverStore(h)
+		return
 	}
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
 		limitCaching(h, x.grant.ExpiresAt().Sub(x.h.now()), x.h.now())

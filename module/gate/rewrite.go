@@ -130,8 +130,7 @@ func (x *exchange) rewrite(into, body []byte, h http.Header) ([]byte, error) {
 	}
 	tagETag(h, x.token.text)
 	h.Set("Content-Length", strconv.Itoa(len(out)))
-	h.Set("Cache-Control", "private, no-store")
-	h.Del("Expires")
+	neverStore(h)
 	return out, nil
 }
 

@@ -92,12 +92,12 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buf
 // An encoder with options of its own is written as wrap <encoder> { ... } in a block.
 func (e *Encoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
+	if d.CountRemainingArgs() > 1 {
+		return d.Err("format playgate takes one encoder at most; options of that encoder go into a block, as wrap <encoder> { ... }")
+	}
 	if d.NextArg() {
 		if err := e.wrap(d); err != nil {
 			return err
-		}
-		if d.NextArg() {
-			return d.Err("format playgate takes one encoder at most")
 		}
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -29,7 +29,10 @@ type Target struct {
 }
 
 // Pin is a query value that the origin always gets.
-type Pin struct{ Name, Value string }
+type Pin struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Rule maps paths to streams.
 type Rule struct {

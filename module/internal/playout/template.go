@@ -50,8 +50,11 @@ func parseSegment(text string) (segment, error) {
 	for rest := text; rest != ""; {
 		if rest[0] == '{' {
 			name, after, closed := strings.Cut(rest, "}")
+			if !closed {
+				return nil, errors.New("the closing brace is missing; the captures are {org}, {stream} and {id}")
+			}
 			name += "}"
-			if !closed || name != captureOrg && name != captureStream && name != captureID {
+			if name != captureOrg && name != captureStream && name != captureID {
 				return nil, fmt.Errorf("%s is none of the captures {org}, {stream} and {id}; Caddy's own placeholders such as {host} and {path} cannot be used here (Caddy expands them before Playgate sees the line)", name)
 			}
 			if len(s) > 0 && s[len(s)-1].capture != "" {

@@ -46,6 +46,9 @@ func Text(text []byte) []byte {
 	return append(out, text[copied:]...)
 }
 
+// Found reports whether there is anything in a text that Text would take out.
+func Found(text string) bool { return string(Text([]byte(text))) != text }
+
 // suspicious is a quick look: most lines hold nothing that could be a token.
 func suspicious(text []byte) bool {
 	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 {

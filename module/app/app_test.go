@@ -1,0 +1,159 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// provision loads an app from JSON, as Caddy does.
+func provision(t *testing.T, config string) (*App, error) {
+	t.Helper()
+	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{ID: json.RawMessage(config)}})
+	if err != nil {
+		return nil, err
+	}
+	a, err := ctx.App(ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.(*App), nil
+}
+
+// keyFile writes a private key and returns its path as JSON.
+func keyFile(t *testing.T, id, algorithm string) string {
+	t.Helper()
+	key, err := token.GenerateKey(id, algorithm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := key.MarshalJWK(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), id+".jwk")
+	if err := os.WriteFile(path, jwk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What a Caddyfile leaves out has the defaults of the design.
+func TestDefaults(t *testing.T) {
+	a, err := provision(t, `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if terms := a.Terms(); terms.Max != 365*24*time.Hour || terms.Leeway != 5*time.Second || terms.Issuer != "" || len(terms.Audience) != 0 {
+		t.Errorf("the terms are %+v", terms)
+	}
+	if len(a.Keyring().Keys()) != 0 {
+		t.Error("there are keys from nowhere")
+	}
+	a, err = provision(t, `{"leeway": "0s", "max_lifetime": "30d", "issuer": "i", "audience": ["a"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if terms := a.Terms(); terms.Max != 30*24*time.Hour || terms.Leeway != 0 || terms.Issuer != "i" || terms.Audience[0] != "a" {
+		t.Errorf("the terms are %+v", terms)
+	}
+}
+
+// What no Caddyfile can say, JSON can: it is checked at load all the same.
+func TestJSONIsCheckedAtLoad(t *testing.T) {
+	for config, says := range map[string]string{
+		`{"store": "embedded"}`:                                "store embedded: this version has no store",
+		`{"max_lifetime": "366d"}`:                             "the most is 365 days",
+		`{"max_lifetime": -1}`:                                 "the most is 365 days",
+		`{"leeway": "121s"}`:                                   "0s to 120s",
+		`{"leeway": -1}`:                                       "0s to 120s",
+		`{"orgs": {"a-b": {}}}`:                                "letters, digits and underscore",
+		`{"keys": [{"id": ""}]}`:                               "a key id is 1 to 64",
+		`{"keys": [{"id": "a"}]}`:                              "file <path> or secret <placeholder>",
+		`{"keys": [{"id": "a", "secret": "literal"}]}`:         "one placeholder",
+		`{"keys": [{"id": "a", "secret": "{env.A} {env.B}"}]}`: "one placeholder",
+		`{"keys": [{"id": "a", "secret": "x{env.A}"}]}`:        "one placeholder",
+		`{"keys": [{"id": "a", "state": "asleep"}]}`:           "next, active, verify and retired",
+		`{"keys": [{"id": "a", "orgs": [""]}]}`:                "letters, digits and underscore",
+		`{"colour": "blue"}`:                                   "colour",
+		`{"keys": [{"id": "a", "colour": "blue"}]}`:            "colour",
+	} {
+		if _, err := provision(t, config); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: the error does not say %q: %v", config, says, err)
+		}
+	}
+}
+
+// An organisation of which nothing is said is secure, and so is one of which
+// only the name is.
+func TestOrganisationsAreSecureUnlessTheyAreNot(t *testing.T) {
+	a, err := provision(t, `{"orgs": {"open": {"secure": false}, "shut": {"secure": true}, "named": {"name": "x"}, "null": null}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for org, want := range map[string]bool{"open": false, "shut": true, "named": true, "null": true, "unheard": true, "": true, "OPEN": true} {
+		if got := a.Secure(org); got != want {
+			t.Errorf("%q: secure %t", org, got)
+		}
+	}
+}
+
+// A key of the configuration takes its state and organisations from there.
+func TestKeysOfTheConfiguration(t *testing.T) {
+	eddsa, secret := keyFile(t, "main", token.EdDSA), keyFile(t, "shared", token.HS256)
+	plain := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(plain, []byte(strings.Repeat("s", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := provision(t, fmt.Sprintf(`{"keys": [
+		{"id": "main", "file": %q, "orgs": ["acme"], "state": "active"},
+		{"id": "shared", "secret": "{file.%s}"},
+		{"id": "plain", "algorithm": "HS256", "secret": "{file.%s}", "state": "retired"}
+	]}`, eddsa, secret, plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := a.Keyring().Keys()
+	for i, want := range []string{"main EdDSA active [acme]", "shared HS256 verify []", "plain HS256 retired []"} {
+		if got := fmt.Sprintf("%s %s %s %v", keys[i].ID, keys[i].Algorithm, keys[i].State, keys[i].Orgs); got != want {
+			t.Errorf("a key is %q, not %q", got, want)
+		}
+	}
+}
+
+// No dump of the configuration and no way of printing shows a secret.
+func TestSecretsAreInNoDump(t *testing.T) {
+	const secret = "correct-horse-battery-staple-correct-horse"
+	t.Setenv("PLAYGATE_TEST_SECRET", secret)
+	a, err := provision(t, `{"keys": [{"id": "a", "secret": "{env.PLAYGATE_TEST_SECRET}"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(dump), fmt.Sprintf("%v", a.Keyring().Keys()), fmt.Sprintf("%+v", a.Keyring().Keys()), fmt.Sprintf("%#v", a.Keyring().Keys()[0])} {
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprint([]byte(secret))) {
+			t.Errorf("the secret is in %s", text)
+		}
+	}
+	if !strings.Contains(string(dump), "{env.PLAYGATE_TEST_SECRET}") {
+		t.Errorf("the placeholder is not in %s", dump)
+	}
+	for _, short := range []string{"", "short-secret-nobody-should-see"} {
+		t.Setenv("PLAYGATE_TEST_SECRET", short)
+		_, err := provision(t, `{"keys": [{"id": "a", "secret": "{env.PLAYGATE_TEST_SECRET}"}]}`)
+		if err == nil || short != "" && strings.Contains(err.Error(), short) {
+			t.Errorf("a secret of %d bytes: %v", len(short), err)
+		}
+	}
+}

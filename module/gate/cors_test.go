@@ -1,0 +1,160 @@
+package gate
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// crossOrigin are the answers that a page may meet: from below, refused, and
+// failed below.
+func crossOrigin(t *testing.T, lines string, headers ...string) map[string]http.Header {
+	t.Helper()
+	h := newGate(t, lines)
+	tok := mint(t, nil)
+	below := &origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header()["Access-Control-Allow-Origin"] = []string{"https://origin.test", "*"}
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		w.Header().Set("Access-Control-Expose-Headers", "X-Origin")
+		w.Header().Set("Vary", "Accept-Encoding")
+		_, err := io.WriteString(w, "#EXTM3U\nseg.ts\n")
+		return err
+	}}
+	return map[string]http.Header{
+		"a segment":  get(t, h, below, media+"?token="+tok, headers...).Header(),
+		"a playlist": get(t, h, below, playlist+"?token="+tok, headers...).Header(),
+		"a refusal":  get(t, h, below, media, headers...).Header(),
+		"a failure": get(t, h, &origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Access-Control-Allow-Origin", "https://origin.test")
+			return io.ErrUnexpectedEOF
+		}}, media+"?token="+tok, headers...).Header(),
+	}
+}
+
+// Every page may read every answer, and no header is there twice.
+func TestCORSForAll(t *testing.T) {
+	for _, lines := range []string{"", "cors *"} {
+		for _, headers := range [][]string{nil, {"Origin: https://page.test"}} {
+			for what, h := range crossOrigin(t, lines, headers...) {
+				if got := h["Access-Control-Allow-Origin"]; !slices.Equal(got, []string{"*"}) {
+					t.Errorf("%s: Access-Control-Allow-Origin %q", what, got)
+				}
+				if got := h["Access-Control-Expose-Headers"]; len(got) != 1 || !strings.Contains(got[0], "Playgate-Id") {
+					t.Errorf("%s: Access-Control-Expose-Headers %q", what, got)
+				}
+				if got := h["Access-Control-Allow-Credentials"]; got != nil {
+					t.Errorf("%s: Access-Control-Allow-Credentials %q", what, got)
+				}
+			}
+		}
+	}
+}
+
+// Listed pages may read, others may not, and caches are told that it depends.
+func TestCORSForSome(t *testing.T) {
+	const lines = "cors https://page.test HTTP://Other.Test:8080"
+	for origin, want := range map[string][]string{
+		"https://page.test":      {"https://page.test"},
+		"http://other.test:8080": {"http://other.test:8080"},
+		"https://evil.test":      nil,
+		"http://page.test":       nil,
+		"https://page.test:8443": nil,
+		"https://page.test.evil": nil,
+		"null":                   nil,
+		"":                       nil,
+	} {
+		var headers []string
+		if origin != "" {
+			headers = []string{"Origin: " + origin}
+		}
+		for what, h := range crossOrigin(t, lines, headers...) {
+			if got := h["Access-Control-Allow-Origin"]; !slices.Equal(got, want) {
+				t.Errorf("%s for %q: Access-Control-Allow-Origin %q", what, origin, got)
+			}
+			if h["Access-Control-Allow-Credentials"] != nil || (h["Access-Control-Expose-Headers"] == nil) != (want == nil) {
+				t.Errorf("%s for %q: header %v", what, origin, h)
+			}
+			if vary := strings.Join(h["Vary"], ", "); strings.Count(vary, "Origin") != 1 {
+				t.Errorf("%s for %q: Vary %q", what, origin, vary)
+			}
+		}
+	}
+	for what, h := range crossOrigin(t, lines, "Origin: https://page.test", "Origin: https://page.test") {
+		if got := h["Access-Control-Allow-Origin"]; got != nil {
+			t.Errorf("%s for two origins: %q", what, got)
+		}
+	}
+}
+
+// Off leaves the header to the origin.
+func TestCORSOff(t *testing.T) {
+	for what, h := range crossOrigin(t, "cors off", "Origin: https://page.test") {
+		fromBelow := what == "a segment" || what == "a playlist"
+		if got := h["Access-Control-Allow-Origin"]; (got != nil) != fromBelow {
+			t.Errorf("%s: Access-Control-Allow-Origin %q", what, got)
+		}
+	}
+}
+
+func TestVaryNamesAFieldOnce(t *testing.T) {
+	for _, tc := range []struct {
+		lines []string
+		want  string
+	}{
+		{nil, "Origin"},
+		{[]string{"Accept-Encoding"}, "Accept-Encoding | Origin"},
+		{[]string{"origin"}, "origin"},
+		{[]string{"Accept, ORIGIN"}, "Accept, ORIGIN"},
+		{[]string{"*"}, "*"},
+		{[]string{"Accept", "Origin, X"}, "Accept | Origin, X"},
+		{[]string{"X-Origin"}, "X-Origin | Origin"},
+	} {
+		h := http.Header{"Vary": tc.lines}
+		addVary(h, "Origin")
+		if got := strings.Join(h["Vary"], " | "); got != tc.want {
+			t.Errorf("%q becomes %q instead of %q", tc.lines, got, tc.want)
+		}
+	}
+}
+
+// A preflight is answered without a token and reaches nobody, on every path
+// that can be read.
+func TestPreflight(t *testing.T) {
+	preflight := []string{"Origin: https://page.test", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization, range"}
+	for _, tc := range []struct {
+		lines, origin string
+		ok            bool
+	}{
+		{"", "*", true},
+		{"cors https://page.test", "https://page.test", true},
+		{"cors https://other.test", "", false},
+		{"cors off", "", false},
+	} {
+		for _, target := range []string{media, playlist + "?token=a.b.c", "/elsewhere"} {
+			var o origin
+			w := serve(t, newGate(t, tc.lines), &o, request(http.MethodOptions, target, preflight...))
+			o.sawNothing(t)
+			h := w.Header()
+			if w.Code != http.StatusNoContent || w.Body.Len() != 0 || h.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s %s: status %d, header %v", tc.lines, target, w.Code, h)
+			}
+			if got := h.Get("Access-Control-Allow-Origin"); got != tc.origin {
+				t.Errorf("%s %s: Access-Control-Allow-Origin %q", tc.lines, target, got)
+			}
+			if methods := h.Get("Access-Control-Allow-Methods"); strings.Contains(methods, "GET") != tc.ok {
+				t.Errorf("%s %s: Access-Control-Allow-Methods %q", tc.lines, target, methods)
+			}
+			if names := strings.ToLower(h.Get("Access-Control-Allow-Headers")); strings.Contains(names, "authorization") != tc.ok || strings.Contains(names, "range") != tc.ok {
+				t.Errorf("%s %s: Access-Control-Allow-Headers %q", tc.lines, target, names)
+			}
+		}
+	}
+	var o origin
+	refusedWith(t, serve(t, newGate(t, ""), &o, request(http.MethodOptions, "/live/%2f", preflight...)), &o, 400, "bad_request")
+	for _, headers := range [][]string{nil, preflight[:1], preflight[1:]} {
+		o = origin{}
+		refusedWith(t, serve(t, newGate(t, ""), &o, request(http.MethodOptions, media, headers...)), &o, 405, "method")
+	}
+}

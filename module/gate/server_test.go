@@ -1,0 +1,363 @@
+package gate
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// listen puts a gate behind a real HTTP/1.1 server.
+func listen(t testing.TB, h *Handler, next caddyhttp.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = prepared(r, w)
+		if err := h.ServeHTTP(w, r, next); err != nil {
+			t.Errorf("the gate returned %v", err)
+		}
+	}))
+	server.Config.ErrorLog = discardLog
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// dial sends a raw request and returns the connection.
+func dial(t testing.TB, server *httptest.Server, raw string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, raw); err != nil {
+		t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+func answerTo(t testing.TB, server *httptest.Server, raw string) (*http.Response, string) {
+	t.Helper()
+	_, reader := dial(t, server, raw)
+	answer, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// An upgrade that nobody asked for would be a raw tunnel to the origin: the
+// client gets a 502 and the connection is not handed out.
+func TestUnaskedSwitchOfProtocols(t *testing.T) {
+	for name, next := range map[string]caddyhttp.HandlerFunc{
+		"header, then hijack": func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Upgrade", "foo")
+			w.Header().Set("Connection", "Upgrade")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = io.WriteString(conn, "tunnel")
+				return conn.Close()
+			}
+			return nil
+		},
+		"hijack alone": func(w http.ResponseWriter, _ *http.Request) error {
+			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\ntunnel")
+				return conn.Close()
+			}
+			return nil
+		},
+		"header alone": func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			return nil
+		},
+		"header and bytes": func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			_, err := io.WriteString(w, "tunnel")
+			return err
+		},
+		"header and copy": func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("tunnel"))
+			return err
+		},
+		"header and flush": func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			w.(http.Flusher).Flush()
+			return nil
+		},
+	} {
+		for _, target := range []string{media, playlist} {
+			t.Run(name+" "+target, func(t *testing.T) {
+				server := listen(t, newGate(t, ""), next)
+				answer, body := answerTo(t, server, "GET "+target+"?token="+mint(t, nil)+" HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n\r\n")
+				if answer.StatusCode != http.StatusBadGateway || strings.Contains(body, "tunnel") {
+					t.Errorf("status %d, body %q", answer.StatusCode, body)
+				}
+				if answer.Header.Get("Upgrade") != "" || answer.Header.Get("Playgate-Id") == "" {
+					t.Errorf("header %v", answer.Header)
+				}
+			})
+		}
+	}
+}
+
+// Upgrades to anything but a WebSocket, and requests that ask twice, are
+// refused before anybody below sees them.
+func TestOtherUpgradesAreRefused(t *testing.T) {
+	h := newGate(t, "")
+	target := media + "?token=" + mint(t, nil)
+	for _, upgrades := range [][]string{
+		{"foo"}, {"h2c"}, {"websocket, foo"}, {"foo, websocket"}, {"websocket", "websocket"}, {"websocket", "foo"}, {""}, {"TLS/1.0"}, {"websocket/13"},
+	} {
+		r := request(http.MethodGet, target, "Connection: Upgrade")
+		r.Header["Upgrade"] = upgrades
+		var o origin
+		refusedWith(t, serve(t, h, &o, r), &o, 400, "bad_request")
+	}
+	// HTTP/2 and 3 have no Upgrade header; they ask with an extended CONNECT.
+	for _, major := range []int{2, 3} {
+		r := request(http.MethodGet, target, "Upgrade: websocket")
+		r.ProtoMajor = major
+		var o origin
+		refusedWith(t, serve(t, h, &o, r), &o, 400, "bad_request")
+	}
+}
+
+// A WebSocket gets its connection, with the bytes that came early.
+func TestSocketGetsItsConnection(t *testing.T) {
+	server := listen(t, newGate(t, ""), func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, both, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		line, err := both.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(conn, "echo "+line)
+		return err
+	})
+	for _, word := range []string{"websocket", "WebSocket"} {
+		_, reader := dial(t, server, "GET /live/acme/cam/ws?token="+mint(t, nil)+" HTTP/1.1\r\nHost: edge.test\r\nConnection: Upgrade\r\nUpgrade: "+word+"\r\n\r\nhello\n")
+		answer, err := http.ReadResponse(reader, nil)
+		if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%v %v", answer, err)
+		}
+		if line, err := reader.ReadString('\n'); err != nil || line != "echo hello\n" {
+			t.Errorf("the socket said %q, %v", line, err)
+		}
+	}
+}
+
+// A socket is asked for over HTTP/2 and 3 with an extended CONNECT.
+func TestExtendedConnect(t *testing.T) {
+	h := newGate(t, "")
+	for _, tc := range []struct {
+		name     string
+		major    int
+		proto    string
+		protocol string
+		upgrade  string
+		ok       bool
+	}{
+		{"HTTP/2", 2, "HTTP/2.0", "websocket", "", true},
+		{"HTTP/3", 3, "websocket", "", "", true},
+		{"HTTP/2 for something else", 2, "HTTP/2.0", "connect-udp", "", false},
+		{"HTTP/3 for something else", 3, "webtransport", "", "", false},
+		{"HTTP/2 with Upgrade as well", 2, "HTTP/2.0", "websocket", "foo", false},
+		{"plain CONNECT", 1, "HTTP/1.1", "", "", false},
+		{"HTTP/1.1 that says :protocol", 1, "HTTP/1.1", "websocket", "", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := request(http.MethodGet, "/live/acme/cam/ws?token="+mint(t, nil))
+			r.Method, r.ProtoMajor, r.Proto = http.MethodConnect, tc.major, tc.proto
+			if tc.protocol != "" {
+				r.Header[":protocol"] = []string{tc.protocol}
+			}
+			if tc.upgrade != "" {
+				r.Header.Set("Upgrade", tc.upgrade)
+			}
+			var o origin
+			w := serve(t, h, &o, r)
+			if tc.ok != (len(o.passed) == 1) || !tc.ok && w.Code < 400 {
+				t.Errorf("status %d, %d requests passed", w.Code, len(o.passed))
+			}
+		})
+	}
+}
+
+// Hints before the answer go through, and do not begin it.
+func TestInformationalAnswersPass(t *testing.T) {
+	for target, body := range map[string]string{media: "media", playlist: "#EXTM3U\n"} {
+		server := listen(t, newGate(t, ""), func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Link", "</init.mp4>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusProcessing)
+			_, err := io.WriteString(w, body)
+			return err
+		})
+		_, reader := dial(t, server, "GET "+target+"?token="+mint(t, nil)+" HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n\r\n")
+		for _, want := range []int{103, 102, 200} {
+			answer, err := http.ReadResponse(reader, nil)
+			if err != nil || answer.StatusCode != want {
+				t.Fatalf("%s: %v %v instead of status %d", target, answer, err, want)
+			}
+			if want == 200 {
+				got, err := io.ReadAll(answer.Body)
+				if err != nil || string(got) != body {
+					t.Errorf("%s: the body is %q, %v", target, got, err)
+				}
+			}
+		}
+	}
+}
+
+// The first chunk of a progressive stream is with the client before the second
+// exists; a playlist goes out in one piece.
+func TestFlush(t *testing.T) {
+	for target, first := range map[string]string{media: "first", "/live/acme/cam/other.m3u8": "not a playlist at all"} {
+		release := make(chan struct{})
+		var once sync.Once
+		server := listen(t, newGate(t, ""), func(w http.ResponseWriter, _ *http.Request) error {
+			_, _ = io.WriteString(w, first)
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return err
+			}
+			<-release
+			_, err := io.WriteString(w, "second")
+			return err
+		})
+		t.Cleanup(func() { once.Do(func() { close(release) }) })
+		answer, err := server.Client().Get(server.URL + target + "?token=" + mint(t, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		got := make([]byte, len(first))
+		if _, err := io.ReadFull(answer.Body, got); err != nil || string(got) != first {
+			t.Errorf("%s: first came %q, %v", target, got, err)
+		}
+		once.Do(func() { close(release) })
+		if rest, err := io.ReadAll(answer.Body); err != nil || string(rest) != "second" {
+			t.Errorf("%s: then came %q, %v", target, rest, err)
+		}
+	}
+}
+
+// flushes counts what reaches the writer below the gate's own.
+type flushes struct {
+	*httptest.ResponseRecorder
+	n int
+}
+
+func (f *flushes) FlushError() error { f.n++; return nil }
+
+func TestFlushOfAPlaylistIsSwallowed(t *testing.T) {
+	w := &flushes{ResponseRecorder: httptest.NewRecorder()}
+	o := origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
+		for _, part := range []string{"", "#EXT", "M3U\nseg-1.ts\n", "seg-2.ts\n"} {
+			if _, err := io.WriteString(w, part); err != nil {
+				return err
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+	tok := mint(t, nil)
+	if err := newGate(t, "").ServeHTTP(w, request(http.MethodGet, playlist+"?token="+tok), &o); err != nil {
+		t.Fatal(err)
+	}
+	if want := "#EXTM3U\nseg-1.ts?token=" + tok + "\nseg-2.ts?token=" + tok + "\n"; w.Body.String() != want {
+		t.Errorf("the playlist is %q", w.Body)
+	}
+	if w.n != 0 {
+		t.Errorf("%d flushes reached the client before the header was known", w.n)
+	}
+}
+
+// sendfile marks a writer that can read from a file itself.
+type sendfile struct {
+	*httptest.ResponseRecorder
+	used bool
+}
+
+func (s *sendfile) ReadFrom(r io.Reader) (int64, error) {
+	s.used = true
+	return io.Copy(s.ResponseRecorder, r)
+}
+
+// Segments keep sendfile and splice; playlists that come the same way are
+// rewritten all the same.
+func TestReadFrom(t *testing.T) {
+	tok := mint(t, nil)
+	for target, tc := range map[string]struct {
+		body, want string
+		used       bool
+	}{
+		media:                       {"media", "media", true},
+		playlist:                    {"#EXTM3U\nseg.ts\n", "#EXTM3U\nseg.ts?token=" + tok + "\n", false},
+		"/live/acme/cam/other.m3u8": {"no playlist, for all its name", "no playlist, for all its name", false},
+	} {
+		w := &sendfile{ResponseRecorder: httptest.NewRecorder()}
+		o := origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := w.(io.ReaderFrom).ReadFrom(io.LimitReader(strings.NewReader(tc.body), 1<<20))
+			return err
+		}}
+		if err := newGate(t, "").ServeHTTP(w, request(http.MethodGet, target+"?token="+tok), &o); err != nil {
+			t.Fatal(err)
+		}
+		if w.Body.String() != tc.want || w.used != tc.used {
+			t.Errorf("%s: %q, sendfile %t", target, w.Body, w.used)
+		}
+	}
+}
+
+// A truncated answer never looks complete: the client's read fails.
+func TestTruncatedAnswerLooksTruncated(t *testing.T) {
+	for name, end := range map[string]func() error{
+		"error":         func() error { return errors.New("gone") },
+		"aborted copy":  func() error { panic(http.ErrAbortHandler) },
+		"another panic": func() error { panic("boom") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(nil)
+			h := newGate(t, "")
+			server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = h.ServeHTTP(w, prepared(r, w), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+					_, _ = io.WriteString(w, "half")
+					_ = http.NewResponseController(w).Flush()
+					return end()
+				}))
+			})
+			server.Config.ErrorLog = discardLog
+			server.Start()
+			defer server.Close()
+			answer, err := server.Client().Get(server.URL + media + "?token=" + mint(t, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if body, err := io.ReadAll(answer.Body); err == nil {
+				t.Errorf("the body looks complete: %q", body)
+			}
+		})
+	}
+}
