@@ -31,7 +31,8 @@ func badConfigs() []badConfig {
 		{"key file that is not there", app("key main {\nfile /nonexistent/playgate.jwk\n}"), []string{"/nonexistent/playgate.jwk"}},
 		{"key file without a key", app("key main {\nfile {$EMPTY}\n}"), []string{"empty.jwk"}},
 		{"key without file or secret", app("key main"), []string{"main"}},
-		{"short secret", app("key main HS256 {\nsecret {env.SHORT}\n}"), []string{"32"}},
+		{"short secret", app("key main HS256 {\nsecret {file.{$SHORT}}\n}"), []string{"32"}},
+		{"literal secret", app("key main HS256 {\nsecret " + shortSecret + shortSecret + "\n}"), []string{"{env.NAME}"}},
 		{"secret that is not set", app("key main HS256 {\nsecret {env.PLAYGATE_UNSET}\n}"), []string{"main"}},
 		{"two keys with one id", app("key main {\nfile {$KEY}\n}\nkey main {\nfile {$KEY}\n}"), []string{"main"}},
 		{"id that is not the file's", app("key other {\nfile {$KEY}\n}"), []string{"other", "main"}},
@@ -62,6 +63,8 @@ func badConfigs() []badConfig {
 	}
 }
 
+const shortSecret = "0123456789abcdef"
+
 // Bad config fails at load with a line that says what to change.
 func TestBadConfig(t *testing.T) {
 	t.Parallel()
@@ -71,12 +74,16 @@ func TestBadConfig(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	short := filepath.Join(dir, "short.secret")
+	if err := os.WriteFile(short, []byte(shortSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	validate := func(t *testing.T, caddyfile string) harness.Result {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "Caddyfile")
 		text := strings.NewReplacer(
 			"{$KEY}", key.PublicFile, "{$EMPTY}", empty, "{$ORIGIN}", "127.0.0.1:9", "{$ADMIN}", "off",
-			"{$HTTP_PORT}", "18080", "{$HTTPS_PORT}", "18443", "{env.SHORT}", "{$SHORT_SECRET:0123456789abcdef}",
+			"{$HTTP_PORT}", "18080", "{$HTTPS_PORT}", "18443", "{$SHORT}", short,
 		).Replace(caddyfile)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -99,7 +106,7 @@ func TestBadConfig(t *testing.T) {
 					t.Errorf("the message does not say %q:\n%s", part, message)
 				}
 			}
-			if strings.Contains(r.Text(), "0123456789abcdef") {
+			if strings.Contains(r.Text(), shortSecret) {
 				t.Errorf("the message holds the secret:\n%s", r.Text())
 			}
 			t.Log(message)

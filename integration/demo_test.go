@@ -2,9 +2,11 @@ package integration_test
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +27,9 @@ type demo struct {
 	}
 }
 
-func startDemo(t *testing.T) (*harness.Process, demo) {
+func startDemo(t *testing.T, args ...string) (*harness.Process, demo) {
 	t.Helper()
-	begun := time.Now()
-	process := harness.StartProcess(t, os.Environ(), t.TempDir(), harness.Binary(t), "demo", "--json")
+	process := harness.StartProcess(t, os.Environ(), t.TempDir(), harness.Binary(t), append([]string{"demo", "--json"}, args...)...)
 	var d demo
 	harness.Wait(t, "the demo's URLs", func() bool {
 		if process.Ended() {
@@ -36,9 +37,53 @@ func startDemo(t *testing.T) (*harness.Process, demo) {
 		}
 		return json.Unmarshal([]byte(process.Stdout()), &d) == nil
 	})
-	t.Logf("the demo told its URLs after %v", time.Since(begun).Round(time.Millisecond))
 	harness.Wait(t, "the demo's page", func() bool { return harness.Curl(t, d.Page).Status == http.StatusOK })
 	return process, d
+}
+
+// Within two seconds the demo prints five lines, one of them a page's URL.
+// Other programs may take the machine's time, so the best of three counts.
+func TestDemoIsQuick(t *testing.T) {
+	const limit = 2 * time.Second
+	best := time.Hour
+	for range 3 {
+		begun := time.Now()
+		process := harness.StartProcess(t, os.Environ(), t.TempDir(), harness.Binary(t), "demo")
+		harness.Wait(t, "five lines", func() bool { return strings.Count(process.Stdout(), "\n") >= 5 })
+		best = min(best, time.Since(begun))
+		page := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(process.Stdout())
+		if got := strings.Count(process.Stdout(), "\n"); got != 5 || page == "" {
+			t.Errorf("%d lines, page %q:\n%s", got, page, process.Stdout())
+		}
+		if err := process.End(syscall.SIGINT, 10*time.Second); err != nil {
+			t.Errorf("the demo on Ctrl-C: %v", err)
+		}
+		if best <= limit {
+			return
+		}
+	}
+	t.Errorf("five lines after %v", best)
+}
+
+// A busy port is replaced and said.
+func TestDemoOnABusyPort(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	_, port, _ := net.SplitHostPort(busy.Addr().String())
+	process, d := startDemo(t, "--port", port)
+	if strings.Contains(d.Page, ":"+port+"/") || !strings.Contains(process.Stderr(), port) {
+		t.Errorf("page %s, and on standard error:\n%s", d.Page, process.Stderr())
+	}
+	if err := process.End(syscall.SIGINT, 10*time.Second); err != nil {
+		t.Errorf("the demo on Ctrl-C: %v", err)
+	}
+	if a := harness.Curl(t, d.Page); a.Status != 0 {
+		t.Errorf("after Ctrl-C the page answers %d", a.Status)
+	}
 }
 
 // The demo: its stream plays with the token and refuses without, every curl

@@ -42,7 +42,7 @@ func TestMetrics(t *testing.T) {
 		if !strings.HasPrefix(line, "playgate_requests_total{") {
 			continue
 		}
-		if strings.Contains(line, `reason="wrong_stream"`) {
+		if strings.Contains(line, `reason="wrong_stream",result="deny"`) {
 			refused = strings.Fields(line)[1]
 		}
 		if strings.Contains(line, `result="allow"`) {

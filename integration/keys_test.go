@@ -61,7 +61,7 @@ func TestTokenTricks(t *testing.T) {
 	g.allowed(t, g.get(t, target(fine)))
 	forge := func(header string) string { return g.key.Forge(t, header, payload) }
 	for _, tc := range []struct{ name, token, reason string }{
-		{"alg none", harness.Unsigned(forge(`{"alg":"none","kid":"main"}`)), "malformed_token"},
+		{"alg none", harness.Unsigned(forge(`{"alg":"none","kid":"main"}`)), ""},
 		{"alg none with a signature", forge(`{"alg":"none","kid":"main"}`), ""},
 		{"alg None", forge(`{"alg":"None","kid":"main"}`), ""},
 		{"alg missing", forge(`{"kid":"main"}`), ""},
@@ -86,7 +86,7 @@ func TestTokenTricks(t *testing.T) {
 		{"payload is an array", g.key.Forge(t, g.key.Header(), "["+payload+"]"), "malformed_token"},
 		{"padded", fine + "=", "malformed_token"},
 		{"other bits at the end", harness.Respell(fine), "malformed_token"},
-		{"signature empty", harness.Unsigned(fine), "malformed_token"},
+		{"signature empty", harness.Unsigned(fine), ""},
 		{"signature cut", fine[:len(fine)-4], ""},
 		{"fourth part", fine + ".AAAA", "malformed_token"},
 		{"two parts", strings.TrimSuffix(harness.Unsigned(fine), "."), "malformed_token"},
@@ -227,7 +227,7 @@ http://two.test:{$HTTP_PORT}, https://two.test:{$HTTPS_PORT} {
 	reverse_proxy {$ORIGIN_TWO}
 }
 
-https://localhost:{$HTTPS_PORT} {
+http://127.0.0.1:{$HTTP_PORT}, https://localhost:{$HTTPS_PORT} {
 	respond 404
 }
 `

@@ -63,6 +63,7 @@ func plantings(token string) []harness.Request {
 		{Target: path + "?token=" + escaped(token)},
 		{Target: path + "?other=" + token},
 		{Target: path + "?" + token},
+		{Target: path + "?a;token=" + token},
 		{Target: "/live/~" + token + "/org1/cam/seg.ts"},
 		{Target: "/live/~" + escaped(token) + "/org1/cam/seg.ts"},
 		{Target: "/live/org1/cam/" + token + "/seg.ts"},
@@ -146,26 +147,29 @@ func plantEverywhere(t *testing.T, server *harness.Server, key *harness.Key) []p
 // output of the process for 200, 401, 403, 502 and an aborted stream.
 func TestNoTokenInAnyOutput(t *testing.T) {
 	t.Parallel()
+	plain := func(caddyfile string) func(*testing.T, *harness.Key, string) *harness.Server {
+		return func(t *testing.T, key *harness.Key, origin string) *harness.Server {
+			return harness.Serve(t, caddyfile, harness.Env{"KEY": key.PublicFile, "ORIGIN": origin})
+		}
+	}
+	second := setup{site: "log second {\noutput file {$LOGS}/second.log\nformat playgate console\n}"}
 	for _, tc := range []struct {
 		name  string
-		setup setup
+		serve func(*testing.T, *harness.Key, string) *harness.Server
 		// bare is a Caddyfile without any "log".
 		bare bool
 	}{
-		{name: "redacting log", setup: setup{}},
-		{name: "redacting log at DEBUG", setup: setup{globals: "debug"}},
-		{name: "bare configuration", bare: true},
-		{name: "log to a file", setup: setup{site: "log second {\noutput file {$LOGS}/second.log\nformat playgate console\n}"}},
+		{name: "Caddyfile.example", serve: serveExample},
+		{name: "redacting log", serve: plain(setup{}.caddyfile())},
+		{name: "redacting log at DEBUG", serve: plain(setup{globals: "debug"}.caddyfile())},
+		{name: "bare configuration", serve: plain(withoutLog(setup{}.caddyfile())), bare: true},
+		{name: "log to a file", serve: plain(second.caddyfile())},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			key := harness.NewKey(t, "main", "EdDSA")
 			origin := harness.NewOrigin(t, http.HandlerFunc(moodyOrigin))
-			caddyfile := tc.setup.caddyfile()
-			if tc.bare {
-				caddyfile = withoutLog(caddyfile)
-			}
-			server := harness.Serve(t, caddyfile, harness.Env{"KEY": key.PublicFile, "ORIGIN": origin.Addr})
+			server := tc.serve(t, key, origin.Addr)
 			plants := plantEverywhere(t, server, key)
 			if err := server.Stop(); err != nil {
 				t.Errorf("stopping: %v", err)

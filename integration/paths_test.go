@@ -19,7 +19,7 @@ func TestAmbiguousPaths(t *testing.T) {
 		"/live/org1/cam%2Fseg.ts",
 		"/live/org1/cam/a%2f..%2f..%2fother/seg.ts",
 		"/live/org1/cam%5cseg.ts",
-		`/live/org1/cam\..\other/seg.ts`,
+		`/live/org1/cam\..\cam2/seg.ts`,
 		"/live/org1/cam/%252e%252e/other/seg.ts",
 		"/live/org1/cam/%25/seg.ts",
 		"/live/org1//cam/seg.ts",
@@ -72,8 +72,7 @@ func TestOddTargets(t *testing.T) {
 		"GET /live/org1/cam/%zz.ts?token=" + token + " HTTP/1.1",
 		"GET /live/org1/cam/%.ts?token=" + token + " HTTP/1.1",
 		"GET * HTTP/1.1",
-		"OPTIONS * HTTP/1.1",
-		"CONNECT live.test:443 HTTP/1.1",
+		"CONNECT " + g.HTTP + " HTTP/1.1",
 		"TRACE " + target(token) + " HTTP/1.1",
 		"get " + target(token) + " HTTP/1.1",
 		"PUT " + target(token) + " HTTP/1.1",
@@ -133,6 +132,22 @@ func TestUpgradeFoo(t *testing.T) {
 	for _, upgrade := range []string{"foo", "h2c", "websocket, foo", "foo, websocket", "TLS/1.0"} {
 		t.Run(upgrade, func(t *testing.T) {
 			request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", target(token), g.HTTP, upgrade)
+			g.refused(t, harness.Raw(t, g.Server, request), 400, "bad_request")
+		})
+	}
+	g.origin.SawNothing(t, 0)
+}
+
+// A WebSocket is asked for with GET: no other method gets in by calling itself
+// an upgrade.
+func TestUpgradeWithAnotherMethod(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "BREW"} {
+		t.Run(method, func(t *testing.T) {
+			request := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", method, target(token), g.HTTP)
 			g.refused(t, harness.Raw(t, g.Server, request), 400, "bad_request")
 		})
 	}

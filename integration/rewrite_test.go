@@ -139,6 +139,7 @@ func TestOnlyPlaylistsAreRewritten(t *testing.T) {
 		rewritten                     bool
 	}{
 		{"playlist", "index.m3u8", hls, list, true},
+		{"playlist with a parameter and in other case", "index", "Application/VND.apple.mpegurl; charset=UTF-8", list, true},
 		{"playlist under an old type", "index.m3u8", "audio/mpegurl", list, true},
 		{"playlist under another name", "index", hls, list, true},
 		{"playlist with a byte order mark", "index.m3u8", hls, "\ufeff" + list, true},
@@ -174,6 +175,20 @@ func TestPlaylistsThatAreRefused(t *testing.T) {
 			w.Header().Set("Content-Encoding", "zstd, br, x-odd")
 			serve(hls, "#EXTM3U\nseg.ts\n")(w, r)
 		},
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", hls)
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, "#EXTM3U\nseg.ts\n")
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		},
+		"gzip of more than 4 MiB": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", hls)
+			w.Header().Set("Content-Encoding", "gzip")
+			zip := gzip.NewWriter(w)
+			io.WriteString(zip, "#EXTM3U\n"+strings.Repeat("#\n", 4<<20))
+			zip.Close()
+		},
 		"broken gzip": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			serve(hls, "#EXTM3U\nseg.ts\n")(w, r)
@@ -199,7 +214,7 @@ func validated(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Accept-Ranges", "bytes")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	switch {
-	case r.Header.Get("If-None-Match") == `"v1"`:
+	case strings.TrimPrefix(r.Header.Get("If-None-Match"), "W/") == `"v1"`: // compared weakly, RFC 9110, 13.1.2
 		w.WriteHeader(http.StatusNotModified)
 	case r.Header.Get("Range") != "":
 		w.Header().Set("Content-Range", "bytes 0-6/15")

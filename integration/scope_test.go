@@ -140,6 +140,7 @@ func TestClaims(t *testing.T) {
 		{"ip with a name", base.With("ip", []string{"localhost"}), "malformed_token"},
 		{"ip with host bits", base.With("ip", []string{"127.0.0.1/8"}), "malformed_token"},
 		{"ip with a zone", base.With("ip", []string{"fe80::1%eth0"}), "malformed_token"},
+		{"ip of everybody", base.With("ip", []string{"0.0.0.0/0"}), "malformed_token"},
 		{"ip in short", base.With("ip", []string{"127.1"}), "malformed_token"},
 		{"ips", base.With("ips", []string{"203.0.113.7"}), "malformed_token"},
 		{"empty referer", base.With("referer", []string{}), "malformed_token"},
@@ -201,6 +202,11 @@ func TestOpen(t *testing.T) {
 	g := guard(t, setup{gate: "open /favicon.ico /player/*"}, nil)
 	g.allowed(t, g.get(t, "/favicon.ico"))
 	g.allowed(t, g.get(t, "/player/app.js"))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	g.allowed(t, g.get(t, "/player/app.js?a=1&token="+token))
+	if got := g.origin.Last(t).Target; got != "/player/app.js?a=1" {
+		t.Errorf("the origin got %s", got)
+	}
 	mark := len(g.origin.Raw())
 	g.refused(t, g.get(t, "/favicon.ico2"), 404, "no_stream")
 	g.refused(t, harness.Clients()[0].Do(t, g.Server, harness.Request{Method: "POST", Target: "/favicon.ico"}), 405, "method")

@@ -45,11 +45,13 @@ func TestTokenIsTakenOut(t *testing.T) {
 		{name: "in a header and the query", target: path + "?token=TOKEN&a=1", headers: []string{"Authorization: Bearer TOKEN"}, want: path + "?a=1"},
 		{name: "in the Referer as well", target: path + "?token=TOKEN", headers: []string{"Referer: https://page.test/live/org1/cam/index.m3u8?token=TOKEN&q=1"}, want: path},
 		{name: "in the Referer's path as well", target: path + "?token=TOKEN", headers: []string{"Referer: https://page.test/live/~TOKEN/org1/cam/index.m3u8"}, want: path},
+		{name: "in the Referer with escapes", target: path + "?token=TOKEN", headers: []string{"Referer: https://page.test/?token=%65ESCAPED"}, want: path},
+		{name: "the scheme of the header in lower case", target: path + "?a=1", headers: []string{"Authorization: bearer TOKEN"}, want: path + "?a=1"},
 		{name: "escapes in the path", target: "/live/org1/cam/a%20b/%C3%A9.m4s?token=TOKEN", want: "/live/org1/cam/a%20b/%C3%A9.m4s"},
 		{name: "punctuation in the path", target: "/live/org1/cam/a!$&'()*+,=:@~b.m4s?token=TOKEN", want: "/live/org1/cam/a!$&'()*+,=:@~b.m4s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			fill := strings.NewReplacer("TOKEN", token)
+			fill := strings.NewReplacer("TOKEN", token, "ESCAPED", token[1:])
 			request := harness.Request{Target: fill.Replace(tc.target)}
 			for _, header := range tc.headers {
 				request.Header = append(request.Header, fill.Replace(header))
@@ -128,8 +130,10 @@ func TestConnectionHeaderCannotDropIdentity(t *testing.T) {
 	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
 	g.allowed(t, g.get(t, target(token), "Connection: close, X-Playgate-Org, X-Playgate-Stream"))
 	last := g.origin.Last(t)
-	if org := last.Values("X-Playgate-Org"); len(org) != 1 || org[0] != "org1" {
-		t.Errorf("X-Playgate-Org is %q", org)
+	for header, want := range map[string]string{"X-Playgate-Org": "org1", "X-Playgate-Stream": "cam"} {
+		if got := last.Values(header); len(got) != 1 || got[0] != want {
+			t.Errorf("%s is %q", header, got)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ package main
 import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard" // Caddy's own modules
 
 	_ "github.com/playgate/playgate/module"      // the gate

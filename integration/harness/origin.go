@@ -112,7 +112,7 @@ func (o *Origin) Raw() string {
 func (o *Origin) SawNothing(t testing.TB, mark int) {
 	t.Helper()
 	if raw := o.Raw(); len(raw) != mark {
-		t.Errorf("the origin got a request that was to be refused:\n%s", raw[mark:])
+		t.Errorf("the origin got a request that was to be refused:\n%s", tail(raw[mark:], 2000))
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // Env is what a Caddyfile of a test can use as {$NAME}. The harness adds ADMIN,
-// an address, HTTP_PORT and HTTPS_PORT, and LOGS, a directory.
+// an address, HTTP_PORT and HTTPS_PORT, and LOGS, a directory; values of Env can
+// use these in the same way.
 type Env map[string]string
 
 // Server is a running playgate.
@@ -47,28 +48,37 @@ func Serve(t testing.TB, caddyfile string, env Env) *Server {
 	if err := os.Mkdir(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.env = append(isolated(s.dir),
-		"ADMIN="+s.Admin,
-		"HTTP_PORT="+portOf(s.HTTP),
-		"HTTPS_PORT="+portOf(s.HTTPS),
-		"LOGS="+logs,
-	)
+	own := Env{"ADMIN": s.Admin, "HTTP_PORT": portOf(s.HTTP), "HTTPS_PORT": portOf(s.HTTPS), "LOGS": logs}
+	s.env = isolated(s.dir)
+	uses := []string{withoutGlobals(caddyfile)}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		s.env = append(s.env, name+"="+own[name])
+	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		s.env = append(s.env, name+"="+env[name])
+		s.env = append(s.env, name+"="+own.fill(env[name]))
+		uses = append(uses, env[name])
 	}
 	path := s.write("Caddyfile", caddyfile)
 	s.Process = StartProcess(t, s.env, s.dir, Binary(t), "run", "--config", path, "--adapter", "caddyfile")
 	// Registered after the process's own clean-up, hence run before it.
 	t.Cleanup(s.stop)
 
-	s.await("HTTP", caddyfile, "{$HTTP_PORT}", func() bool { return answersTCP(s.HTTP) })
-	s.await("TLS", caddyfile, "{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
+	s.await("HTTP", uses, "127.0.0.1:{$HTTP_PORT}", func() bool { return answersTCP(s.HTTP) })
+	s.await("TLS", uses, "localhost:{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
 	return s
 }
 
-func (s *Server) await(what, caddyfile, used string, answers func() bool) {
+func (e Env) fill(text string) string {
+	for name, value := range e {
+		text = strings.ReplaceAll(text, "{$"+name+"}", value)
+	}
+	return text
+}
+
+// await waits for a listener, if any of the texts names its address.
+func (s *Server) await(what string, texts []string, address string, answers func() bool) {
 	s.t.Helper()
-	if !strings.Contains(withoutGlobals(caddyfile), used) {
+	if !strings.Contains(strings.Join(texts, "\n"), address) {
 		return
 	}
 	Wait(s.t, "the server to answer "+what, func() bool {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,9 @@ import (
 
 // Visit is one URI of a playlist tree, fetched.
 type Visit struct {
-	URL    string
+	URL string
+	// Parent is the playlist that names it, empty for the first.
+	Parent string
 	Status int
 	Type   string
 	Body   []byte
@@ -19,6 +22,22 @@ type Visit struct {
 
 // IsPlaylist tells whether what came is HLS.
 func (v Visit) IsPlaylist() bool { return bytes.HasPrefix(v.Body, []byte("#EXTM3U")) }
+
+// Gone tells whether the playlist that named this URI no longer does: the window
+// of a live stream has moved on, and a 404 is what one gets.
+func (v Visit) Gone(t testing.TB) bool {
+	t.Helper()
+	if v.Status != http.StatusNotFound || v.Parent == "" {
+		return false
+	}
+	parent := Visit{URL: v.Parent, Body: Curl(t, v.Parent).Body}
+	for _, uri := range URIs(parent) {
+		if resolve(t, v.Parent, uri) == v.URL {
+			return false
+		}
+	}
+	return parent.IsPlaylist()
+}
 
 // maxVisits ends a walk that a live stream would keep going for ever.
 const maxVisits = 400
@@ -32,14 +51,14 @@ func Walk(t testing.TB, first string, args ...string) []Visit {
 	args = append([]string{"--cookie", jar, "--cookie-jar", jar}, args...)
 	var visits []Visit
 	seen := map[string]bool{first: true}
-	for queue := []string{first}; len(queue) > 0 && len(visits) < maxVisits; queue = queue[1:] {
-		answer := Curl(t, queue[0], args...)
-		visit := Visit{URL: queue[0], Status: answer.Status, Type: answer.Header.Get("Content-Type"), Body: answer.Body}
+	for queue := [][2]string{{first, ""}}; len(queue) > 0 && len(visits) < maxVisits; queue = queue[1:] {
+		answer := Curl(t, queue[0][0], args...)
+		visit := Visit{URL: queue[0][0], Parent: queue[0][1], Status: answer.Status, Type: answer.Header.Get("Content-Type"), Body: answer.Body}
 		visits = append(visits, visit)
 		for _, uri := range append(URIs(visit), answer.Header["Location"]...) {
 			if next := resolve(t, visit.URL, uri); !seen[next] {
 				seen[next] = true
-				queue = append(queue, next)
+				queue = append(queue, [2]string{next, visit.URL})
 			}
 		}
 	}

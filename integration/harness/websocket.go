@@ -117,14 +117,14 @@ func connectRequest(t testing.TB, s *Server, target string) *http.Request {
 
 func openHTTP2(t testing.TB, s *Server, target string) Socket {
 	t.Helper()
-	transport := &http2.Transport{TLSClientConfig: tlsFor("h2")}
-	t.Cleanup(transport.CloseIdleConnections)
+	transport := &http2.Transport{TLSClientConfig: tlsFor("h2")} //nolint:staticcheck // net/http refuses the pseudo header that this needs
+	t.Cleanup(transport.CloseIdleConnections)                    //nolint:staticcheck // see above
 	request := connectRequest(t, s, target)
 	request.Header.Set(":protocol", "websocket")
 	body, send := io.Pipe()
 	request.Body = body
 	t.Cleanup(func() { send.Close() })
-	response, err := transport.RoundTrip(request)
+	response, err := transport.RoundTrip(request) //nolint:staticcheck // see above
 	if err != nil {
 		t.Fatalf("extended CONNECT over HTTP/2: %v", err)
 	}

@@ -142,7 +142,7 @@ func TestSecretsAreInNoDump(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{string(dump), fmt.Sprintf("%v", a.Keyring().Keys()), fmt.Sprintf("%+v", a.Keyring().Keys()), fmt.Sprintf("%#v", a.Keyring().Keys()[0])} {
-		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprint([]byte(secret))) {
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprint(string([]byte(secret)))) {
 			t.Errorf("the secret is in %s", text)
 		}
 	}

@@ -128,7 +128,7 @@ func TestScene(t *testing.T) {
 // Every reason that the gate can give has its words.
 func TestWords(t *testing.T) {
 	script := body(t, Page(testScene()), "/demo.js")
-	for _, reason := range strings.Fields(`bad_request ambiguous_token missing_token malformed_token unknown_key bad_signature expired
+	for reason := range strings.FieldsSeq(`bad_request ambiguous_token missing_token malformed_token unknown_key bad_signature expired
 		not_yet_valid lifetime issuer revoked wrong_org wrong_stream wrong_ip wrong_referer forbidden no_stream method too_early
 		too_many_sessions rate_limited internal keys_unavailable store_unavailable`) {
 		if !strings.Contains(script, "\t"+reason+": (") {

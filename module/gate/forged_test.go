@@ -133,8 +133,10 @@ func TestIdentity(t *testing.T) {
 		"an open path":                {"open /assets/*", "", "/assets/x?token=" + tok, map[string]string{}},
 		"reported: no token":          {"report_only on", "", media, map[string]string{}},
 		"reported: another signature": {"report_only on", "", media + "?token=" + mintWith(t, strangerKey, nil), map[string]string{}},
-		"reported: another stream": {"report_only on", "", media + "?token=" + mint(t, func(g *token.Grant) { g.Streams = []string{"other"} }),
-			map[string]string{}},
+		"reported: another stream": {
+			"report_only on", "", media + "?token=" + mint(t, func(g *token.Grant) { g.Streams = []string{"other"} }),
+			map[string]string{},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var o origin

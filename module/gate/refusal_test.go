@@ -258,7 +258,7 @@ func TestErrorsPass(t *testing.T) {
 				var o origin
 				err := h.ServeHTTP(w, r, &o)
 				o.sawNothing(t)
-				failure, ok := err.(caddyhttp.HandlerError) // the server looks for the bare value
+				failure, ok := err.(caddyhttp.HandlerError) //nolint:errorlint // the server looks for the bare value
 				if !ok || failure.StatusCode != tc.status {
 					t.Fatalf("the gate returned %T %v, not a HandlerError with status %d", err, err, tc.status)
 				}
@@ -371,7 +371,8 @@ func TestErrorsFromBelowPass(t *testing.T) {
 	w.Header().Set("Server", "Caddy")
 	r := request(http.MethodGet, media+"?token="+mint(t, nil))
 	err := h.ServeHTTP(w, r, &o)
-	if failure, ok := err.(caddyhttp.HandlerError); !ok || failure.StatusCode != 502 {
+	failure, ok := err.(caddyhttp.HandlerError) //nolint:errorlint // the server looks for the bare value
+	if !ok || failure.StatusCode != 502 {
 		t.Fatalf("the gate returned %T %v", err, err)
 	}
 	if w.Header().Get("Content-Length") != "" || w.Header().Get("Content-Encoding") != "" {
@@ -380,7 +381,7 @@ func TestErrorsFromBelowPass(t *testing.T) {
 	if w.Header().Get("Server") != "Caddy" {
 		t.Error("what was set above the gate is gone")
 	}
-	if text := err.(caddyhttp.HandlerError).Err.Error(); strings.Contains(text, "dial") {
+	if text := failure.Err.Error(); strings.Contains(text, "dial") {
 		t.Errorf("{err.message} would show viewers %q", text)
 	}
 	if got := replacer(r).ReplaceAll("{http.playgate.id}", ""); got == "" || got != w.Header().Get("Playgate-Id") || got != logFields(r)["playgate_id"] {
@@ -399,7 +400,8 @@ func TestRefusedPlaylistPasses(t *testing.T) {
 	}}
 	w := httptest.NewRecorder()
 	err := h.ServeHTTP(w, request(http.MethodGet, playlist+"?token="+mint(t, nil)), &o)
-	if failure, ok := err.(caddyhttp.HandlerError); !ok || failure.StatusCode != 502 {
+	failure, ok := err.(caddyhttp.HandlerError) //nolint:errorlint // the server looks for the bare value
+	if !ok || failure.StatusCode != 502 {
 		t.Fatalf("the gate returned %T %v", err, err)
 	}
 	if w.Body.Len() > 0 || w.Header().Get("Content-Length") != "" || w.Header().Get("Etag") != "" {

@@ -338,18 +338,26 @@ func TestWhereTheTokenGoes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lines, target, header, want string
 	}{
-		"query": {"site https://cdn.test", playlist + "?token=TOKEN", "",
+		"query": {
+			"site https://cdn.test", playlist + "?token=TOKEN", "",
 			"#EXTM3U\nseg.ts?token=TOKEN\n/live/acme/cam/seg.ts?token=TOKEN\nhttp://edge.test/live/acme/cam/seg.ts?token=TOKEN\nhttps://cdn.test/live/acme/cam/seg.ts?token=TOKEN\n" +
-				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n"},
-		"second name": {"", playlist + "?jwtoken=TOKEN", "",
+				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n",
+		},
+		"second name": {
+			"", playlist + "?jwtoken=TOKEN", "",
 			"#EXTM3U\nseg.ts?jwtoken=TOKEN\n/live/acme/cam/seg.ts?jwtoken=TOKEN\nhttp://edge.test/live/acme/cam/seg.ts?jwtoken=TOKEN\nhttps://cdn.test/live/acme/cam/seg.ts\n" +
-				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n"},
-		"header, under the first name": {"tokens {\nquery t u\n}", playlist, "Authorization: Bearer TOKEN",
+				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n",
+		},
+		"header, under the first name": {
+			"tokens {\nquery t u\n}", playlist, "Authorization: Bearer TOKEN",
 			"#EXTM3U\nseg.ts?t=TOKEN\n/live/acme/cam/seg.ts?t=TOKEN\nhttp://edge.test/live/acme/cam/seg.ts?t=TOKEN\nhttps://cdn.test/live/acme/cam/seg.ts\n" +
-				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n"},
-		"path": {"", "/live/~TOKEN/acme/cam/index.m3u8", "",
+				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n",
+		},
+		"path": {
+			"", "/live/~TOKEN/acme/cam/index.m3u8", "",
 			"#EXTM3U\nseg.ts\n/live/~TOKEN/acme/cam/seg.ts\nhttp://edge.test/live/~TOKEN/acme/cam/seg.ts\nhttps://cdn.test/live/acme/cam/seg.ts\n" +
-				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n"},
+				"https://evil.test/live/acme/cam/seg.ts\n/live/acme/other/seg.ts\n../../acme2/cam/seg.ts\ndata:,x\n",
+		},
 		"propagate off": {"propagate off", playlist + "?token=TOKEN", "", uris},
 	} {
 		t.Run(name, func(t *testing.T) {

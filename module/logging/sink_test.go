@@ -47,7 +47,7 @@ func (*memory) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
 func (memory) Write(p []byte) (int, error) {
 	logged.Lock()
 	defer logged.Unlock()
-	return logged.Buffer.Write(p)
+	return logged.Write(p)
 }
 
 // takeLog returns what has been logged since the last time.
@@ -118,8 +118,8 @@ func tellTale(tok string) []string {
 func checkClean(t testing.TB, text, tok string) {
 	t.Helper()
 	for _, part := range tellTale(tok) {
-		if at := strings.Index(text, part); at >= 0 {
-			line := text[strings.LastIndexByte(text[:at], '\n')+1:]
+		if before, _, ok := strings.Cut(text, part); ok {
+			line := text[strings.LastIndexByte(before, '\n')+1:]
 			line, _, _ = strings.Cut(line, "\n")
 			t.Errorf("the log has (part of) the token:\n%s", line)
 			return

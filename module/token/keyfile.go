@@ -30,7 +30,7 @@ func ReadKeyFile(path, id, algorithm string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	// Looked at through the open file, so that it cannot be exchanged in between.
 	info, err := f.Stat()
 	if err != nil {

@@ -227,8 +227,13 @@ func TestAnEmptyWordIsTakenFromTheFile(t *testing.T) {
 		id, algorithm string
 		want          bool
 	}{
-		{jwk, "", "", true}, {jwk, "main", "", true}, {jwk, "", PS256, true}, {jwk, "main", PS256, true},
-		{jwk, "", RS256, false}, {withoutAlg, "", "", false}, {withoutAlg, "", RS256, true},
+		{jwk, "", "", true},
+		{jwk, "main", "", true},
+		{jwk, "", PS256, true},
+		{jwk, "main", PS256, true},
+		{jwk, "", RS256, false},
+		{withoutAlg, "", "", false},
+		{withoutAlg, "", RS256, true},
 	} {
 		if _, err := ParseKey(tt.data, tt.id, tt.algorithm); (err == nil) != tt.want {
 			t.Errorf("id %q, algorithm %q: %v", tt.id, tt.algorithm, err)

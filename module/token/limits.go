@@ -1,6 +1,9 @@
 package token
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Lifetimes that hold where the configuration does not say otherwise.
 const (
@@ -54,12 +57,5 @@ func (t *Terms) Check(g *Grant, now time.Time) error {
 }
 
 func overlap(a, b []string) bool {
-	for _, x := range a {
-		for _, y := range b {
-			if x == y {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }

@@ -224,8 +224,7 @@ func TestATokenThatWouldBeTooLongIsAnErrorOfTheRequest(t *testing.T) {
 		streams = append(streams, token.NewID(100))
 	}
 	_, err := testIssuer(t).Issue(Request{Org: "org1", Streams: streams})
-	var e *Error
-	if !errors.As(err, &e) {
+	if _, ok := errors.AsType[*Error](err); !ok {
 		t.Errorf("got %v, want an error that names a field", err)
 	}
 }

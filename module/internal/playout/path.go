@@ -70,15 +70,19 @@ var pathBytes = func() (set [256]bool) {
 	return set
 }()
 
-// dots reports whether a segment is "." or "..", each dot possibly escaped.
+// dots reports whether a segment is "." or "..", each dot possibly escaped, or
+// one of them before an escaped semicolon: some servers take what follows that
+// for a parameter of the segment.
 func dots(segment string) bool {
 	n := 0
 	for segment != "" {
 		switch {
 		case segment[0] == '.':
 			segment = segment[1:]
-		case len(segment) >= 3 && strings.EqualFold(segment[:3], "%2e"):
+		case hasEscape(segment, "%2e"):
 			segment = segment[3:]
+		case hasEscape(segment, "%3b"):
+			return n == 1 || n == 2
 		default:
 			return false
 		}
@@ -86,6 +90,8 @@ func dots(segment string) bool {
 	}
 	return n == 1 || n == 2
 }
+
+func hasEscape(s, escape string) bool { return len(s) >= 3 && strings.EqualFold(s[:3], escape) }
 
 // unescape is the byte that the escape at raw[i] stands for.
 func unescape(raw string, i int) (byte, bool) {

@@ -1,6 +1,9 @@
 package playout
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxPairs bounds the pairs of a query.
 const maxPairs = 1000
@@ -91,14 +94,7 @@ func (q Query) Single(name string) (p Pair, n int) {
 // Without is the query without the pairs that drop names. All other bytes stay
 // as they are. Without any such pair it is the same query.
 func (q Query) Without(drop func(p Pair) bool) Query {
-	found := false
-	for _, p := range q.pairs {
-		if drop(p) {
-			found = true
-			break
-		}
-	}
-	if !found {
+	if !slices.ContainsFunc(q.pairs, drop) {
 		return q
 	}
 	var b strings.Builder

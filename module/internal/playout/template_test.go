@@ -104,8 +104,7 @@ func TestTemplatesNameOrganisationAndStream(t *testing.T) {
 
 // outcome is org/stream, or the reason.
 func outcome(t Target, err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind.Error()
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"encoding/hex"
 	"slices"
 	"strings"
 )
@@ -177,9 +178,8 @@ func unescape(s string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := fromHex(s[i+1]), fromHex(s[i+2])
-			if hi >= 0 && lo >= 0 {
-				b = append(b, byte(hi<<4|lo))
+			if d, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				b = append(b, d[0])
 				i += 2
 				continue
 			}
@@ -187,18 +187,6 @@ func unescape(s string) string {
 		b = append(b, s[i])
 	}
 	return string(b)
-}
-
-func fromHex(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }
 
 // valueOfName is where the value of a secret name ends, whose equals sign is

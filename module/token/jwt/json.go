@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -48,7 +49,7 @@ func members(data []byte, known []string, visit func(name string, value jsontext
 	if _, err := d.ReadToken(); err != nil {
 		return errNotObject
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return errNotObject
 	}
 	return nil

@@ -3,6 +3,7 @@ package jwt
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +40,10 @@ func TestReadAcceptsWhatTheProfileAllows(t *testing.T) {
 	}{
 		{"one stream as a string", with("streams", `"cam1"`), nil},
 		{"several streams", with("streams", `["cam1","c.a_m-2"]`), func(g *token.Grant) { g.Streams = []string{"cam1", "c.a_m-2"} }},
-		{"the longest names", `{"org":"` + long[:64] + `","streams":["` + long + `"],"exp":1900000000,"iat":1890000000,"jti":"` + long + `"}`,
-			func(g *token.Grant) { g.Org, g.Streams, g.ID = long[:64], []string{long}, long }},
+		{
+			"the longest names", `{"org":"` + long[:64] + `","streams":["` + long + `"],"exp":1900000000,"iat":1890000000,"jti":"` + long + `"}`,
+			func(g *token.Grant) { g.Org, g.Streams, g.ID = long[:64], []string{long}, long },
+		},
 		{"the whole organisation", orgwide, func(g *token.Grant) { g.Streams, g.OrgWide = nil, true }},
 		{"not before", with("nbf", "1899999999"), func(g *token.Grant) { g.NotBefore = 1899999999 }},
 		{"without iat", with("iat", ""), func(g *token.Grant) { g.IssuedAt = 0 }},
@@ -182,7 +185,7 @@ func TestReadRefusesSignaturesThatAreNone(t *testing.T) {
 		}
 		tests := map[string][]byte{
 			"empty": nil, "zero": make([]byte, len(raw)), "one byte": {1}, "one byte less": raw[:len(raw)-1], "half": raw[:len(raw)/2],
-			"a zero more": append(raw[:len(raw):len(raw)], 0), "a zero before": append([]byte{0}, raw...), "twice": append(raw[:len(raw):len(raw)], raw...),
+			"a zero more": append(slices.Clip(raw), 0), "a zero before": append([]byte{0}, raw...), "twice": append(slices.Clip(raw), raw...),
 			"DER": {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01}, "ones": []byte(strings.Repeat("\xff", len(raw))),
 		}
 		for name, b := range tests {
