@@ -343,3 +343,15 @@ func TestManifestPattern(t *testing.T) {
 		t.Errorf("status %d\n%s", answer.Status, answer.Body)
 	}
 }
+
+// A playlist that only its type tells is fetched again whole when a client has
+// asked for a part of it: a part cannot be rewritten.
+func TestPartOfAPlaylist(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, http.HandlerFunc(validated))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	answer := g.get(t, "/live/org1/cam/playlist?token="+token, "Range: bytes=0-6")
+	if want := "#EXTM3U\nseg.ts?token=" + token + "\n"; answer.Status != http.StatusOK || string(answer.Body) != want {
+		t.Errorf("status %d\n%s", answer.Status, answer.Body)
+	}
+}

@@ -1,11 +1,7 @@
 package integration_test
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,13 +9,11 @@ import (
 	"github.com/playgate/playgate/integration/harness"
 )
 
-const caddyVersion = "v2.11.9"
-
 // xcaddy builds with the package `module` of this working tree, in the form of
 // xcaddy.Dockerfile, and has the Caddy modules of the plain build.
 func TestXcaddy(t *testing.T) {
 	t.Parallel()
-	built := xcaddyBuild(t)
+	built := harness.XCaddy(t)
 	ours, theirs := listModules(t, harness.Binary(t)), listModules(t, built)
 	if len(theirs) < 100 {
 		t.Fatalf("only %d modules:\n%s", len(theirs), strings.Join(theirs, "\n"))
@@ -44,41 +38,6 @@ func TestXcaddy(t *testing.T) {
 			t.Errorf("%s of the xcaddy build: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-}
-
-func xcaddyBuild(t *testing.T) string {
-	t.Helper()
-	xcaddy, err := exec.LookPath("xcaddy")
-	if err != nil {
-		t.Fatal("xcaddy is not on the PATH; ./scripts/test installs it")
-	}
-	dir := t.TempDir()
-	// Go asks for newer modules of our path although the source is given. An
-	// empty repository in place of the published one says that there are none.
-	none := filepath.Join(dir, "none.git")
-	if out, err := exec.CommandContext(t.Context(), "git", "init", "--quiet", "--bare", none).CombinedOutput(); err != nil {
-		t.Fatalf("git init: %v\n%s", err, out)
-	}
-	output := filepath.Join(dir, "caddy")
-	cmd := exec.CommandContext(t.Context(), xcaddy, "build", caddyVersion,
-		"--with", "github.com/playgate/playgate/module",
-		"--replace", "github.com/playgate/playgate="+harness.Root(t),
-		"--output", output)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(),
-		"GOFLAGS=-buildvcs=false",
-		"CGO_ENABLED=0",
-		"GOPRIVATE=github.com/playgate/playgate",
-		"GIT_CONFIG_COUNT=1",
-		fmt.Sprintf("GIT_CONFIG_KEY_0=url.file://%s.insteadOf", none),
-		"GIT_CONFIG_VALUE_0=https://github.com/playgate/playgate",
-	)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("xcaddy: %v\n%s", err, out.String())
-	}
-	return output
 }
 
 func listModules(t *testing.T, binary string) []string {

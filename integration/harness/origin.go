@@ -83,6 +83,14 @@ func (o *Origin) serve(handler http.Handler, w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// Forget drops what came in so far.
+func (o *Origin) Forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls = nil
+	o.raw.Reset()
+}
+
 // Calls are the requests that came in so far.
 func (o *Origin) Calls() []Recorded {
 	o.mu.Lock()

@@ -37,6 +37,12 @@ type Server struct {
 // server does not end well on SIGTERM.
 func Serve(t testing.TB, caddyfile string, env Env) *Server {
 	t.Helper()
+	return ServeWith(t, Binary(t), caddyfile, env)
+}
+
+// ServeWith is Serve with another binary than the plain build.
+func ServeWith(t testing.TB, binary, caddyfile string, env Env) *Server {
+	t.Helper()
 	s := &Server{
 		t:     t,
 		dir:   t.TempDir(),
@@ -59,7 +65,7 @@ func Serve(t testing.TB, caddyfile string, env Env) *Server {
 		uses = append(uses, env[name])
 	}
 	path := s.write("Caddyfile", caddyfile)
-	s.Process = StartProcess(t, s.env, s.dir, Binary(t), "run", "--config", path, "--adapter", "caddyfile")
+	s.Process = StartProcess(t, s.env, s.dir, binary, "run", "--config", path, "--adapter", "caddyfile")
 	// Registered after the process's own clean-up, hence run before it.
 	t.Cleanup(s.stop)
 

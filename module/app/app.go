@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // ID is the app's module id, and the name of its Caddyfile block.
@@ -44,13 +45,19 @@ type App struct {
 	// 5 seconds. At most 120 seconds.
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
+	// SessionKey is a placeholder for a secret of at least 32 bytes, such as
+	// {env.NAME}, which session tokens are signed with. All edges of a site
+	// need the same one. Default: none, and no session tokens.
+	SessionKey string `json:"session_key,omitempty"`
+
 	// Orgs is what is said of organisations. One that is not listed is secure.
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
-	keyring *token.Keyring
-	terms   token.Terms
-	metrics *Metrics
-	logger  *zap.Logger
+	keyring  *token.Keyring
+	sessions session.Key
+	terms    token.Terms
+	metrics  *Metrics
+	logger   *zap.Logger
 }
 
 // Org is what the configuration says of an organisation.
@@ -83,6 +90,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	var err error
 	if a.keyring, err = token.NewKeyring(keys...); err != nil {
 		return err
+	}
+	if a.SessionKey != "" {
+		secret, err := secretOf(a.SessionKey)
+		if err != nil {
+			return fmt.Errorf("session_key: %w", err)
+		}
+		if a.sessions, err = session.NewKey([]byte(secret)); err != nil {
+			return fmt.Errorf("session_key: %w", err)
+		}
 	}
 	a.terms = token.Terms{
 		Max:      token.MaxLifetime,
@@ -129,6 +145,10 @@ func (a *App) Stop() error { return nil }
 
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
+
+// Sessions is the key of session tokens. It is the zero value, which verifies
+// nothing, when there is none.
+func (a *App) Sessions() session.Key { return a.sessions }
 
 // Terms are what every token has to meet.
 func (a *App) Terms() *token.Terms { return &a.terms }

@@ -37,6 +37,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		audience <aud>...
 //		lifetime <default> [<max>]                # 14d 365d; max is checked at the gate, itself at most 365d
 //		leeway <duration>                         # 5s, at most 120s
+//		session_key <placeholder>                 # at least 32 bytes; for propagate session
 //		org <hash> {                              # repeatable
 //			name <text>
 //			secure on|off                         # default: on
@@ -75,10 +76,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("leeway %s: write a duration from 0s to 120s", text)
 			}
 			a.Leeway = (*caddy.Duration)(&leeway)
+		case "session_key":
+			err = OneArg(d, &a.SessionKey)
 		case "org":
 			err = a.parseOrg(d)
 		default:
-			return d.Errf("unknown option %q in playgate; this version has store, key, issuer, audience, lifetime, leeway and org", option)
+			return d.Errf("unknown option %q in playgate; this version has store, key, issuer, audience, lifetime, leeway, session_key and org", option)
 		}
 		if err != nil {
 			return err

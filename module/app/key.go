@@ -77,16 +77,25 @@ func (k *Key) material() (*token.Key, error) {
 	if k.Algorithm != "" && k.Algorithm != token.HS256 {
 		return nil, fmt.Errorf("a secret is for %s, not for %s; write file <path> for a key of that kind", token.HS256, k.Algorithm)
 	}
-	if !strings.HasPrefix(k.Secret, "{") || !strings.HasSuffix(k.Secret, "}") || strings.Count(k.Secret, "{") != 1 {
-		return nil, errors.New("a secret is written as one placeholder, {env.NAME} or {file./path}; a literal one (also by {$NAME}) would show in dumps of the configuration")
-	}
-	secret, err := caddy.NewReplacer().ReplaceOrErr(k.Secret, true, true)
+	secret, err := secretOf(k.Secret)
 	if err != nil {
-		return nil, fmt.Errorf("secret %s is empty or cannot be read", k.Secret)
+		return nil, err
 	}
 	// What key new wrote for HS256 is a JWK; any other text is the secret itself.
 	if strings.HasPrefix(strings.TrimSpace(secret), "{") {
 		return token.ParseKey([]byte(secret), k.ID, token.HS256)
 	}
 	return token.NewKey(k.ID, token.HS256, []byte(secret))
+}
+
+// secretOf is the text that a placeholder stands for.
+func secretOf(placeholder string) (string, error) {
+	if !strings.HasPrefix(placeholder, "{") || !strings.HasSuffix(placeholder, "}") || strings.Count(placeholder, "{") != 1 {
+		return "", errors.New("a secret is written as one placeholder, {env.NAME} or {file./path}; a literal one (also by {$NAME}) would show in dumps of the configuration")
+	}
+	secret, err := caddy.NewReplacer().ReplaceOrErr(placeholder, true, true)
+	if err != nil {
+		return "", fmt.Errorf("secret %s is empty or cannot be read", placeholder)
+	}
+	return secret, nil
 }

@@ -33,10 +33,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			query <name>...|off                   # token jwtoken
 //			path on|off                           # on
 //			header on|off                         # on
+//			cookie <name>|off                     # playgate_token
 //		}
-//		propagate query|off                       # query
+//		propagate query|session|path|cookie|off   # query
 //		site <origin>...
-//		referer_missing deny|allow                # deny
+//		referer_missing deny|allow|first          # deny
 //		cors *|off|<origin>...                    # *
 //		errors terse|verbose [pass]               # terse
 //		identity on|off                           # on
@@ -76,11 +77,11 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 	case "tokens":
 		err = h.Tokens.unmarshal(d)
 	case "propagate":
-		h.Propagate, err = app.OneOf(d, "query", "off")
+		h.Propagate, err = app.OneOf(d, byQuery, bySession, byPath, byCookie, byNothing)
 	case "site":
 		h.Sites, err = app.SomeArgs(d)
 	case "referer_missing":
-		h.RefererMissing, err = app.OneOf(d, "deny", "allow")
+		h.RefererMissing, err = app.OneOf(d, "deny", "allow", "first")
 	case "cors":
 		h.CORS, err = app.SomeArgs(d)
 	case "errors":
@@ -146,7 +147,7 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 
 func (t *Tokens) unmarshal(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
-		return d.Err("tokens takes no value; write a block with query, path and header")
+		return d.Err("tokens takes no value; write a block with query, path, header and cookie")
 	}
 	once := app.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -161,8 +162,10 @@ func (t *Tokens) unmarshal(d *caddyfile.Dispenser) error {
 			t.Path, err = app.OnOff(d)
 		case "header":
 			t.Header, err = app.OnOff(d)
+		case "cookie":
+			err = app.OneArg(d, &t.Cookie)
 		default:
-			return d.Errf("unknown option %q in tokens; this version has query, path and header", option)
+			return d.Errf("unknown option %q in tokens; it has query, path, header and cookie", option)
 		}
 		if err != nil {
 			return err

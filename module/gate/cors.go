@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,20 +11,23 @@ import (
 )
 
 // cors says which web origins may read answers (Fetch Standard, section 3.2).
-// Credentials are never allowed: a token in the URL needs none.
+// Credentials are allowed only where the token is in a cookie.
 type cors struct {
-	off     bool
-	origins []string // nil: all
+	off         bool
+	origins     []string // nil: all
+	credentials bool
 }
 
-func newCORS(words []string) (cors, error) {
+func newCORS(words []string, credentials bool) (cors, error) {
 	switch {
+	case credentials && (len(words) == 0 || words[0] == "*" || words[0] == "off"):
+		return cors{}, errors.New("propagate cookie needs the web origins that may play, one by one: cors https://www.example.com; browsers send cookies to no others")
 	case len(words) == 0 || len(words) == 1 && words[0] == "*":
 		return cors{}, nil
 	case len(words) == 1 && words[0] == "off":
 		return cors{off: true}, nil
 	}
-	var c cors
+	c := cors{credentials: credentials}
 	for _, w := range words {
 		origin, err := manifest.ParseOrigin(w)
 		if err != nil {
@@ -55,11 +59,17 @@ func (c *cors) apply(h http.Header, r *http.Request) {
 	// Always, also when Origin is absent, or a cache hands one page's answer
 	// to another.
 	addVary(h, "Origin")
-	if origin := r.Header["Origin"]; len(origin) == 1 && slices.Contains(c.origins, origin[0]) {
+	if origin := r.Header["Origin"]; len(origin) == 1 && c.lists(origin[0]) {
 		h["Access-Control-Allow-Origin"] = []string{origin[0]}
+		if c.credentials {
+			h["Access-Control-Allow-Credentials"] = []string{"true"}
+		}
 		h["Access-Control-Expose-Headers"] = []string{exposed}
 	}
 }
+
+// lists reports whether an origin is named one by one.
+func (c *cors) lists(origin string) bool { return slices.Contains(c.origins, origin) }
 
 func addVary(h http.Header, name string) {
 	for _, line := range h["Vary"] {

@@ -16,6 +16,7 @@ import (
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // exchange is one request on its way through the gate.
@@ -31,10 +32,16 @@ type exchange struct {
 	token  found
 	grant  *token.Grant // set once the signature has held
 
+	// session is what a session token says; nil for a playback token.
+	session *session.Token
+	// minted are the session tokens of this exchange, by stream.
+	minted map[string]string
+
 	// verified says that the token passed step 6: it is good for this stream
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 
+	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
@@ -70,6 +77,10 @@ func (x *exchange) admit() (admitted bool, err error) {
 	}
 	x.h.app.Metrics().Count(result, v.Reason)
 	x.log(v.Reason)
+	if to := x.redirect(); to != "" {
+		x.answerRedirect(to)
+		return false, nil
+	}
 	x.prepare()
 	return true, nil
 }
@@ -105,15 +116,28 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {
 		return v, false
 	}
+	if x.token.cookie && !x.cookieAllowed() {
+		return access.Deny(access.MissingToken, "the token is in a cookie, and the page that opens the socket is not one of those that may use it"), false
+	}
+	if session.HasForm(x.token.text) {
+		return x.judgeSession(), false
+	}
 	if x.grant, err = jwt.Read(x.token.text, x.h.keys); err != nil {
 		return access.DenyError(err), false
 	}
 	v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
+	x.verified = scoped(v)
+	return v, false
+}
+
+// scoped reports whether a verdict is that of a token that is good for this
+// stream at this time, whoever uses it from wherever.
+func scoped(v access.Verdict) bool {
 	switch v.Reason {
 	case "", access.TooEarly, access.WrongIP, access.WrongReferer:
-		x.verified = true
+		return true
 	}
-	return v, false
+	return false
 }
 
 // readRequest reads path, query and upgrade of the request in one way, or not
@@ -172,7 +196,7 @@ func socketAsked(r *http.Request) (bool, error) {
 func (x *exchange) facts() access.Facts {
 	f := access.Facts{Now: x.h.now()}
 	if x.grant.IPs != nil {
-		f.EarlyData = x.r.TLS != nil && !x.r.TLS.HandshakeComplete
+		f.EarlyData = earlyData(x.r)
 		f.Address = clientAddress(x.r)
 	}
 	if x.grant.Referers != nil {
@@ -230,10 +254,14 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 		}
 	}()
 	if rw.rewrites {
-		narrowCodings(x.r.Header)
+		x.wantsGzip = narrowCodings(x.r.Header)
 		x.askForManifest()
 	}
-	if err = next.ServeHTTP(rw, x.r); err == nil {
+	if err = next.ServeHTTP(rw, x.r); err == nil && rw.partly {
+		rw.again()
+		err = next.ServeHTTP(rw, x.r)
+	}
+	if err == nil {
 		err = rw.finish()
 	}
 	switch {

@@ -20,6 +20,7 @@ import (
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 func init() { caddy.RegisterModule(Handler{}) }
@@ -44,8 +45,9 @@ type Handler struct {
 	Tokens Tokens `json:"tokens,omitzero"`
 
 	// Propagate says how the token gets from the first URL to the next ones:
-	// "query" writes it into the URIs of playlists, "off" leaves them alone.
-	// Default: query.
+	// "query" writes it into the URIs of manifests, "session" writes a session
+	// token there, "path" redirects to a URL with the token in its path,
+	// "cookie" sets a cookie, "off" does nothing. Default: query.
 	Propagate string `json:"propagate,omitempty"`
 
 	// Sites are further origins, as https://cdn.example.com, whose URIs get
@@ -53,8 +55,10 @@ type Handler struct {
 	Sites []string `json:"sites,omitempty"`
 
 	// RefererMissing says what becomes of a token with a referer rule when the
-	// request has neither Origin nor Referer: "deny" or "allow". Default: deny.
-	// Anybody can leave the headers out, so allow stops only browsers.
+	// request has neither Origin nor Referer: "deny", "allow", or "first", with
+	// which it passes only with a session token whose session began on a page
+	// that matched. Default: deny. Anybody can leave the headers out, so allow
+	// stops only browsers.
 	RefererMissing string `json:"referer_missing,omitempty"`
 
 	// CORS lists the web origins whose scripts may read answers: ["*"] for
@@ -88,17 +92,21 @@ type Handler struct {
 	// is refused all the same. Default: false.
 	ReportOnly bool `json:"report_only,omitempty"`
 
-	app     *app.App
-	keys    *token.Keyring
-	rules   playout.Rules
-	sites   []manifest.Origin
-	places  places
-	cors    cors
-	policy  access.Policy
-	now     func() time.Time
-	logger  *zap.Logger
-	needsQ  bool // a rule reads the query
-	byQuery bool // the token is propagated in the query
+	app    *app.App
+	keys   *token.Keyring
+	rules  playout.Rules
+	sites  []manifest.Origin
+	places places
+	cors   cors
+	policy access.Policy
+	now    func() time.Time
+	logger *zap.Logger
+	needsQ bool // a rule reads the query
+
+	// sessions signs session tokens, and living are the keys of playback
+	// tokens by the hash that session tokens have of them.
+	sessions session.Key
+	living   map[uint64][]*token.Key
 
 	accessLog bool // there may be one
 }
@@ -131,6 +139,9 @@ type Tokens struct {
 	Path *bool `json:"path,omitempty"`
 	// Header allows Authorization: Bearer. Default: true.
 	Header *bool `json:"header,omitempty"`
+	// Cookie is the name of the cookie; "off" for none. A cookie counts only
+	// when no other place has a token. Default: playgate_token.
+	Cookie string `json:"cookie,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -169,10 +180,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.sites = append(h.sites, site)
 	}
-	if h.cors, err = newCORS(h.CORS); err != nil {
+	if h.cors, err = newCORS(h.CORS, h.Propagate == byCookie); err != nil {
 		return err
 	}
-	h.policy = access.Policy{Terms: h.app.Terms(), AllowMissingPage: h.RefererMissing == "allow"}
+	h.policy = access.Policy{Terms: h.app.Terms(), MissingPage: missingPages[h.RefererMissing]}
+	if err := h.provisionSessions(); err != nil {
+		return err
+	}
 	redact.AddNames(h.places.query...)
 	h.warnOfLogs(ctx)
 	return nil
@@ -205,6 +219,48 @@ func (h *Handler) provisionKeys() error {
 		if h.keys, err = h.keys.Narrow(h.Keys...); err != nil {
 			return fmt.Errorf("keys: %w", err)
 		}
+	}
+	return nil
+}
+
+// Ways of propagation.
+const (
+	byQuery   = "query"
+	bySession = "session"
+	byPath    = "path"
+	byCookie  = "cookie"
+	byNothing = "off"
+)
+
+var missingPages = map[string]access.MissingPage{
+	"deny":  access.DenyMissingPage,
+	"allow": access.AllowMissingPage,
+	"first": access.FirstPageCounts,
+}
+
+func (h *Handler) provisionSessions() error {
+	h.sessions = h.app.Sessions()
+	h.living = make(map[uint64][]*token.Key)
+	for _, k := range h.keys.Keys() {
+		if k.State != token.Retired {
+			hash := session.KeyHash(k.ID)
+			h.living[hash] = append(h.living[hash], k)
+		}
+	}
+	if h.Propagate == bySession && !h.sessions.Valid() {
+		return errors.New("propagate session needs a key that all edges share; write session_key {env.NAME} into the global playgate block")
+	}
+	if h.RefererMissing == "first" && h.Propagate != bySession {
+		return errors.New("referer_missing first needs propagate session: only a session token knows on which page its session began")
+	}
+	if h.Propagate == bySession && len(h.places.query) == 0 {
+		return errors.New("propagate session has no query name to write the session token under; name one with tokens { query <name> }")
+	}
+	if h.Propagate == byCookie && h.places.cookie == "" {
+		return errors.New("propagate cookie needs the name of a cookie; remove tokens { cookie off }")
+	}
+	if h.Propagate == byPath && !h.places.path {
+		return errors.New("propagate path needs tokens in the path; remove tokens { path off }")
 	}
 	return nil
 }
@@ -274,8 +330,8 @@ func (h *Handler) provisionWords() error {
 		value *string
 		words []string // the first is the default
 	}{
-		{"propagate", &h.Propagate, []string{"query", "off"}},
-		{"referer_missing", &h.RefererMissing, []string{"deny", "allow"}},
+		{"propagate", &h.Propagate, []string{byQuery, bySession, byPath, byCookie, byNothing}},
+		{"referer_missing", &h.RefererMissing, []string{"deny", "allow", "first"}},
 		{"errors", &h.Errors, []string{"terse", "verbose"}},
 		{"upstream_token", &h.UpstreamToken, []string{"drop", "keep", "bearer"}},
 		{"downstream_cache", &h.DownstreamCache, []string{"private", "keep"}},
@@ -287,7 +343,6 @@ func (h *Handler) provisionWords() error {
 			return fmt.Errorf("%s %s: this version knows %v", o.name, *o.value, o.words)
 		}
 	}
-	h.byQuery = h.Propagate == "query"
 	return nil
 }
 
@@ -300,7 +355,7 @@ func (h *Handler) checkNames() error {
 			}
 		}
 	}
-	if h.byQuery && h.places.header && len(h.places.query) == 0 {
+	if h.Propagate == byQuery && h.places.header && len(h.places.query) == 0 {
 		return errors.New("propagate query has no query name to write a token from the Authorization header under; name one with tokens { query <name> }, or write propagate off")
 	}
 	return nil

@@ -113,6 +113,7 @@ func (x *exchange) identify() {
 	h["X-Playgate-Org"] = []string{x.target.Org}
 	h["X-Playgate-Stream"] = []string{x.target.Stream}
 	if secure {
+		// Of a session, this is the session's id: the token's own is not in it.
 		h["X-Playgate-Token-Id"] = []string{x.grant.ID}
 		if x.grant.Tag != "" {
 			h["X-Playgate-Tag"] = []string{asciiHeader(x.grant.Tag)}
@@ -174,6 +175,9 @@ func (x *exchange) strip() {
 	}
 	if x.h.places.header && !keep {
 		stripBearer(r.Header)
+	}
+	if !keep {
+		x.h.places.stripCookie(r.Header)
 	}
 	if referers := r.Header["Referer"]; len(referers) > 0 {
 		for i, referer := range referers {
@@ -283,6 +287,10 @@ func clientAddress(r *http.Request) netip.Addr {
 	}
 	return access.ClientAddress(client, trusted, forwarded...)
 }
+
+// earlyData reports whether the client's address is not proven yet: its request
+// came before the TLS handshake was complete (RFC 8470).
+func earlyData(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
 
 // trustedProxy reports whether the peer is a proxy that the server trusts.
 func trustedProxy(r *http.Request) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/token/jwt"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // places are where a token may be.
@@ -18,6 +19,7 @@ type places struct {
 	query  []string
 	path   bool
 	header bool
+	cookie string // "" for none
 }
 
 var queryName = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
@@ -34,6 +36,16 @@ func (t *Tokens) compile() (places, error) {
 	case len(p.query) == 1 && p.query[0] == "off":
 		p.query = nil
 	}
+	switch t.Cookie {
+	case "":
+		p.cookie = "playgate_token"
+	case "off":
+	default:
+		if !queryName.MatchString(t.Cookie) {
+			return p, fmt.Errorf("tokens cookie %s: the name of a cookie is 1 to 64 of letters, digits and . _ ~ -", t.Cookie)
+		}
+		p.cookie = t.Cookie
+	}
 	for i, name := range p.query {
 		if !queryName.MatchString(name) || name == "off" || strings.HasPrefix(name, "_HLS_") {
 			return p, fmt.Errorf("tokens query %s: a query name is 1 to 64 of letters, digits and . _ ~ -, off stands alone, and _HLS_ names belong to players", name)
@@ -42,7 +54,7 @@ func (t *Tokens) compile() (places, error) {
 			return p, fmt.Errorf("tokens query %s stands twice", name)
 		}
 	}
-	if len(p.query) == 0 && !p.path && !p.header {
+	if len(p.query) == 0 && !p.path && !p.header && p.cookie == "" {
 		return p, errors.New("tokens: every place is off, so that nobody could play anything")
 	}
 	return p, nil
@@ -50,7 +62,7 @@ func (t *Tokens) compile() (places, error) {
 
 // isToken reports whether a text has a token's form. Only such texts are ever
 // taken out of a request.
-func isToken(s string) bool { return jwt.HasForm(s) }
+func isToken(s string) bool { return jwt.HasForm(s) || session.HasForm(s) }
 
 // isTokenPair reports whether a query pair carries a token.
 func (p *places) isTokenPair(pair playout.Pair) bool {
@@ -62,6 +74,8 @@ type found struct {
 	text string
 	name string // the query name that it came under
 	path bool   // it came in the path
+
+	cookie bool // it came in the cookie alone
 }
 
 // find looks for the token of a request in all explicit places. Byte-identical
@@ -114,6 +128,22 @@ func (p *places) find(inPath []string, q playout.Query, header http.Header) (fou
 	switch {
 	case f.text != "":
 		return f, access.Allow
+	case !other && p.cookie != "":
+		// A cookie counts only when no other place has a token, so that it
+		// never rescues a bad one.
+		for _, text := range cookieValues(header["Cookie"], p.cookie) {
+			switch {
+			case !isToken(text):
+				other = other || text != ""
+			case !add(text):
+				return f, ambiguous
+			}
+		}
+		if f.cookie = f.text != ""; f.cookie {
+			return f, access.Allow
+		}
+	}
+	switch {
 	case other:
 		return f, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -26,6 +24,7 @@ const (
 	passing                // bytes go straight through
 	sniffing               // might be a manifest; too few bytes to tell
 	buffering              // a manifest, collected until it is complete
+	dropping               // nobody needs these bytes
 )
 
 // response stands between what is below the gate and the client. It collects
@@ -37,7 +36,9 @@ type response struct {
 	rewrites  bool // manifests get the token
 	head      bool // the client asked with HEAD
 	stage     stage
+	format    format
 	status    int   // of an answer that is held back
+	partly    bool  // a range of a manifest came; it is to be fetched again whole
 	committed bool  // the final header has gone out
 	switched  bool  // below the gate somebody switched protocols unasked
 	failure   error // why the rest of the answer was not taken
@@ -51,7 +52,7 @@ func newResponse(x *exchange) *response {
 	return &response{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
 		x:                     x,
-		rewrites:              x.verified && x.h.byQuery && x.target.Kind != playout.Socket && (x.token.path || len(x.h.places.query) > 0),
+		rewrites:              x.rewrites(),
 		head:                  x.r.Method == http.MethodHead,
 	}
 }
@@ -68,6 +69,23 @@ var (
 	outputs = sync.Pool{New: func() any { return new([]byte) }}
 )
 
+// rewrites reports whether manifests get the token. One in the path stays
+// there, and root-absolute URIs need it, whatever the mode that lets it stand.
+func (x *exchange) rewrites() bool {
+	if !x.verified || x.target.Kind == playout.Socket {
+		return false
+	}
+	switch x.h.Propagate {
+	case bySession:
+		return true
+	case byCookie:
+		return false
+	case byQuery:
+		return x.token.path || len(x.h.places.query) > 0
+	}
+	return x.token.path
+}
+
 // WriteHeader decides what becomes of the answer.
 func (rw *response) WriteHeader(status int) {
 	switch {
@@ -76,6 +94,8 @@ func (rw *response) WriteHeader(status int) {
 		rw.switched = true
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		rw.ResponseWriter.WriteHeader(status)
+	case rw.rewrites && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
+		rw.stage, rw.partly = dropping, true
 	case rw.rewrites && status == http.StatusOK && rw.mayBeManifest():
 		rw.stage, rw.status = sniffing, status
 		rw.buf = buffers.Get().(*bytes.Buffer)
@@ -92,11 +112,23 @@ func (rw *response) commit(status int) {
 }
 
 func (rw *response) mayBeManifest() bool {
-	if rw.x.rewritable() {
-		return true
-	}
 	// Without a body there is nothing to rewrite; see finalHeader.
-	return !rw.head && isHLSType(rw.Header().Get("Content-Type"))
+	return rw.x.rewritable() || !rw.head && formatByType(rw.Header().Get("Content-Type")) != noManifest
+}
+
+// partOfManifest reports whether a range is one of a manifest that did not
+// look like one: its path has no suffix that tells.
+func (rw *response) partOfManifest() bool {
+	f := formatByType(rw.Header().Get("Content-Type"))
+	return f == hls || f == dash
+}
+
+// again makes the response ready for another run of what stands below.
+func (rw *response) again() {
+	rw.x.resetHeader()
+	rw.stage, rw.partly = undecided, false
+	rw.x.r.Header.Del("Range")
+	rw.x.r.Header.Del("If-Range")
 }
 
 var errUnasked = caddyhttp.Error(http.StatusBadGateway, errors.New("the origin switched protocols without being asked"))
@@ -108,6 +140,14 @@ func (rw *response) Write(p []byte) (int, error) {
 	}
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
+	}
+	if rw.stage == dropping {
+		return len(p), nil
+	}
+	if rw.stage == buffering && rw.format == steering && rw.buf.Len()+len(p) > maxJSON {
+		if err := rw.letGo(); err != nil {
+			return 0, err
+		}
 	}
 	if rw.stage == sniffing && rw.buf.Len()+len(p) > maxManifest {
 		// Enough for a decision, and too much to keep.
@@ -138,14 +178,19 @@ func (rw *response) Write(p []byte) (int, error) {
 
 // decide looks at the first bytes. What is no manifest is let go.
 func (rw *response) decide(complete bool) error {
-	isManifest, sure := sniff(rw.buf.Bytes(), rw.Header().Get("Content-Encoding"), complete)
+	f, sure := rw.x.sniff(rw.buf.Bytes(), rw.Header(), complete)
 	switch {
 	case !sure:
 		return nil
-	case isManifest:
-		rw.stage = buffering
+	case f != noManifest:
+		rw.stage, rw.format = buffering, f
 		return nil
 	}
+	return rw.letGo()
+}
+
+// letGo sends what was held back as it came.
+func (rw *response) letGo() error {
 	rw.commit(rw.status)
 	_, err := rw.ResponseWriter.Write(rw.buf.Bytes())
 	rw.release()
@@ -165,15 +210,20 @@ func (rw *response) finish() error {
 			return err
 		}
 	}
+	if rw.stage == dropping {
+		return caddyhttp.Error(http.StatusBadGateway, errOnlyPart)
+	}
 	if rw.stage != buffering {
 		return nil
 	}
 	into := outputs.Get().(*[]byte)
-	out, err := rw.x.rewrite((*into)[:0], rw.buf.Bytes(), rw.Header())
-	if err != nil {
+	out, changed, err := rw.x.rewrite(rw.format, (*into)[:0], rw.buf.Bytes(), rw.Header())
+	switch {
+	case err != nil:
 		return caddyhttp.Error(http.StatusBadGateway, err)
-	}
-	if cap(out) <= keepBuffer {
+	case !changed:
+		return rw.letGo()
+	case cap(out) <= keepBuffer:
 		defer func() { *into = out; outputs.Put(into) }()
 	}
 	rw.release()
@@ -249,13 +299,18 @@ func (x *exchange) finalHeader(h http.Header, status int, rewrites bool) {
 		switch {
 		case status == http.StatusNotModified && x.rewritable():
 			tagETag(h, x.token.text)
-		case x.r.Method == http.MethodHead && isHLSType(h.Get("Content-Type")):
+		case x.r.Method == http.MethodHead && formatByType(h.Get("Content-Type")) != noManifest:
 			// These belong to the manifest as it was before rewriting.
 			h.Del("Content-Length")
 			h.Del("Etag")
 		}
 	}
 	if rewrites && status == http.StatusNotModified && x.rewritable() {
+		neverStore(h)
+		return
+	}
+	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
+		x.setCookie(h)
 		neverStore(h)
 		return
 	}
@@ -271,12 +326,3 @@ var (
 	_ http.Hijacker       = (*response)(nil)
 	_ io.ReaderFrom       = (*response)(nil)
 )
-
-func isHLSType(contentType string) bool {
-	mime, _, _ := strings.Cut(contentType, ";")
-	return slices.Contains(hlsTypes, strings.ToLower(strings.TrimSpace(mime)))
-}
-
-// hlsTypes are the registered type (RFC 8216, section 4) and those that are
-// seen in the wild.
-var hlsTypes = []string{"application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +9,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/playout"
@@ -19,12 +21,40 @@ var (
 	errTooLarge = errors.New("the manifest is larger than 4 MiB")
 	errCoding   = errors.New("the manifest came in a content coding that was not asked for")
 	errCorrupt  = errors.New("the manifest's content coding is damaged")
+	errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
 )
 
-// rewritable reports whether the path looks like a manifest that this version
-// rewrites.
-func (x *exchange) rewritable() bool {
-	return x.target.Kind == playout.Manifest && !strings.HasSuffix(x.path, ".mpd")
+// format is a kind of text in which a token is put.
+type format uint8
+
+const (
+	noManifest format = iota
+	hls
+	dash
+	steering // and asset lists: JSON
+)
+
+// maxJSON is the largest JSON document that is looked at. Steering manifests
+// and asset lists are small; anything larger is something else.
+const maxJSON = 256 << 10
+
+// rewritable reports whether the path looks like a manifest.
+func (x *exchange) rewritable() bool { return x.target.Kind == playout.Manifest }
+
+// formatByType is what a media type announces. The types are the registered
+// ones (RFC 8216, section 4; ISO/IEC 23009-1, annex C) and those that are seen
+// in the wild.
+func formatByType(contentType string) format {
+	mime, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(mime)) {
+	case "application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl":
+		return hls
+	case "application/dash+xml", "video/vnd.mpeg.dash.mpd":
+		return dash
+	case "application/json", "application/vnd.apple.steering-list":
+		return steering
+	}
+	return noManifest
 }
 
 // askForManifest changes the request so that the answer can be rewritten: the
@@ -49,11 +79,11 @@ func (x *exchange) askForManifest() {
 }
 
 // narrowCodings leaves of Accept-Encoding what the gate can undo, in case the
-// answer turns out to be a manifest.
-func narrowCodings(h http.Header) {
+// answer turns out to be a manifest, and reports whether the client takes gzip.
+func narrowCodings(h http.Header) (gzipWanted bool) {
 	lines := h["Accept-Encoding"]
 	if len(lines) == 0 {
-		return
+		return false
 	}
 	coding := "identity"
 	for _, line := range lines {
@@ -65,6 +95,7 @@ func narrowCodings(h http.Header) {
 		}
 	}
 	h["Accept-Encoding"] = []string{coding}
+	return coding == "gzip"
 }
 
 // zeroWeight reports whether a quality value says "not this" (RFC 9110, section 12.4.2).
@@ -79,59 +110,109 @@ func zeroWeight(weight string) bool {
 
 // sniff looks at the first bytes of an answer. It is not sure as long as there
 // are too few of them and the answer is not complete.
-func sniff(head []byte, coding string, complete bool) (isManifest, sure bool) {
-	const enough = 10 // a byte order mark and #EXTM3U
-	if coding == "" || strings.EqualFold(coding, "identity") {
+func (x *exchange) sniff(head []byte, h http.Header, complete bool) (f format, sure bool) {
+	const enough = 16 // a byte order mark and #EXTM3U, or the first byte behind some blanks
+	coding := h.Get("Content-Encoding")
+	switch {
+	case coding == "" || strings.EqualFold(coding, "identity"):
 		if len(head) < enough && !complete {
-			return false, false
+			return noManifest, false
 		}
-		return manifest.IsHLS(head), true
+	case strings.EqualFold(coding, "gzip"):
+		var first [enough]byte
+		n := 0
+		if z, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
+			n, _ = io.ReadFull(z, first[:])
+		}
+		if n < len(first) && !complete && len(head) < maxJSON {
+			return noManifest, false
+		}
+		head = first[:n]
+	default:
+		// It cannot be told; the text of the error will say why.
+		return hls, true
 	}
-	if !strings.EqualFold(coding, "gzip") {
-		// Cannot be told; the text of the error will say so if it was one.
-		return true, true
+	announced := formatByType(h.Get("Content-Type"))
+	switch {
+	case manifest.IsHLS(head):
+		return hls, true
+	case manifest.IsXML(head) && (announced == dash || x.rewritable()):
+		return dash, true
+	case manifest.IsJSON(head) && announced == steering:
+		return steering, true
 	}
-	var first [enough + 1]byte
-	n := 0
-	if z, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
-		n, _ = io.ReadFull(z, first[:])
-	}
-	if n < len(first) && !complete && len(head) < maxManifest/2 {
-		return false, false
-	}
-	return manifest.IsHLS(first[:n]), true
+	return noManifest, true
 }
 
 // rewrite appends a complete manifest with the token in it to into, and makes
-// the header fit it.
-func (x *exchange) rewrite(into, body []byte, h http.Header) ([]byte, error) {
+// the header fit it. changed is false for a text that turned out to be no
+// manifest.
+func (x *exchange) rewrite(f format, into, body []byte, h http.Header) (out []byte, changed bool, err error) {
 	switch coding := h.Get("Content-Encoding"); {
 	case coding == "" || strings.EqualFold(coding, "identity"):
 	case strings.EqualFold(coding, "gzip"):
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
-			return nil, errCorrupt
+			return nil, false, errCorrupt
 		}
 		if body, err = io.ReadAll(io.LimitReader(z, maxManifest+1)); err != nil {
-			return nil, errCorrupt
+			return nil, false, errCorrupt
 		}
 	default:
-		return nil, errCoding
+		return nil, false, errCoding
 	}
 	if len(body) > maxManifest {
-		return nil, errTooLarge
+		return nil, false, errTooLarge
 	}
-	out, err := x.rewriter().HLS(into, body)
-	if err != nil {
-		return nil, err
+	switch f {
+	case dash:
+		out, err = x.rewriter().DASH(into, body)
+	case steering:
+		out, err = x.rewriter().JSON(into, body)
+	default:
+		out, err = x.rewriter().HLS(into, body)
+	}
+	if err != nil || f != hls && bytes.Equal(out, body) {
+		return nil, false, err
 	}
 	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
 		h.Del(name)
 	}
 	tagETag(h, x.token.text)
-	h.Set("Content-Length", strconv.Itoa(len(out)))
 	neverStore(h)
-	return out, nil
+	addVary(h, "Accept-Encoding")
+	if x.wantsGzip && len(out) >= minCompressed {
+		if out, err = compress(out); err != nil {
+			return nil, false, err
+		}
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(out)))
+	return out, true, nil
+}
+
+// minCompressed is the size from which on compression pays.
+const minCompressed = 1 << 10
+
+var compressors = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a valid one
+	}
+	return z
+}}
+
+// compress codes a manifest again. The same token in every URI costs next to
+// nothing then.
+func compress(text []byte) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(text)/8 + 512)
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(&b)
+	_, err := z.Write(text)
+	err = errors.Join(err, z.Close())
+	return b.Bytes(), err
 }
 
 // rewriter knows the token of this request and where it may go.
@@ -148,6 +229,11 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		InPath: x.token.path,
 		Names:  x.h.places.query,
 		Covers: x.covers,
+
+		IsToken: isToken,
+	}
+	if x.h.Propagate == bySession {
+		rw.Token, rw.InPath = x.sessionToken(x.target.Stream), false
 	}
 	if rw.Name == "" && len(x.h.places.query) > 0 {
 		rw.Name = x.h.places.query[0]
@@ -156,23 +242,29 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 }
 
 // covers reports whether a rule of this gate maps a path to something that the
-// token may play, and where in the path a token segment goes.
-func (x *exchange) covers(path, rawQuery string) (at int, ok bool) {
+// token may play, where in the path a token segment goes, and which token it
+// is, if it is not the one of this request's stream.
+func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) {
 	if playout.CheckPath(path) != nil {
-		return 0, false
+		return 0, "", false
 	}
 	var query playout.Query
 	if x.h.needsQ {
 		var err error
 		if query, err = playout.ParseQuery(rawQuery); err != nil {
-			return 0, false
+			return 0, "", false
 		}
 	}
 	t, err := x.h.rules.Find(path, query)
 	if err != nil || t.Org != x.grant.Org || !x.grant.MayPlay(t.Stream) {
-		return 0, false
+		return 0, "", false
 	}
-	return len(t.Rule.Prefix()), true
+	if x.h.Propagate == bySession && t.Stream != x.target.Stream {
+		if text = x.sessionToken(t.Stream); text == "" {
+			return 0, "", false
+		}
+	}
+	return len(t.Rule.Prefix()), text, true
 }
 
 // tagETag makes the validator one of this token's copy of the manifest.

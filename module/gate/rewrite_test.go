@@ -90,7 +90,10 @@ func TestPlaylistsAreRewritten(t *testing.T) {
 		{"empty", playlist, answer{parts: []string{""}}, ""},
 		{"status 404", playlist, answer{status: 404, parts: []string{plain}}, plain},
 		{"gzip of no playlist", playlist, answer{header: map[string]string{"Content-Encoding": "gzip"}, parts: []string{gzipped("<html>")}}, gzipped("<html>")},
-		{"MPD in this version", "/live/acme/cam/x.mpd", answer{parts: []string{plain}}, plain},
+		{"MPD", "/live/acme/cam/x.mpd", answer{parts: []string{"<MPD><BaseURL>video/</BaseURL></MPD>"}}, "<MPD><BaseURL>video/?token=" + tok + "</BaseURL></MPD>"},
+		{"MPD by its type", media, answer{header: map[string]string{"Content-Type": "application/dash+xml"}, parts: []string{"<?xml version='1.0'?>\n<MPD><BaseURL>video/</BaseURL></MPD>"}}, "<?xml version='1.0'?>\n<MPD><BaseURL>video/?token=" + tok + "</BaseURL></MPD>"},
+		{"steering manifest", media, answer{header: map[string]string{"Content-Type": "application/json"}, parts: []string{`{"VERSION":1,"RELOAD-URI":"s.json"}`}}, `{"VERSION":1,"RELOAD-URI":"s.json?token=` + tok + `"}`},
+		{"any other JSON", media, answer{header: map[string]string{"Content-Type": "application/json"}, parts: []string{`{"RELOAD-URI":"s.json"}`}}, `{"RELOAD-URI":"s.json"}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newGate(t, "stream /live/{org}/{stream}/* {\nmanifest /live/*/*/master\n}")
@@ -418,5 +421,53 @@ func TestUnverifiedTokensAreNotPropagated(t *testing.T) {
 		if w.Body.String() != "#EXTM3U\nseg.ts\n" {
 			t.Errorf("%s: the playlist is %q", name, w.Body)
 		}
+	}
+}
+
+// A client that takes gzip gets the rewritten playlist compressed.
+func TestRewrittenPlaylistIsCompressedAgain(t *testing.T) {
+	tok := mint(t, nil)
+	plain, rewritten := lines("", 50), lines("?token="+tok, 50)
+	for name, a := range map[string]answer{
+		"compressed by the origin": {header: map[string]string{"Content-Encoding": "gzip"}, parts: []string{gzipped(plain)}},
+		"plain from the origin":    {parts: []string{plain}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := get(t, newGate(t, ""), a.origin(), playlist+"?token="+tok, "Accept-Encoding: gzip, br")
+			if got := w.Header().Get("Content-Encoding"); got != "gzip" {
+				t.Fatalf("Content-Encoding %q: %d bytes go out for a playlist that compresses well", got, w.Body.Len())
+			}
+			z, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(z); err != nil || string(text) != rewritten {
+				t.Errorf("the client reads %q, %v", text, err)
+			}
+			if !strings.Contains(w.Header().Get("Vary"), "Accept-Encoding") {
+				t.Errorf("Vary %q", w.Header().Get("Vary"))
+			}
+		})
+	}
+}
+
+// A part of what turns out to be a playlist is fetched again, whole.
+func TestPartOfAPlaylistIsFetchedWhole(t *testing.T) {
+	tok := mint(t, nil)
+	const text = "#EXTM3U\nseg.ts\n"
+	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", hlsType)
+		if r.Header.Get("Range") == "" {
+			_, err := io.WriteString(w, text)
+			return err
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-9/%d", len(text)))
+		w.WriteHeader(http.StatusPartialContent)
+		_, err := io.WriteString(w, text[:10])
+		return err
+	}}
+	w := get(t, newGate(t, ""), o, "/live/acme/cam/list?token="+tok, "Range: bytes=0-9")
+	if want := "#EXTM3U\nseg.ts?token=" + tok + "\n"; w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Range") != "" {
+		t.Errorf("status %d, header %v, body %q", w.Code, w.Header(), w.Body)
 	}
 }

@@ -124,11 +124,17 @@ func newGate(t testing.TB, lines string, appLines ...string) *Handler {
 
 func tryGate(t testing.TB, lines string, appLines ...string) (*Handler, error) {
 	t.Helper()
+	return tryGateWith(t, "key main {\nfile "+keyFile(t, testKey)+"\n}", lines, appLines...)
+}
+
+// tryGateWith is tryGate with other keys.
+func tryGateWith(t testing.TB, keys, lines string, appLines ...string) (*Handler, error) {
+	t.Helper()
 	if !strings.Contains(lines, "stream ") {
 		lines = "stream /live/{org}/{stream}/*\n" + lines
 	}
 	a := new(app.App)
-	block := "playgate {\nkey main {\nfile " + keyFile(t, testKey) + "\n}\n" + strings.Join(appLines, "\n") + "\n}"
+	block := "playgate {\n" + keys + "\n" + strings.Join(appLines, "\n") + "\n}"
 	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
 		t.Fatal(err)
 	}

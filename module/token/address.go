@@ -52,6 +52,9 @@ func (r AddressRule) Match(a netip.Addr) bool {
 	return r.prefix.IsValid() && r.prefix.Contains(a.Unmap().WithZone(""))
 }
 
+// Bits is the length of the prefix.
+func (r AddressRule) Bits() int { return r.prefix.Bits() }
+
 // Is4 reports whether the rule is about IPv4.
 func (r AddressRule) Is4() bool { return r.prefix.Addr().Is4() }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // Verdict is allow, or deny with one reason. The zero value denies.
@@ -47,10 +48,21 @@ type Facts struct {
 // Policy is what the configuration says.
 type Policy struct {
 	Terms *token.Terms
-	// AllowMissingPage lets a request without Origin and Referer pass the
-	// referer rule. Programs that are no browsers send neither.
-	AllowMissingPage bool
+	// MissingPage says what becomes of a request without Origin and Referer
+	// under a referer rule. Programs that are no browsers send neither.
+	MissingPage MissingPage
 }
+
+// MissingPage is what becomes of a request that does not say which page it
+// comes from.
+type MissingPage uint8
+
+// Policies. The zero value denies.
+const (
+	DenyMissingPage  MissingPage = iota
+	AllowMissingPage             // it passes
+	FirstPageCounts              // it passes with a session token whose session began on a page that matched
+)
 
 // Judge decides whether a verified grant is good for a target, now, from this
 // address and page. The first rule that fails is the reason: times, lifetime,
@@ -85,6 +97,36 @@ func Judge(g *token.Grant, t playout.Target, f Facts, p Policy) Verdict {
 	return Allow
 }
 
+// JudgeSession is Judge for a session token that has been verified for its
+// organisation, stream and address. g is what it grants.
+func JudgeSession(t *session.Token, g *token.Grant, f Facts, p Policy) Verdict {
+	if g == nil || p.Terms == nil {
+		return Deny(Internal, "")
+	}
+	// Issuer and audience were the playback token's, and were judged with it.
+	terms := token.Terms{Max: p.Terms.Max, Leeway: p.Terms.Leeway}
+	if err := terms.Check(g, f.Now); err != nil {
+		return DenyError(err)
+	}
+	if t.Prefix >= 0 && f.EarlyData {
+		return Deny(TooEarly, "the client's address is proven only when the TLS handshake is complete")
+	}
+	if !t.Paged {
+		return Allow
+	}
+	switch f.Page.State {
+	case PageKnown:
+		if t.Page != 0 && t.Page == session.PageHash(f.Page.Host) {
+			return Allow
+		}
+	case PageAbsent:
+		if p.MissingPage == AllowMissingPage || p.MissingPage == FirstPageCounts && t.Page != 0 {
+			return Allow
+		}
+	}
+	return Deny(WrongReferer, "the session began on another page")
+}
+
 func matchAddress(rules []token.AddressRule, a netip.Addr) bool {
 	if !a.IsValid() {
 		return false
@@ -100,7 +142,7 @@ func matchAddress(rules []token.AddressRule, a netip.Addr) bool {
 func (p *Policy) pageAllowed(patterns []token.HostPattern, page Page) bool {
 	switch page.State {
 	case PageAbsent:
-		return p.AllowMissingPage
+		return p.MissingPage == AllowMissingPage
 	case PageKnown:
 		for _, pattern := range patterns {
 			if pattern.Match(page.Host, page.Port) {

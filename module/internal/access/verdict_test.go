@@ -178,13 +178,13 @@ func TestEarlyDataMattersToAddressRulesOnly(t *testing.T) {
 func TestAMissingPageIsAllowedOnlyWhereThePolicySaysSo(t *testing.T) {
 	for state, want := range map[PageState]bool{PageAbsent: true, PageMalformed: false} {
 		a := good(t)
-		a.facts.Page, a.policy.AllowMissingPage = Page{State: state}, true
+		a.facts.Page, a.policy.MissingPage = Page{State: state}, AllowMissingPage
 		if v := a.judge(); v.Allowed != want {
 			t.Errorf("state %d: got %+v", state, v)
 		}
 	}
 	a := good(t)
-	a.facts.Page.Host, a.policy.AllowMissingPage = "evil.example", true
+	a.facts.Page.Host, a.policy.MissingPage = "evil.example", AllowMissingPage
 	if v := a.judge(); v.Reason != WrongReferer {
 		t.Errorf("another page: got %+v", v)
 	}

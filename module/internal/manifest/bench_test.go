@@ -31,14 +31,14 @@ func benchRewriter(inPath bool) *Rewriter {
 		Path:  "/live/org1/cam1/stream.m3u8",
 		Token: strings.Repeat("a", 100) + "." + strings.Repeat("b", 113) + "." + strings.Repeat("c", 85),
 		Name:  "token", Names: []string{"token", "jwtoken"}, InPath: inPath,
-		Covers: func(path, query string) (int, bool) {
+		Covers: func(path, query string) (int, string, bool) {
 			rest, ok := strings.CutPrefix(path, "/live/")
 			if !ok {
-				return 0, false
+				return 0, "", false
 			}
 			org, rest, _ := strings.Cut(rest, "/")
 			stream, rest, ok := strings.Cut(rest, "/")
-			return len("/live"), ok && org == "org1" && stream == "cam1" && rest != ""
+			return len("/live"), "", ok && org == "org1" && stream == "cam1" && rest != ""
 		},
 	}
 }
@@ -66,11 +66,114 @@ func BenchmarkHLS(b *testing.B) {
 	b.Run("reused", func(b *testing.B) {
 		src := []byte(relative)
 		dst := make([]byte, 0, 128<<10)
+		fresh := benchRewriter(false)
 		b.ReportAllocs()
 		for b.Loop() {
-			if out, err := benchRewriter(false).HLS(dst, src); err != nil || len(out) < 50_000 {
+			rw := *fresh // has not been used
+			if out, err := rw.HLS(dst, src); err != nil || len(out) < 50_000 {
 				b.Fatal(len(out), err)
 			}
 		}
 	})
+}
+
+// recording returns a playlist of a long recording: n segments.
+func recording(n int) []byte {
+	var b strings.Builder
+	b.WriteString("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"init.mp4\"\n")
+	for i := range n {
+		fmt.Fprintf(&b, "#EXTINF:2.00000,\nseg%d.mp4\n", i)
+	}
+	return []byte(b.String())
+}
+
+// The rate is that of the output.
+func BenchmarkRecording(b *testing.B) {
+	for _, v := range []struct {
+		name, token string
+		segments    int
+	}{
+		{"jwt", benchRewriter(false).Token, 13_000},
+		{"session", sessionTokenForm, 31_000},
+	} {
+		b.Run(v.name, func(b *testing.B) {
+			src, dst := recording(v.segments), make([]byte, 0, 5<<20)
+			fresh := benchRewriter(false)
+			fresh.Token = v.token
+			b.ReportAllocs()
+			for b.Loop() {
+				rw := *fresh
+				out, err := rw.HLS(dst, src)
+				if err != nil || len(out) < 4_000_000 {
+					b.Fatal(len(out), err)
+				}
+				b.SetBytes(int64(len(out)))
+			}
+		})
+	}
+}
+
+// sessionTokenForm has the form of a session token.
+var sessionTokenForm = "s." + strings.Repeat("a", 94)
+
+func BenchmarkDASH(b *testing.B) {
+	src := []byte(inSet(strings.Repeat(`<SegmentTemplate media="$RepresentationID$/$Number$.m4s" initialization="$RepresentationID$/init.mp4"/>`, 8), "<SegmentList>"+strings.Repeat(`<SegmentURL media="seg-1.m4s"/>`, 160)+"</SegmentList>"))
+	dst := make([]byte, 0, 128<<10)
+	fresh := benchRewriter(false)
+	b.ReportAllocs()
+	for b.Loop() {
+		rw := *fresh
+		if out, err := rw.DASH(dst, src); err != nil || len(out) < 50_000 {
+			b.Fatal(len(out), err)
+		}
+	}
+}
+
+// TestGrowth writes down what a low-latency playlist becomes. Three times its
+// own size is the most that a session token may add.
+func TestGrowth(t *testing.T) {
+	plain := lowLatencyPlaylist()
+	for name, token := range map[string]string{"jwt": benchRewriter(false).Token, "session": sessionTokenForm} {
+		rw := benchRewriter(false)
+		rw.Token = token
+		out := mustHLS(t, rw, plain)
+		uris := strings.Count(out, token)
+		if want := len(plain) + uris*(len(token)+len("?token=")); uris != 182 || len(out) != want {
+			t.Errorf("%s: %d URIs, %d bytes instead of %d", name, uris, len(out), want)
+		}
+		t.Logf("%s: %d bytes become %d", name, len(plain), len(out))
+		if name == "session" && len(out)-len(plain) > 3*len(plain) {
+			t.Errorf("%d bytes grow by %d", len(plain), len(out)-len(plain))
+		}
+	}
+}
+
+// A playlist takes few allocations, whatever its length.
+func TestHLSAllocations(t *testing.T) {
+	src, dst := []byte(lowLatencyPlaylist()), make([]byte, 0, 128<<10)
+	fresh := benchRewriter(false)
+	if n := testing.AllocsPerRun(50, func() {
+		rw := *fresh
+		if _, err := rw.HLS(dst, src); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 4 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// mayBreak looks at many bytes at once: each of them counts, wherever it is.
+func TestMayBreak(t *testing.T) {
+	for length := range 50 {
+		for at := range length {
+			for c := range 256 {
+				b := []byte(strings.Repeat("a\n\tZ~ ", 10)[:length])
+				b[at] = byte(c)
+				want := classes[c]&breakByte != 0 || c == '\r' && (at+1 == length || b[at+1] != '\n')
+				if got := mayBreak(string(b)); got != want {
+					t.Fatalf("%d bytes, %#x at %d: %v", length, c, at, got)
+				}
+			}
+		}
+	}
 }

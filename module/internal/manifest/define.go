@@ -2,7 +2,10 @@ package manifest
 
 import "strings"
 
-const defineTag = "#EXT-X-DEFINE:"
+const (
+	defineTag  = "#EXT-X-DEFINE:"
+	queryParam = "QUERYPARAM"
+)
 
 // variables are the definitions of EXT-X-DEFINE that were seen so far.
 type variables struct {
@@ -148,9 +151,9 @@ func authorityWritten(end int, written string, spans []span) bool {
 // parameter that carries the token. Players differ in where they look for the
 // tag and how they split its attributes, so every QUERYPARAM counts.
 func (rw *Rewriter) leaks(text string) bool {
-	const attribute, longest = "QUERYPARAM", 256
+	const longest = 256
 	for {
-		_, rest, found := strings.Cut(text, attribute)
+		_, rest, found := strings.Cut(text, queryParam)
 		if !found {
 			return false
 		}

@@ -23,13 +23,16 @@ func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
 		return append(dst, src...), nil
 	}
 	text := string(src)
-	defines := strings.Contains(text, defineTag)
+	// Definitions matter only where something refers to them or leaks. Both
+	// begin with a rare byte, and are found soon not to be there.
+	variables := strings.Contains(text, "{$")
+	defines := (variables || strings.Contains(text, queryParam)) && strings.Contains(text, defineTag)
 	if defines && rw.leaks(text) {
 		return dst, ErrLeak
 	}
 	rw.vars.reset(text, defines)
 
-	w := writer{text: text, dst: rw.reserve(dst, text), variables: strings.Contains(text, "{$")}
+	w := writer{text: text, dst: rw.reserve(dst, text), variables: variables}
 	breaks := mayBreak(text)
 	// The first line is #EXTM3U, perhaps behind a byte order mark.
 	for start := lineEnd(text, 0); start < len(text); {
@@ -75,11 +78,20 @@ func (rw *Rewriter) reserve(dst []byte, text string) []byte {
 	if !rw.mute {
 		uris = min(strings.Count(text, "\n"), usual)
 	}
+	if uris > 0 && !rw.InPath {
+		rw.room(min(len(text), usual*len(rw.asked))/2 + uris*len(rw.dir))
+	}
 	return slices.Grow(dst, len(text)+uris*len(rw.asked))
 }
 
 // splice puts the token into the URI that stands at an offset of the text.
 func (rw *Rewriter) splice(w *writer, at int, uri string) {
+	if simple(uri) {
+		if rw.takes(uri) {
+			w.apply(at, edit{at: len(uri), text: rw.asked})
+		}
+		return
+	}
 	if len(uri) > maxText {
 		return
 	}
@@ -108,13 +120,29 @@ func (rw *Rewriter) tag(w *writer, at int, line string) {
 		return
 	}
 	list := line[colon+1:]
-	if line[:colon+1] == defineTag {
+	if w.variables && line[:colon+1] == defineTag {
 		rw.vars.define(list)
 	}
 	at += colon + 1
 	length, copied := len(w.dst), w.copied
 	for i := 0; i < len(list); {
-		a, next, ok := nextAttribute(list, i)
+		// NAME="value" and the comma after it, without a call.
+		start := i
+		for i < len(list) && classes[list[i]]&wordByte != 0 {
+			i++
+		}
+		if i+1 < len(list) && list[i] == '=' && list[i+1] == '"' {
+			name, value := list[start:i], list[i+2:]
+			n := strings.IndexByte(value, '"')
+			if n >= 0 && (n+1 == len(value) || value[n+1] == ',') {
+				if isURIAttribute(name) {
+					rw.splice(w, at+i+2, value[:n])
+				}
+				i += n + 4
+				continue
+			}
+		}
+		a, next, ok := nextAttribute(list, start)
 		if !ok {
 			w.dst, w.copied = w.dst[:length], copied
 			return
@@ -147,6 +175,9 @@ type attribute struct {
 // of the one after it. ok is false when quotes stand where they do not belong.
 func nextAttribute(list string, at int) (a attribute, next int, ok bool) {
 	i := at
+	for i < len(list) && classes[list[i]]&wordByte != 0 {
+		i++
+	}
 	for i < len(list) && list[i] != '=' && list[i] != ',' {
 		if list[i] == '"' {
 			return a, 0, false
@@ -178,11 +209,12 @@ func nextAttribute(list string, at int) (a attribute, next int, ok bool) {
 		}
 		return a, next + 1, next >= len(list) || list[next] == ','
 	}
-	a.end = len(list)
-	if n := strings.IndexByte(list[a.start:], ','); n >= 0 {
-		a.end = a.start + n
+	for a.end = a.start; a.end < len(list) && list[a.end] != ','; a.end++ {
+		if list[a.end] == '"' {
+			return a, 0, false
+		}
 	}
-	return a, a.end + 1, strings.IndexByte(list[a.start:a.end], '"') < 0
+	return a, a.end + 1, true
 }
 
 // lineEnd returns where the line after the one at start begins.
@@ -210,11 +242,34 @@ func isBlank(c byte) bool {
 // is false for each of its lines.
 func mayBreak(text string) bool {
 	var seen uint8
-	for i := 0; i < len(text); i++ {
+	i := 0
+	// Sixteen bytes at a time as long as they are ASCII without controls but for
+	// tab and line feed.
+	const ones = 0x0101010101010101
+	for ; i+16 <= len(text); i += 16 {
+		v, w := word(text[i:i+8]), word(text[i+8:i+16])
+		// The upper bit of each byte says whether the byte is one of a kind.
+		control := ^(v+0x60*ones)&((v^'\t'*ones)+0x7f*ones)&((v^'\n'*ones)+0x7f*ones) |
+			^(w+0x60*ones)&((w^'\t'*ones)+0x7f*ones)&((w^'\n'*ones)+0x7f*ones)
+		if (v|w|control|(v+ones)|(w+ones))&(0x80*ones) == 0 {
+			continue
+		}
+		for j := i; j < i+16; j++ {
+			seen |= classes[text[j]]
+		}
+	}
+	for ; i < len(text); i++ {
 		seen |= classes[text[i]]
 	}
 	return seen&breakByte != 0 ||
 		seen&returnByte != 0 && strings.Count(text, "\r") != strings.Count(text, "\r\n")
+}
+
+// word is eight bytes at once.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // breaksLine tells whether some player would see more than one line here: at

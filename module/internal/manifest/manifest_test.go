@@ -10,11 +10,11 @@ const (
 
 // testCovers says yes to every path below /live/org1/cam1/ and puts the token
 // segment behind /live. The query decides below /q/.
-func testCovers(path, query string) (int, bool) {
+func testCovers(path, query string) (int, string, bool) {
 	if rest, ok := strings.CutPrefix(path, "/live/org1/cam1/"); ok {
-		return len("/live"), rest != ""
+		return len("/live"), "", rest != ""
 	}
-	return len("/q"), strings.HasPrefix(path, "/q/") && query == "stream=org1-cam1"
+	return len("/q"), "", strings.HasPrefix(path, "/q/") && query == "stream=org1-cam1"
 }
 
 func testRewriter() *Rewriter {

@@ -70,11 +70,14 @@ func (rw *Rewriter) tokenName(raw string) (string, bool) {
 // isToken tells whether s is the token itself or has the form of one. The
 // token itself counts in any form, or a second run would add it again.
 func (rw *Rewriter) isToken(s string) bool {
-	return s == rw.Token || tokenForm(s)
+	if rw.IsToken != nil && rw.IsToken(s) {
+		return true
+	}
+	return s == rw.Token || s == rw.spelled || rw.IsToken == nil && tokenForm(s)
 }
 
 // tokenForm tells whether s is three base64url parts joined by dots, of which
-// only the last may be empty.
+// only the last may be empty: a JWT.
 func tokenForm(s string) bool {
 	parts := 1
 	length := 0

@@ -66,12 +66,17 @@ type Rewriter struct {
 	// so that no URI carries two tokens.
 	Names []string
 
+	// IsToken tells whether a value has a token's form. Default: whether it
+	// has that of a JWT.
+	IsToken func(value string) bool
+
 	// Covers tells whether the gate maps path and query to something that
 	// the token may play. The path is in its raw spelling, dot segments
 	// resolved and without a token segment in path form; the query is raw
 	// and without token pairs. In path form, at is the offset of the slash
-	// before which the segment is inserted.
-	Covers func(path, query string) (at int, ok bool)
+	// before which the segment is inserted. A token that is not empty takes
+	// the place of Token for this URI.
+	Covers func(path, query string) (at int, token string, ok bool)
 
 	state
 }
@@ -83,6 +88,7 @@ type state struct {
 	own   Origin // the request's origin; zero when it has none that is safe
 	dir   string // Path up to its last slash; empty when Path cannot be used
 
+	spelled string // the token in the following
 	pair    string // Name=Token
 	asked   string // ?Name=Token
 	joined  string // &Name=Token
@@ -90,8 +96,9 @@ type state struct {
 
 	vars  variables
 	edits []edit
+	few   [4]edit // where edits begins: most URIs need one
 	buf   []byte
-	arena *strings.Builder
+	arena strings.Builder // full of strings that somebody may hold; only appended to
 }
 
 // URI returns one URI reference, such as the value of a Location header, with
@@ -124,17 +131,34 @@ func (rw *Rewriter) prepare() {
 	if plainPath(rw.Path) {
 		rw.dir = rw.Path[:strings.LastIndexByte(rw.Path, '/')+1]
 	}
-	rw.pair = rw.Name + "=" + rw.Token
-	rw.asked = "?" + rw.pair
-	rw.joined = "&" + rw.pair
-	rw.segment = "/~" + rw.Token
+	rw.spell(rw.Token)
+}
+
+// spell makes a token the one that URIs get from now on.
+func (rw *Rewriter) spell(token string) {
+	if token == rw.spelled {
+		return
+	}
+	rw.spelled = token
+	// One text for all of them.
+	text := "?" + rw.Name + "=" + token + "&" + rw.Name + "=" + token + "/~" + token
+	n := len(rw.Name) + len(token) + 2
+	rw.asked, rw.joined, rw.segment = text[:n], text[n:2*n], text[2*n:]
+	rw.pair = rw.asked[1:]
 }
 
 // covers asks Covers and doubts an offset that is not at a slash.
 func (rw *Rewriter) covers(path, query string) (at int, ok bool) {
-	at, ok = rw.Covers(path, query)
-	if !ok || !rw.InPath {
-		return 0, ok
+	at, token, ok := rw.Covers(path, query)
+	if !ok {
+		return 0, false
+	}
+	if token == "" || !consistsOf(token, tokenByte) {
+		token = rw.Token
+	}
+	rw.spell(token)
+	if !rw.InPath {
+		return 0, true
 	}
 	return at, at >= 0 && at < len(path) && path[at] == '/'
 }
@@ -158,8 +182,8 @@ func (rw *Rewriter) keep(b []byte) string {
 // room makes sure that n bytes fit into the arena and returns where they go.
 func (rw *Rewriter) room(n int) int {
 	const chunk = 4 << 10
-	if rw.arena == nil || rw.arena.Cap()-rw.arena.Len() < n {
-		rw.arena = new(strings.Builder)
+	if rw.arena.Cap()-rw.arena.Len() < n {
+		rw.arena = strings.Builder{}
 		rw.arena.Grow(max(chunk, n))
 	}
 	return rw.arena.Len()

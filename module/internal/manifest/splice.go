@@ -20,6 +20,13 @@ func (rw *Rewriter) plan(s, written string, spans []span) []edit {
 	if rw.mute {
 		return nil
 	}
+	if simple(s) {
+		if !rw.takes(s) {
+			return nil
+		}
+		rw.few[0] = edit{at: len(s), text: rw.asked}
+		return rw.few[:1]
+	}
 	r, ok := parseReference(s)
 	if !ok || r.authority && (!rw.ownOrigin(&r) || !authorityWritten(r.authorityEnd, written, spans)) {
 		return nil
@@ -42,13 +49,43 @@ func (rw *Rewriter) plan(s, written string, spans []span) []edit {
 		return nil
 	}
 
-	rw.edits = rw.edits[:0]
+	rw.edits = rw.few[:0]
 	if rw.InPath {
 		rw.planSegment(&r, path, query, tokens)
 	} else if _, ok := rw.covers(path, query); ok {
 		rw.planPair(&r)
 	}
 	return rw.edits
+}
+
+// simple tells whether a reference is nothing but a relative path of plain
+// bytes without dot segments. Nearly all are.
+func simple(s string) bool {
+	if s == "" || s[0] == '/' {
+		return false
+	}
+	first := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '/':
+			first = true
+			continue
+		case classes[c]&tokenByte == 0, first && c == '.':
+			return false
+		}
+		first = false
+	}
+	return true
+}
+
+// takes tells whether a simple reference gets the token. In path form it
+// inherits the segment.
+func (rw *Rewriter) takes(s string) bool {
+	if rw.mute || rw.InPath || rw.dir == "" || len(s) > maxReference {
+		return false
+	}
+	_, ok := rw.covers(rw.join(rw.dir, s), "")
+	return ok
 }
 
 // planSegment plans the path form.

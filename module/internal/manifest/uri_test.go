@@ -220,10 +220,14 @@ func TestURIOddRewriters(t *testing.T) {
 		{"token of a short form", func(rw *Rewriter) { rw.Token = "s-1" }, "seg.ts?token=s-1", "seg.ts?token=s-1"},
 		{"name is not among names", func(rw *Rewriter) { rw.Names = nil }, "seg.ts?token=a.b.c", "seg.ts?token=" + testToken},
 		{"offset beyond the path", func(rw *Rewriter) {
-			rw.InPath, rw.Covers = true, func(string, string) (int, bool) { return 1000, true }
+			rw.InPath, rw.Covers = true, func(string, string) (int, string, bool) { return 1000, "", true }
 		}, "/live/x", "/live/x"},
-		{"offset not at a slash", func(rw *Rewriter) { rw.InPath, rw.Covers = true, func(string, string) (int, bool) { return 1, true } }, "/live/x", "/live/x"},
-		{"negative offset", func(rw *Rewriter) { rw.InPath, rw.Covers = true, func(string, string) (int, bool) { return -1, true } }, "/live/x", "/live/x"},
+		{"offset not at a slash", func(rw *Rewriter) {
+			rw.InPath, rw.Covers = true, func(string, string) (int, string, bool) { return 1, "", true }
+		}, "/live/x", "/live/x"},
+		{"negative offset", func(rw *Rewriter) {
+			rw.InPath, rw.Covers = true, func(string, string) (int, string, bool) { return -1, "", true }
+		}, "/live/x", "/live/x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -254,12 +258,12 @@ func TestCoversSees(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			rw, asked := testRewriter(), 0
-			rw.Covers = func(path, query string) (int, bool) {
+			rw.Covers = func(path, query string) (int, string, bool) {
 				asked++
 				if path != tt.path || query != tt.query {
 					t.Errorf("Covers(%q, %q), want (%q, %q)", path, query, tt.path, tt.query)
 				}
-				return 0, false
+				return 0, "", false
 			}
 			if got := rw.URI(tt.ref); got != tt.ref || asked != 1 {
 				t.Errorf("URI(%q) = %q, Covers asked %d times", tt.ref, got, asked)

@@ -81,6 +81,27 @@ func (r *Rule) NamesOrg() bool { return r.has(captureOrg) }
 // the path stands right behind it.
 func (r *Rule) Prefix() string { return r.Path.prefix }
 
+// StreamPrefix is the part of a raw path that the rule maps which all of the
+// stream's paths have in common, with a slash at its end: the segments up to
+// the last one with a name in it.
+func (r *Rule) StreamPrefix(path string) string {
+	last := 0
+	for i, s := range r.Path.segments {
+		if !s.literal() || r.QueryKey != "" {
+			last = i + 1
+		}
+	}
+	at := 0
+	for range last {
+		n := strings.IndexByte(path[at+1:], '/')
+		if n < 0 {
+			return path[:strings.LastIndexByte(path, '/')+1]
+		}
+		at += 1 + n
+	}
+	return path[:at] + "/"
+}
+
 // Rules are the rules of one gate, in the order written. They do not change.
 type Rules struct {
 	Rules      []*Rule

@@ -52,7 +52,7 @@ func Found(text string) bool { return string(Text([]byte(text))) != text }
 
 // suspicious is a quick look: most lines hold nothing that could be a token.
 func suspicious(text []byte) bool {
-	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 {
+	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 || sessionAt(text) >= 0 {
 		return true
 	}
 	for _, name := range *names.Load() {
@@ -109,10 +109,42 @@ func secret(text []byte, start, end int) (cut int, found bool) {
 	return 0, false
 }
 
-// tokenAt finds the start of three joined base64url parts of which the first
+// tokenAt finds the start of a playback token or a session token. It returns -1
+// where there is none.
+func tokenAt(s string) int {
+	at, session := playbackAt(s), sessionAt(s)
+	if at < 0 || session >= 0 && session < at {
+		return session
+	}
+	return at
+}
+
+// sessionLength is how many base64url characters follow the "s." of a session
+// token.
+const sessionLength = 94
+
+// sessionAt finds the start of a session token. What goes on behind it is taken
+// for one as well: nobody knows where it ends.
+func sessionAt[T string | []byte](s T) int {
+	for at := 0; at+2+sessionLength <= len(s); at++ {
+		if s[at] != 's' || s[at+1] != '.' {
+			continue
+		}
+		end := at + 2
+		for end < len(s) && end < at+2+sessionLength && isBase64(s[end]) {
+			end++
+		}
+		if end == at+2+sessionLength {
+			return at
+		}
+	}
+	return -1
+}
+
+// playbackAt finds the start of three joined base64url parts of which the first
 // begins as a JSON object does: "{" and anything is "ew" to "ez" in base64.
 // It returns -1 where there is none.
-func tokenAt(s string) int {
+func playbackAt(s string) int {
 	for at := 0; at+1 < len(s); at++ {
 		if s[at] != 'e' || s[at+1] < 'w' || s[at+1] > 'z' {
 			continue

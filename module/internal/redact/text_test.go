@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/playgate/playgate/module/token/jwt"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // planted is a token as Playgate makes them. Its parts begin with a and b
@@ -103,6 +104,49 @@ func TestTextTakesTheValueOfATokensName(t *testing.T) {
 	AddNames("accesskey", "accesskey")
 	if got := clean("/x?accesskey=s3cret&token=x"); got != "/x?accesskey="+Mark+"&token="+Mark {
 		t.Errorf("a name of the configuration: %s", got)
+	}
+}
+
+// plantedSession is a session token; see package session.
+const plantedSession = "s.EVq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOP"
+
+func TestTextTakesSessionTokensOut(t *testing.T) {
+	if !session.HasForm(plantedSession) {
+		t.Fatalf("%d characters", len(plantedSession))
+	}
+	const tk = plantedSession
+	for in, want := range map[string]string{
+		tk:                                        Mark,
+		"/live/~" + tk + "/org1/cam1/x":           "/live/~" + Mark + "/org1/cam1/x",
+		"Authorization: Bearer " + tk:             "Authorization: Bearer " + Mark,
+		"Cookie: a=b; x=" + tk + "; c=d":          "Cookie: a=b; x=" + Mark + "; c=d",
+		"/x?whatever=" + tk + "&b=2":              "/x?whatever=" + Mark + "&b=2",
+		`{"Referer":["https://a/~` + tk + `/b"]}`: `{"Referer":["https://a/~` + Mark + `/b"]}`,
+		"/~" + escapeAll(tk) + "/x":               "/~" + Mark + "/x",
+		"/~" + escapeSome(tk, 9) + "/x":           "/~" + Mark + "/x",
+		"/%7E" + tk + "/x":                        "/" + Mark + "/x",
+		"xs" + tk + "yz/x":                        "xs" + Mark + "/x",
+		"news." + tk + "/x":                       "news." + Mark + "/x",
+		tk + "/" + planted + "/" + tk:             Mark + "/" + Mark + "/" + Mark,
+		tk + "." + planted + "/x":                 Mark + "/x",
+		planted + "." + tk + "/x":                 Mark + "/x",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+		if again := clean(clean(in)); again != want {
+			t.Errorf("second run: %s", again)
+		}
+		if !Found(in) {
+			t.Errorf("nothing is found in %s", in)
+		}
+	}
+	for _, other := range []string{
+		tk[:len(tk)-1], "s." + tk[2:40] + "." + tk[41:], "hls." + tk[2:50] + "/x", "s" + tk[2:], "t." + tk[2:],
+	} {
+		if got := clean("/" + other + "/x"); got != "/"+other+"/x" {
+			t.Errorf("%s has become %s", other, got)
+		}
 	}
 }
 

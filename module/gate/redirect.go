@@ -1,0 +1,79 @@
+package gate
+
+import (
+	"net/http"
+
+	"github.com/playgate/playgate/module/internal/playout"
+)
+
+// redirect is where an allowed request is sent so that its token travels as
+// the configuration says; "" where it stays. In path mode that is the URL with
+// the token in its path. A token that is in the path already cannot be taken
+// out of relative URIs, so in the modes that keep it elsewhere a manifest
+// moves back to its plain URL.
+func (x *exchange) redirect() string {
+	if !x.verified || x.socket || x.session != nil && x.h.Propagate != bySession {
+		return ""
+	}
+	rest := x.query.Without(x.h.places.isTokenPair).Raw()
+	switch x.h.Propagate {
+	case byPath:
+		if x.token.path {
+			return ""
+		}
+		prefix := x.target.Rule.Prefix()
+		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], rest)
+	case bySession:
+		if !x.token.path || x.target.Kind != playout.Manifest {
+			return ""
+		}
+		text := x.sessionToken(x.target.Stream)
+		if text == "" {
+			return ""
+		}
+		if rest != "" {
+			rest += "&"
+		}
+		return withQuery(x.path, rest+x.h.places.query[0]+"="+text)
+	case byCookie:
+		if !x.token.path || x.target.Kind != playout.Manifest {
+			return ""
+		}
+		return withQuery(x.path, rest)
+	}
+	return ""
+}
+
+func withQuery(path, query string) string {
+	if query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+// escapeHigh escapes what is not ASCII, as a header has to (RFC 9110, section
+// 10.2.2). The gate takes both spellings.
+func escapeHigh(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b []byte
+	for i := range len(s) {
+		if c := s[i]; c < 0x80 {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
+
+// answerRedirect sends the client on. The answer belongs to one viewer.
+func (x *exchange) answerRedirect(to string) {
+	h := x.w.Header()
+	x.h.cors.apply(h, x.r)
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("Location", escapeHigh(to))
+	if x.h.Propagate == byCookie {
+		x.setCookie(h)
+	}
+	x.w.WriteHeader(http.StatusFound)
+}

@@ -1,0 +1,87 @@
+package gate
+
+import (
+	"encoding/hex"
+	"slices"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
+)
+
+// judgeSession judges a session token: for this stream, from this address, on
+// this page, and as long as the key of its playback token lives.
+func (x *exchange) judgeSession() access.Verdict {
+	t, err := x.h.sessions.Read(x.token.text, session.Scope{
+		Org: x.target.Org, Stream: x.target.Stream, Address: clientAddress(x.r),
+	})
+	if err != nil {
+		return access.DenyError(err)
+	}
+	if !slices.ContainsFunc(x.h.living[t.Key], func(k *token.Key) bool { return k.MaySpeakFor(x.target.Org) }) {
+		return access.Deny(access.UnknownKey, "the key of the token that the session began with is not in use any more")
+	}
+	x.session = &t
+	x.grant = &token.Grant{
+		ID: "session:" + hex.EncodeToString(t.ID[:]), Org: x.target.Org, Streams: []string{x.target.Stream},
+		Expires: t.Expires, IssuedAt: t.IssuedAt,
+	}
+	f := access.Facts{Now: x.h.now(), EarlyData: earlyData(x.r)}
+	if t.Paged {
+		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
+	}
+	v := access.JudgeSession(&t, x.grant, f, x.h.policy)
+	x.verified = scoped(v)
+	return v
+}
+
+// sessionToken is what the URIs of a stream get where sessions are propagated.
+// A session token mints nothing: it is passed on as it is, and only to its own
+// stream.
+func (x *exchange) sessionToken(stream string) string {
+	if x.session != nil {
+		if stream == x.target.Stream {
+			return x.token.text
+		}
+		return ""
+	}
+	if text := x.minted[stream]; text != "" {
+		return text
+	}
+	g := x.grant
+	t := session.Token{
+		ID:       x.h.sessions.SessionID(x.token.text, stream),
+		Expires:  g.Expires,
+		IssuedAt: g.IssuedAt,
+		TokenID:  session.Hash("token", g.Org, g.ID),
+		Tag:      session.Hash("tag", g.Org, g.Tag),
+		User:     session.Hash("user", g.Org, g.Subject),
+		Key:      session.KeyHash(g.KeyID),
+		Prefix:   -1,
+	}
+	scope := session.Scope{Org: g.Org, Stream: stream}
+	if g.IPs != nil {
+		scope.Address = clientAddress(x.r)
+		for _, rule := range g.IPs {
+			if rule.Match(scope.Address) {
+				t.Prefix = rule.Bits()
+				break
+			}
+		}
+		if t.Prefix < 0 {
+			return "" // only reported: the address is none of the token's
+		}
+	}
+	if g.Referers != nil {
+		t.Paged = true
+		if page := access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"]); page.State == access.PageKnown {
+			t.Page = session.PageHash(page.Host)
+		}
+	}
+	if x.minted == nil {
+		x.minted = make(map[string]string, 1)
+	}
+	text := x.h.sessions.Mint(t, scope)
+	x.minted[stream] = text
+	return text
+}
