@@ -1,0 +1,163 @@
+//go:build players
+
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Browser is a headless chromium in which pages play.
+type Browser struct {
+	// Version is what the browser says of itself.
+	Version string
+
+	page    string
+	input   io.WriteCloser
+	stderr  capture
+	writing sync.Mutex
+
+	mu      sync.Mutex
+	last    int
+	waiting map[int]chan Outcome
+	ended   chan struct{}
+}
+
+// Outcome is what a player in a page came to.
+type Outcome struct {
+	// Played tells that a second was played.
+	Played bool
+	// Status and Reason are what the page learned of a refusal, and From is how:
+	// by the player's error "event" or by a "GET" of the same URL.
+	Status       int
+	Reason, From string
+	// Detail and Said, the page's console, are for a person who looks for a
+	// failure.
+	Detail string
+	Said   []string
+}
+
+// StartBrowser starts the browser, and a server for the page that is another
+// origin than any gate.
+func StartBrowser(t testing.TB, packages Packages) *Browser {
+	t.Helper()
+	pages := NewOrigin(t, playerPages(packages))
+	b := &Browser{page: pages.URL + "/page.html", waiting: map[int]chan Outcome{}, ended: make(chan struct{})}
+	cmd := exec.Command("node", filepath.Join(packages.Source, "browser.cjs"))
+	cmd.Env = append(isolated(t.TempDir()), "NODE_PATH="+packages.Dir)
+	cmd.Stderr = &b.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var err error
+	if b.input, err = cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("starting node: %v", err)
+	}
+	versions := make(chan string, 1)
+	go func() {
+		defer close(b.ended)
+		b.read(output, versions)
+		cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		b.input.Close()
+		select {
+		case <-b.ended:
+		case <-time.After(10 * time.Second):
+			t.Error("the browser did not end with its input")
+			cmd.Process.Kill() // the browser ends with the pipes to node
+			<-b.ended
+		}
+		if t.Failed() {
+			t.Logf("the browser's errors:\n%s", tail(b.stderr.String(), 4000))
+		}
+	})
+	select {
+	case b.Version = <-versions:
+	case <-b.ended:
+		t.Fatalf("the browser ended at start\n%s", b.stderr.String())
+	case <-time.After(Deadline):
+		t.Fatalf("waited %v for the browser", Deadline)
+	}
+	return b
+}
+
+func playerPages(packages Packages) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, ok := strings.CutPrefix(r.URL.Path, "/lib/"); ok {
+			serveFile(w, r, filepath.Join(packages.Dir, filepath.FromSlash(path)))
+			return
+		}
+		serveFile(w, r, filepath.Join(packages.Source, filepath.Base(r.URL.Path)))
+	})
+}
+
+func (b *Browser) read(output io.Reader, versions chan<- string) {
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		var line struct {
+			ID      int
+			Version string
+			Outcome
+		}
+		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			continue
+		}
+		if line.Version != "" {
+			versions <- line.Version
+			continue
+		}
+		b.mu.Lock()
+		answer := b.waiting[line.ID]
+		delete(b.waiting, line.ID)
+		b.mu.Unlock()
+		if answer != nil {
+			answer <- line.Outcome
+		}
+	}
+}
+
+// Run gives a player in a fresh page a URL, and its media type.
+func (b *Browser) Run(ctx context.Context, player, url, mediaType string) (Outcome, error) {
+	answer := make(chan Outcome, 1)
+	b.mu.Lock()
+	b.last++
+	id := b.last
+	b.waiting[id] = answer
+	b.mu.Unlock()
+	line, err := json.Marshal(map[string]any{"id": id, "page": b.page, "player": player, "url": url, "type": mediaType})
+	if err != nil {
+		return Outcome{}, err
+	}
+	b.writing.Lock()
+	_, err = fmt.Fprintf(b.input, "%s\n", line)
+	b.writing.Unlock()
+	if err != nil {
+		return Outcome{}, err
+	}
+	select {
+	case o := <-answer:
+		return o, nil
+	case <-b.ended:
+		return Outcome{}, fmt.Errorf("the browser ended\n%s", b.stderr.String())
+	case <-ctx.Done():
+		return Outcome{}, errors.Join(ctx.Err(), os.ErrDeadlineExceeded)
+	}
+}

@@ -1,0 +1,63 @@
+"use strict";
+
+// Runs players in a headless browser: one JSON line in for each run, one out.
+//
+//   in   {"id": 1, "page": "http://…/page.html", "player": "hls.js", "url": "…", "type": "…"}
+//   out  {"id": 1, "played": true}, or with status, reason, from and detail
+//
+// The first line out is {"version": "…"}. The end of the input ends the browser.
+
+const readline = require("node:readline");
+const { chromium } = require("playwright-core");
+
+const within = 30_000;
+
+function say(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+// run gives each player a browser context of its own: no cookie, cache or
+// connection is left over from another run.
+async function run(browser, { id, page: address, player, url, type }) {
+  const said = [];
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    page.on("console", (message) => said.push(message.text()));
+    page.on("pageerror", (error) => said.push(String(error)));
+    await page.goto(address);
+    await page.evaluate(([p, u, t]) => { play(p, u, t); }, [player, url, type]);
+    const outcome = await page.waitForFunction(() => window.outcome, null, { timeout: within, polling: 50 });
+    say({ id, ...(await outcome.jsonValue()), said });
+  } catch (error) {
+    say({ id, detail: String(error), said });
+  } finally {
+    await context.close();
+  }
+}
+
+async function main() {
+  const browser = await chromium.launch({
+    executablePath: process.env.PLAYGATE_CHROMIUM || "/usr/bin/chromium",
+    // The browser talks to loopback and to nothing else. Its sandbox needs more
+    // rights than root has in a container.
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  say({ version: browser.version() });
+  const runs = new Set();
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const one = run(browser, JSON.parse(line)).finally(() => runs.delete(one));
+    runs.add(one);
+  }
+  await Promise.allSettled(runs);
+  await browser.close();
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,68 @@
+"use strict";
+
+// How each player is started, and how it tells that it was refused. Settings
+// are the players' own unless a comment says why not.
+const starts = {
+  async "hls.js"(url) {
+    await script("lib/hls.js/dist/hls.min.js");
+    const hls = new Hls();
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      if (data.fatal) {
+        refused(data.response?.code, data.networkDetails?.responseText, data.details);
+      }
+    });
+    hls.loadSource(url);
+    hls.attachMedia(video);
+  },
+
+  async "dash.js"(url) {
+    await script("lib/dashjs/dist/modern/umd/dash.all.min.js");
+    const player = dashjs.MediaPlayer().create();
+    player.on("error", ({ error }) => {
+      const response = error.data?.response;
+      refused(response?.status, response?.data, error.message);
+    });
+    player.initialize(video, url, true);
+  },
+
+  async "shaka-player"(url, type) {
+    await script("lib/shaka-player/dist/shaka-player.compiled-es2021.js");
+    const player = new shaka.Player();
+    const failed = (error) => {
+      if (error.code === shaka.util.Error.Code.BAD_HTTP_STATUS) {
+        refused(error.data[1], error.data[2], `shaka ${error.code}`);
+      } else {
+        askAgain(url, `shaka ${error.code}`); // it left the file to the element
+      }
+    };
+    player.addEventListener("error", ({ detail }) => failed(detail));
+    await player.attach(video);
+    try {
+      await player.load(url, null, type);
+    } catch (error) {
+      failed(error);
+    }
+  },
+
+  async "video.js"(url, type) {
+    await script("lib/video.js/dist/video.min.js");
+    // Its own HLS instead of the browser's, of which there is a row too.
+    const player = videojs(video, { html5: { vhs: { overrideNative: true } } });
+    // The error has a status only when it came before the media source was open.
+    player.on("error", () => askAgain(url, player.error().message));
+    player.src({ src: url, type });
+  },
+
+  async "mpegts.js"(url) {
+    await script("lib/mpegts.js/dist/mpegts.js");
+    const player = mpegts.createPlayer({ type: "flv", isLive: true, url });
+    player.on(mpegts.Events.ERROR, (kind, detail, info) => askAgain(url, `${kind} ${detail} ${info?.msg}`));
+    player.attachMediaElement(video);
+    player.load();
+  },
+
+  async chromium(url) {
+    video.addEventListener("error", () => askAgain(url, video.error.message));
+    video.src = url;
+  },
+};
