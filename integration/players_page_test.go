@@ -35,7 +35,9 @@ const playersLegend = `
   without its query, keeps a session of its own, and copies the query into every
   URI.
 - *LL-HLS*: a live stream with parts, preload hints and blocking reloads. A
-  player that does not know these plays its whole segments.
+  player that does not know these plays its whole segments. On a busy machine a
+  player in a page now and then breaks at the live edge, without a gate too; then it
+  is started again, at most twice.
 - *chromium* is the browser's own player: a ` + "`<video>`" + ` element with the URL as its
   ` + "`src`" + `.
 - In ` + "`path`" + ` mode a WebSocket keeps its token in the query: handshakes are not

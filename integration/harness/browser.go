@@ -50,6 +50,9 @@ type Outcome struct {
 	Said   []string
 }
 
+// BrokeAlone tells that the player gave up though its URL is not refused.
+func (o Outcome) BrokeAlone() bool { return !o.Played && o.Status == http.StatusOK && o.From == "GET" }
+
 // StartBrowser starts the browser, and a server for the page that is another
 // origin than any gate.
 func StartBrowser(t testing.TB, packages Packages) *Browser {

@@ -32,7 +32,7 @@ const starts = {
       if (error.code === shaka.util.Error.Code.BAD_HTTP_STATUS) {
         refused(error.data[1], error.data[2], `shaka ${error.code}`);
       } else {
-        askAgain(url, `shaka ${error.code}`); // it left the file to the element
+        askAgain(url, `shaka ${error.code} ${error.data}`); // it left the file to the element
       }
     };
     player.addEventListener("error", ({ detail }) => failed(detail));
