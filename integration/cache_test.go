@@ -5,12 +5,9 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/playgate/playgate/integration/harness"
 )
@@ -106,17 +103,8 @@ http {
 		}
 	}
 }
-`, nginxUser(), dir, addr, origin.Addr)
-	path := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		nginx = "/usr/sbin/nginx" // not on the path of ordinary users in Debian
-	}
-	process := harness.StartProcess(t, os.Environ(), dir, nginx, "-e", "stderr", "-p", dir, "-c", path, "-g", "daemon off;")
-	t.Cleanup(func() { process.End(syscall.SIGTERM, 10*time.Second) })
+`, harness.NginxUser(), dir, addr, origin.Addr)
+	harness.StartNginx(t, dir, conf)
 	harness.Wait(t, "nginx to listen", func() bool {
 		r, err := http.Get("http://" + addr + "/ready")
 		if err == nil {
@@ -139,14 +127,6 @@ http {
 		}
 		return err
 	})
-}
-
-// nginxUser keeps workers from a user who may not write to the test's directory.
-func nginxUser() string {
-	if os.Geteuid() == 0 {
-		return "user root;"
-	}
-	return ""
 }
 
 // The same with the cache plugin in the same process, which orders itself ahead

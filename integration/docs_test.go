@@ -10,9 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/playgate/playgate/integration/harness"
 )
@@ -403,20 +401,8 @@ func startDocsNginx(t *testing.T, rtmp, hls string) {
 	for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		conf = strings.Replace(conf, "http {\n", "http {\n\t"+name+"_temp_path "+dir+"/"+name+";\n", 1)
 	}
-	head := "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\npid " + dir + "/nginx.pid;\nevents {}\n"
-	if os.Geteuid() == 0 {
-		head += "user root;\n" // else its workers may not write to the test's directory
-	}
-	path := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(path, []byte(head+conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		nginx = "/usr/sbin/nginx" // not on the path of ordinary users in Debian
-	}
-	server := harness.StartProcess(t, os.Environ(), dir, nginx, "-e", "stderr", "-p", dir, "-c", path, "-g", "daemon off;")
-	t.Cleanup(func() { server.End(syscall.SIGTERM, 10*time.Second) })
+	head := "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\npid " + dir + "/nginx.pid;\nevents {}\n" + harness.NginxUser() + "\n"
+	server := harness.StartNginx(t, dir, head+conf)
 	playlist := "http://" + hls + "/live/acme/cam1/index.m3u8"
 	harness.Wait(t, "nginx to listen", func() bool { return answers(playlist) || server.Ended() })
 

@@ -64,27 +64,13 @@ type NginxRTMP struct {
 // some segments.
 func StartNginxRTMP(t testing.TB) *NginxRTMP {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // not on the path of ordinary users in Debian
-	}
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "hls", "org1"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	rtmp := Port(t)
 	n := &NginxRTMP{Addr: Loopback(Port(t))}
-	user := ""
-	if os.Geteuid() == 0 {
-		user = "user root;" // else its workers may not write to the test's directory
-	}
-	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, user, dir, rtmp, n.Addr), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := StartProcess(t, os.Environ(), dir, path, "-e", "stderr", "-p", dir, "-c", conf, "-g", "daemon off;")
-	// SIGTERM lets the master end its workers, which a SIGKILL would orphan.
-	t.Cleanup(func() { server.End(syscall.SIGTERM, 10*time.Second) })
+	server := StartNginx(t, dir, fmt.Sprintf(nginxConf, NginxUser(), dir, rtmp, n.Addr))
 	Wait(t, "nginx to listen", func() bool {
 		return answersTCP(n.Addr) && answersTCP(Loopback(rtmp)) || server.Ended()
 	})
@@ -99,6 +85,32 @@ func StartNginxRTMP(t testing.TB) *NginxRTMP {
 		return segmentsAt("http://"+n.Addr+"/org1/cam/index.m3u8") >= 3
 	})
 	return n
+}
+
+// StartNginx starts an nginx with this configuration in a directory.
+func StartNginx(t testing.TB, dir, conf string) *Process {
+	t.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // not on the path of ordinary users in Debian
+	}
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := StartProcess(t, os.Environ(), dir, path, "-e", "stderr", "-p", dir, "-c", file, "-g", "daemon off;")
+	// SIGTERM lets the master end its workers, which a SIGKILL would orphan.
+	t.Cleanup(func() { server.End(syscall.SIGTERM, 10*time.Second) })
+	return server
+}
+
+// NginxUser is the line that a configuration needs when root runs the tests:
+// else the workers may not write to the test's directory.
+func NginxUser() string {
+	if os.Geteuid() == 0 {
+		return "user root;"
+	}
+	return ""
 }
 
 func segmentsAt(url string) int {

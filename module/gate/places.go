@@ -143,8 +143,7 @@ func (p *places) find(inPath []string, q playout.Query, header http.Header) (fou
 			return f, access.Allow
 		}
 	}
-	switch {
-	case other:
+	if other {
 		return f, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
 	}
 	return f, access.Deny(access.MissingToken, "the request carries no token")

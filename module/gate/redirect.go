@@ -70,7 +70,7 @@ func escapeHigh(s string) string {
 func (x *exchange) answerRedirect(to string) {
 	h := x.w.Header()
 	x.h.cors.apply(h, x.r)
-	h.Set("Cache-Control", "private, no-store")
+	neverStore(h)
 	h.Set("Location", escapeHigh(to))
 	if x.h.Propagate == byCookie {
 		x.setCookie(h)

@@ -266,18 +266,24 @@ func (rs *Rules) CutToken(path string, isToken func(string) bool) (rest string, 
 	for again := true; again; {
 		again = false
 		for _, r := range rs.Rules {
-			after, ok := strings.CutPrefix(rest, r.Prefix())
-			if !ok || !strings.HasPrefix(after, "/~") {
+			below, ok := strings.CutPrefix(rest, r.Prefix())
+			if !ok {
 				continue
 			}
-			text, below := after[2:], ""
-			if end := strings.IndexByte(text, '/'); end >= 0 {
-				text, below = text[:end], text[end:]
+			before := len(tokens)
+			for strings.HasPrefix(below, "/~") {
+				text, after := below[2:], ""
+				if end := strings.IndexByte(text, '/'); end >= 0 {
+					text, after = text[:end], text[end:]
+				}
+				if !isToken(text) {
+					break
+				}
+				tokens, below = append(tokens, text), after
 			}
-			if !isToken(text) {
+			if len(tokens) == before {
 				continue
 			}
-			tokens = append(tokens, text)
 			if rest = r.Prefix() + below; rest == "" {
 				rest = "/"
 			}

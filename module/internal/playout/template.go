@@ -83,9 +83,17 @@ func parseSegment(text string) (segment, error) {
 	return s, nil
 }
 
+// maxCaptured is how long a text with names in it can be: longer than any two
+// names with literals around them. Looking for the place of a literal takes
+// quadratic time, and nobody has asked yet who sends this.
+const maxCaptured = 512
+
 // match reads text as the segment says. {org} ends at the first character
 // outside its alphabet; the others are as long as possible.
 func (s segment) match(text string, c *captured) bool {
+	if len(text) > maxCaptured && !s.literal() {
+		return false
+	}
 	if len(s) == 0 {
 		return text == ""
 	}

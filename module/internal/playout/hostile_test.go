@@ -1,0 +1,51 @@
+package playout
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// A request head has 20 KiB at most; whatever is in it, reading it costs next to
+// nothing, because it happens before anybody's signature is checked. The limit
+// leaves room for the race detector on a loaded machine: quadratic work takes
+// several times as long.
+func TestHostilePathsAreReadInLittleTime(t *testing.T) {
+	const size = 20 << 10
+	rules := Rules{Rules: []*Rule{
+		mustRule(t, "/live/{org}/{stream}-{id}.flv", "", ""),
+		mustRule(t, "/h5/*", "stream", "{org}.{stream}-{id}x"),
+	}}
+	dashes := strings.Repeat("-", size)
+	token := func(s string) bool { return s == "a.b.c" }
+	query, err := ParseQuery("stream=o." + dashes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for range 100 {
+		if _, err := rules.Find("/live/org1/"+dashes, Query{}); err == nil {
+			t.Fatal("names a stream")
+		}
+		if _, err := rules.Find("/h5/x", query); err == nil {
+			t.Fatal("names a stream")
+		}
+		rest, tokens := rules.CutToken("/live"+strings.Repeat("/~a.b.c", size/7)+"/x", token)
+		if rest != "/live/x" || len(tokens) != size/7 {
+			t.Fatalf("%d tokens cut, left %q", len(tokens), rest)
+		}
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("100 rounds took %v", d)
+	}
+}
+
+// Names at their longest still fit, literals and all.
+func TestTheLongestNamesAreRead(t *testing.T) {
+	org, stream := strings.Repeat("o", 64), strings.Repeat("s", 128)
+	rules := Rules{Rules: []*Rule{mustRule(t, "/{org}-{stream}.{id}.flv", "", "")}}
+	target, err := rules.Find("/"+org+"-"+stream+"."+strings.Repeat("i", 128)+".flv", Query{})
+	if err != nil || target.Org != org || target.Stream != stream {
+		t.Errorf("%+v, %v", target, err)
+	}
+}
