@@ -59,7 +59,7 @@ func StartBrowser(t testing.TB, packages Packages) *Browser {
 	t.Helper()
 	pages := NewOrigin(t, playerPages(packages))
 	b := &Browser{page: pages.URL + "/page.html", waiting: map[int]chan Outcome{}, ended: make(chan struct{})}
-	cmd := exec.Command("node", filepath.Join(packages.Source, "browser.cjs"))
+	cmd := exec.Command(Node(), filepath.Join(packages.Source, "browser.cjs"))
 	cmd.Env = append(isolated(t.TempDir()), "NODE_PATH="+packages.Dir)
 	cmd.Stderr = &b.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

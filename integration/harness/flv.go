@@ -39,7 +39,7 @@ func StartFLV(t testing.TB, packages Packages) FLV {
 	if err := os.WriteFile(file, conf, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := StartProcess(t, os.Environ(), dir, "node", filepath.Join(packages.Dir, "node-media-server", "bin", "app.js"), "--config", file, "--no-admin")
+	server := StartProcess(t, os.Environ(), dir, Node(), filepath.Join(packages.Dir, "node-media-server", "bin", "app.js"), "--config", file, "--no-admin")
 	Wait(t, "node-media-server to listen", func() bool {
 		return answersTCP(f.Addr) && answersTCP(Loopback(rtmp)) || server.Ended()
 	})

@@ -142,20 +142,26 @@ func TestNarrowCodings(t *testing.T) {
 }
 
 // The origin is asked for what the gate can undo where an answer may be a
-// playlist to rewrite, and for what the client takes where nothing is rewritten.
+// playlist to read, and for what the client takes where none is.
 func TestCodingsBelowTheGate(t *testing.T) {
 	tok := mint(t, nil)
 	for name, tc := range map[string]struct{ lines, appLines, target, want string }{
-		"playlist":      {"", "", playlist + "?token=" + tok, "gzip"},
-		"segment":       {"", "", media + "?token=" + tok, "gzip"},
-		"propagate off": {"propagate off", "", playlist + "?token=" + tok, "br, gzip, zstd"},
-		"public":        {"", "org acme {\nsecure off\n}", playlist, "br, gzip, zstd"},
-		"open":          {"open /x/*", "", "/x/y.m3u8", "br, gzip, zstd"},
+		"playlist":     {"", "", playlist + "?token=" + tok, "gzip"},
+		"segment":      {"", "", media + "?token=" + tok, "gzip"},
+		"off":          {"propagate off", "", playlist + "?token=" + tok, "gzip"},
+		"off, in path": {"propagate path", "", "/live/~" + tok + "/acme/cam/s.ts", "gzip"},
+		"public":       {"", "org acme {\nsecure off\n}", playlist, "br, gzip, zstd"},
+		"open":         {"open /x/*", "", "/x/y.m3u8", "br, gzip, zstd"},
 	} {
 		var o origin
 		allowed(t, get(t, newGate(t, tc.lines, tc.appLines), &o, tc.target, "Accept-Encoding: br, gzip, zstd"))
 		if got := o.only(t).Header.Get("Accept-Encoding"); got != tc.want {
 			t.Errorf("%s: the origin is asked for %q instead of %q", name, got, tc.want)
 		}
+	}
+	var o origin
+	allowed(t, get(t, newGate(t, "propagate off"), &o, playlist, "Accept-Encoding: br", "Authorization: Bearer "+tok))
+	if got := o.only(t).Header.Get("Accept-Encoding"); got != "br" {
+		t.Errorf("with a token in the header the origin is asked for %q", got)
 	}
 }

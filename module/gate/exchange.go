@@ -253,9 +253,9 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 			err = x.refuse(access.Deny(access.Internal, ""))
 		}
 	}()
-	if rw.rewrites {
+	if rw.care != letPass {
 		x.wantsGzip = narrowCodings(x.r.Header)
-		x.askForManifest()
+		x.askForManifest(rw.care)
 	}
 	if err = next.ServeHTTP(rw, x.r); err == nil && rw.partly {
 		rw.again()

@@ -47,7 +47,8 @@ type Handler struct {
 	// Propagate says how the token gets from the first URL to the next ones:
 	// "query" writes it into the URIs of manifests, "session" writes a session
 	// token there, "path" redirects to a URL with the token in its path,
-	// "cookie" sets a cookie, "off" does nothing. Default: query.
+	// "cookie" sets a cookie, "off" does nothing. Default: session where the
+	// app has a session key, else query.
 	Propagate string `json:"propagate,omitempty"`
 
 	// Sites are further origins, as https://cdn.example.com, whose URIs get
@@ -164,10 +165,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionRules(); err != nil {
 		return err
 	}
-	if err := h.provisionWords(); err != nil {
+	if h.places, err = h.Tokens.compile(); err != nil {
 		return err
 	}
-	if h.places, err = h.Tokens.compile(); err != nil {
+	h.sessions = h.app.Sessions()
+	if err := h.provisionWords(); err != nil {
 		return err
 	}
 	if err := h.checkNames(); err != nil {
@@ -239,7 +241,6 @@ var missingPages = map[string]access.MissingPage{
 }
 
 func (h *Handler) provisionSessions() error {
-	h.sessions = h.app.Sessions()
 	h.living = make(map[uint64][]*token.Key)
 	for _, k := range h.keys.Keys() {
 		if k.State != token.Retired {
@@ -325,12 +326,16 @@ func parsePatterns(texts []string) ([]playout.Pattern, error) {
 // provisionWords checks the options that are one of a few words, and fills in
 // the defaults.
 func (h *Handler) provisionWords() error {
+	ways := []string{byQuery, bySession, byPath, byCookie, byNothing}
+	if h.sessions.Valid() && len(h.places.query) > 0 {
+		ways[0], ways[1] = ways[1], ways[0] // playlists grow less, and play as long
+	}
 	for _, o := range []struct {
 		name  string
 		value *string
 		words []string // the first is the default
 	}{
-		{"propagate", &h.Propagate, []string{byQuery, bySession, byPath, byCookie, byNothing}},
+		{"propagate", &h.Propagate, ways},
 		{"referer_missing", &h.RefererMissing, []string{"deny", "allow", "first"}},
 		{"errors", &h.Errors, []string{"terse", "verbose"}},
 		{"upstream_token", &h.UpstreamToken, []string{"drop", "keep", "bearer"}},

