@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -53,8 +54,9 @@ type App struct {
 	// Orgs is what is said of organisations. One that is not listed is secure.
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
-	keyring  *token.Keyring
+	keyring  *token.Keyring // what the configuration says
 	sessions session.Key
+	trust    trustCell
 	terms    token.Terms
 	metrics  *Metrics
 	logger   *zap.Logger
@@ -146,9 +148,33 @@ func (a *App) Stop() error { return nil }
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
 
-// Sessions is the key of session tokens. It is the zero value, which verifies
-// nothing, when there is none.
-func (a *App) Sessions() session.Key { return a.sessions }
+// Trust is what tokens are verified with now.
+func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
+
+// generation grows whenever keys come or go.
+func (a *App) generation() uint64 { return 0 }
+
+func (a *App) newTrust() *Trust {
+	return newTrust(a.keyring, session.NewKeyring(a.sessions))
+}
+
+// Fixed reports whether all keys there will ever be are in the configuration.
+func (a *App) Fixed() bool { return true }
+
+// Sessions reports whether session tokens can be made.
+func (a *App) Sessions() bool { return a.sessions.Valid() }
+
+// KeyMissing is why a key may be missing that a token for an organisation
+// names, or "" when there is no such key.
+func (a *App) KeyMissing(org string) access.Reason {
+	if a.Trust().Keys.Len() == 0 {
+		return access.KeysUnavailable
+	}
+	return ""
+}
+
+// Unavailable is why no token can be judged to the end now, or "".
+func (a *App) Unavailable(now time.Time) access.Reason { return "" }
 
 // Terms are what every token has to meet.
 func (a *App) Terms() *token.Terms { return &a.terms }

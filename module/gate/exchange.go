@@ -30,6 +30,7 @@ type exchange struct {
 	socket bool
 	target playout.Target
 	token  found
+	trust  *app.Trust   // what the token is verified with
 	grant  *token.Grant // set once the signature has held
 
 	// session is what a session token says; nil for a playback token.
@@ -90,7 +91,7 @@ func (x *exchange) admit() (admitted bool, err error) {
 // two ways or that no rule maps, and never our own faults.
 func reportable(reason access.Reason) bool {
 	switch reason {
-	case access.BadRequest, access.NoStream, access.Method, access.Internal, "":
+	case access.BadRequest, access.NoStream, access.Method, access.Internal, access.KeysUnavailable, access.StoreUnavailable, "":
 		return false
 	}
 	return true
@@ -119,15 +120,34 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	if x.token.cookie && !x.cookieAllowed() {
 		return access.Deny(access.MissingToken, "the token is in a cookie, and the page that opens the socket is not one of those that may use it"), false
 	}
+	x.trust = x.h.trust()
 	if session.HasForm(x.token.text) {
-		return x.judgeSession(), false
+		v = x.judgeSession()
+	} else if x.grant, err = jwt.Read(x.token.text, x.trust.Keys); err != nil {
+		return x.denyToken(err), false
+	} else {
+		v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
+		x.verified = scoped(v)
 	}
-	if x.grant, err = jwt.Read(x.token.text, x.h.keys); err != nil {
-		return access.DenyError(err), false
+	if v.Allowed {
+		if reason := x.h.app.Unavailable(x.h.now()); reason != "" {
+			x.verified = false
+			return access.Deny(reason, ""), false
+		}
 	}
-	v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
-	x.verified = scoped(v)
 	return v, false
+}
+
+// denyToken is the refusal of a token that cannot be verified. A key that is
+// not there may only be out of reach.
+func (x *exchange) denyToken(err error) access.Verdict {
+	v := access.DenyError(err)
+	if v.Reason == access.UnknownKey {
+		if reason := x.h.app.KeyMissing(x.target.Org); reason != "" {
+			return access.Deny(reason, "")
+		}
+	}
+	return v
 }
 
 // scoped reports whether a verdict is that of a token that is good for this

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,7 +21,6 @@ import (
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
 )
 
 func init() { caddy.RegisterModule(Handler{}) }
@@ -94,7 +94,7 @@ type Handler struct {
 	ReportOnly bool `json:"report_only,omitempty"`
 
 	app    *app.App
-	keys   *token.Keyring
+	narrow atomic.Pointer[narrowed]
 	rules  playout.Rules
 	sites  []manifest.Origin
 	places places
@@ -103,11 +103,6 @@ type Handler struct {
 	now    func() time.Time
 	logger *zap.Logger
 	needsQ bool // a rule reads the query
-
-	// sessions signs session tokens, and living are the keys of playback
-	// tokens by the hash that session tokens have of them.
-	sessions session.Key
-	living   map[uint64][]*token.Key
 
 	accessLog bool // there may be one
 }
@@ -168,7 +163,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.places, err = h.Tokens.compile(); err != nil {
 		return err
 	}
-	h.sessions = h.app.Sessions()
 	if err := h.provisionWords(); err != nil {
 		return err
 	}
@@ -212,17 +206,35 @@ func (h *Handler) warnOfLogs(ctx caddy.Context) {
 }
 
 func (h *Handler) provisionKeys() error {
-	h.keys = h.app.Keyring()
-	if len(h.keys.Keys()) == 0 {
+	if !h.app.Fixed() {
+		return nil // keys may still come
+	}
+	if len(h.app.Keyring().Keys()) == 0 {
 		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one)")
 	}
 	if len(h.Keys) > 0 {
-		var err error
-		if h.keys, err = h.keys.Narrow(h.Keys...); err != nil {
+		if _, err := h.app.Keyring().Narrow(h.Keys...); err != nil {
 			return fmt.Errorf("keys: %w", err)
 		}
 	}
 	return nil
+}
+
+// narrowed is the trust in the keys of this site, and what it was made of.
+type narrowed struct{ from, trust *app.Trust }
+
+// trust is what this gate verifies tokens with now.
+func (h *Handler) trust() *app.Trust {
+	t := h.app.Trust()
+	if len(h.Keys) == 0 {
+		return t
+	}
+	n := h.narrow.Load()
+	if n == nil || n.from != t {
+		n = &narrowed{t, t.Narrow(h.Keys)}
+		h.narrow.Store(n)
+	}
+	return n.trust
 }
 
 // Ways of propagation.
@@ -241,14 +253,7 @@ var missingPages = map[string]access.MissingPage{
 }
 
 func (h *Handler) provisionSessions() error {
-	h.living = make(map[uint64][]*token.Key)
-	for _, k := range h.keys.Keys() {
-		if k.State != token.Retired {
-			hash := session.KeyHash(k.ID)
-			h.living[hash] = append(h.living[hash], k)
-		}
-	}
-	if h.Propagate == bySession && !h.sessions.Valid() {
+	if h.Propagate == bySession && !h.app.Sessions() {
 		return errors.New("propagate session needs a key that all edges share; write session_key {env.NAME} into the global playgate block")
 	}
 	if h.RefererMissing == "first" && h.Propagate != bySession {
@@ -327,7 +332,7 @@ func parsePatterns(texts []string) ([]playout.Pattern, error) {
 // the defaults.
 func (h *Handler) provisionWords() error {
 	ways := []string{byQuery, bySession, byPath, byCookie, byNothing}
-	if h.sessions.Valid() && len(h.places.query) > 0 {
+	if h.app.Sessions() && len(h.places.query) > 0 {
 		ways[0], ways[1] = ways[1], ways[0] // playlists grow less, and play as long
 	}
 	for _, o := range []struct {

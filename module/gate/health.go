@@ -2,7 +2,6 @@ package gate
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -10,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/token"
 )
 
 func init() {
@@ -47,7 +45,7 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	switch rawPath(r.URL) {
 	case "/healthz":
 	case "/readyz":
-		if !slices.ContainsFunc(h.app.Keyring().Keys(), func(k *token.Key) bool { return k.State != token.Retired }) {
+		if !h.app.Trust().Verifies() {
 			status, text = http.StatusServiceUnavailable, "no key to check tokens with\n"
 		}
 	default:

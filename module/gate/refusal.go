@@ -45,6 +45,8 @@ func (x *exchange) refuse(v access.Verdict) error {
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(v.Reason))
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter)
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", "GET, HEAD, OPTIONS")
 	}
@@ -67,6 +69,9 @@ func (x *exchange) refuse(v access.Verdict) error {
 	x.write(p)
 	return nil
 }
+
+// retryAfter is in seconds: what is out of reach comes back soon, or not at all.
+const retryAfter = "2"
 
 // handOn returns an error for the site's error routes, which find the id and
 // the reason in placeholders. Its text is fit for viewers.

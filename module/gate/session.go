@@ -2,7 +2,6 @@ package gate
 
 import (
 	"encoding/hex"
-	"slices"
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
@@ -12,14 +11,14 @@ import (
 // judgeSession judges a session token: for this stream, from this address, on
 // this page, and as long as the key of its playback token lives.
 func (x *exchange) judgeSession() access.Verdict {
-	t, err := x.h.sessions.Read(x.token.text, session.Scope{
+	t, err := x.trust.Sessions.Read(x.token.text, session.Scope{
 		Org: x.target.Org, Stream: x.target.Stream, Address: clientAddress(x.r),
 	})
 	if err != nil {
-		return access.DenyError(err)
+		return x.denyToken(err)
 	}
-	if !slices.ContainsFunc(x.h.living[t.Key], func(k *token.Key) bool { return k.MaySpeakFor(x.target.Org) }) {
-		return access.Deny(access.UnknownKey, "the key of the token that the session began with is not in use any more")
+	if !x.trust.Lives(t.Key, x.target.Org) {
+		return x.denyToken(&token.Error{Kind: token.ErrUnknownKey, Detail: "the key of the token that the session began with is not in use any more"})
 	}
 	x.session = &t
 	x.grant = &token.Grant{
@@ -48,9 +47,12 @@ func (x *exchange) sessionToken(stream string) string {
 	if text := x.minted[stream]; text != "" {
 		return text
 	}
-	g := x.grant
+	g, key := x.grant, x.trust.Sessions.Signing()
+	if !key.Valid() {
+		return ""
+	}
 	t := session.Token{
-		ID:       x.h.sessions.SessionID(x.token.text, stream),
+		ID:       key.SessionID(x.token.text, stream),
 		Expires:  g.Expires,
 		IssuedAt: g.IssuedAt,
 		TokenID:  session.Hash("token", g.Org, g.ID),
@@ -81,7 +83,7 @@ func (x *exchange) sessionToken(stream string) string {
 	if x.minted == nil {
 		x.minted = make(map[string]string, 1)
 	}
-	text := x.h.sessions.Mint(t, scope)
+	text := key.Mint(t, scope)
 	x.minted[stream] = text
 	return text
 }

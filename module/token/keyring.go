@@ -16,13 +16,10 @@ type Keyring struct {
 func NewKeyring(keys ...*Key) (*Keyring, error) {
 	r := &Keyring{byID: make(map[string][]*Key, len(keys))}
 	for _, k := range keys {
-		for _, other := range r.byID[k.ID] {
-			if k.Orgs == nil || other.Orgs == nil || overlap(k.Orgs, other.Orgs) {
-				return nil, fmt.Errorf("two keys have the id %q and may speak for the same organisation; give one of them another id", k.ID)
-			}
+		if r.clashes(k) {
+			return nil, fmt.Errorf("two keys have the id %q and may speak for the same organisation; give one of them another id", k.ID)
 		}
-		r.byID[k.ID] = append(r.byID[k.ID], k)
-		r.keys = append(r.keys, k)
+		r.add(k)
 	}
 	return r, nil
 }
@@ -35,21 +32,64 @@ func (r *Keyring) Keys() []*Key {
 	return slices.Clone(r.keys)
 }
 
+// Len is how many keys there are.
+func (r *Keyring) Len() int {
+	if r == nil {
+		return 0
+	}
+	return len(r.keys)
+}
+
+// With is the set with further keys in it, and those that were left out: what
+// is in the set already wins over a newcomer of the same id that may speak for
+// the same organisation.
+func (r *Keyring) With(keys ...*Key) (all *Keyring, left []*Key) {
+	all = &Keyring{byID: make(map[string][]*Key)}
+	for _, k := range r.Keys() {
+		all.add(k)
+	}
+	for _, k := range keys {
+		if all.clashes(k) {
+			left = append(left, k)
+			continue
+		}
+		all.add(k)
+	}
+	return all, left
+}
+
+func (r *Keyring) add(k *Key) {
+	r.byID[k.ID] = append(r.byID[k.ID], k)
+	r.keys = append(r.keys, k)
+}
+
+func (r *Keyring) clashes(k *Key) bool {
+	return slices.ContainsFunc(r.byID[k.ID], func(other *Key) bool {
+		return k.Orgs == nil || other.Orgs == nil || overlap(k.Orgs, other.Orgs)
+	})
+}
+
+// Named is the set of those keys whose ids are named; an id that no key has is
+// passed over.
+func (r *Keyring) Named(ids ...string) *Keyring {
+	named := &Keyring{byID: make(map[string][]*Key, len(ids))}
+	for _, k := range r.Keys() {
+		if slices.Contains(ids, k.ID) {
+			named.add(k)
+		}
+	}
+	return named
+}
+
 // Narrow is the set of those keys whose ids are named. It is an error to name
 // a key that is not there.
 func (r *Keyring) Narrow(ids ...string) (*Keyring, error) {
-	narrow := &Keyring{byID: make(map[string][]*Key, len(ids))}
 	for _, id := range ids {
-		found := r.byID[id]
-		if len(found) == 0 {
+		if len(r.byID[id]) == 0 {
 			return nil, fmt.Errorf("no key has the id %q", id)
 		}
-		if narrow.byID[id] == nil {
-			narrow.byID[id] = found
-			narrow.keys = append(narrow.keys, found...)
-		}
 	}
-	return narrow, nil
+	return r.Named(ids...), nil
 }
 
 // Lookup finds the key for a token: by kid among the keys that may speak for

@@ -144,3 +144,26 @@ func TestAKeyringDoesNotChangeByWhatItHandsOut(t *testing.T) {
 		t.Error("the list is the keyring's own")
 	}
 }
+
+func TestNewcomersNeverTakeThePlaceOfAKey(t *testing.T) {
+	ring, err := NewKeyring(secretKey("a", "org1"), secretKey("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, _ := ring.Lookup("org1", "a", HS256)
+	all, left := ring.With(secretKey("a"), secretKey("a", "org2"), secretKey("b", "org1"), secretKey("c"), secretKey("c"))
+	if len(left) != 3 || all.Len() != 4 || ring.Len() != 2 {
+		t.Errorf("%d were left out, %d are there, %d in the old set", len(left), all.Len(), ring.Len())
+	}
+	if k, err := all.Lookup("org1", "a", HS256); err != nil || k != kept {
+		t.Errorf("the key of org1 is now %v, %v", k, err)
+	}
+	for org, id := range map[string]string{"org2": "a", "org9": "c"} {
+		if _, err := all.Lookup(org, id, HS256); err != nil {
+			t.Errorf("key %s of %s: %v", id, org, err)
+		}
+	}
+	if none, left := (*Keyring)(nil).With(secretKey("a")); none.Len() != 1 || left != nil {
+		t.Errorf("from nothing: %v, %v", none, left)
+	}
+}

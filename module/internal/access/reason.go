@@ -31,6 +31,12 @@ const (
 	WrongIP        Reason = "wrong_ip"
 	WrongReferer   Reason = "wrong_referer"
 	Internal       Reason = "internal"
+
+	// KeysUnavailable: there is no key at all, or a key set that may speak for
+	// the organisation was never read.
+	KeysUnavailable Reason = "keys_unavailable"
+	// StoreUnavailable: what the registry says is not known, or too old.
+	StoreUnavailable Reason = "store_unavailable"
 )
 
 type reasonInfo struct {
@@ -57,6 +63,9 @@ var reasons = map[Reason]reasonInfo{
 	WrongIP:        {http.StatusForbidden, "The token cannot be used from this address"},
 	WrongReferer:   {http.StatusForbidden, "The token cannot be used on this page"},
 	Internal:       {http.StatusInternalServerError, "The gate failed; nothing was let through"},
+
+	KeysUnavailable:  {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment, for want of a key; try again"},
+	StoreUnavailable: {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment; try again"},
 }
 
 // Status is the HTTP status that tells the reason. What is not a known reason

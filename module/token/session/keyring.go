@@ -1,0 +1,47 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// Keyring is a set of session keys, of which the first signs and all verify.
+// The zero value signs and verifies nothing.
+type Keyring struct{ keys []Key }
+
+// NewKeyring makes a set. Keys that are not valid are left out.
+func NewKeyring(keys ...Key) Keyring {
+	var r Keyring
+	for _, k := range keys {
+		if k.Valid() {
+			r.keys = append(r.keys, k)
+		}
+	}
+	return r
+}
+
+// Signing is the key that signs. It is the zero value when there is none.
+func (r Keyring) Signing() Key {
+	if len(r.keys) == 0 {
+		return Key{}
+	}
+	return r.keys[0]
+}
+
+// Read verifies a session token with the key that it names; see [Key.Read].
+// Keys have names of a few bits only, so that several may have to be tried.
+func (r Keyring) Read(text string, s Scope) (t Token, err error) {
+	err = &token.Error{Kind: token.ErrUnknownKey, Detail: "there is no session key"}
+	for _, k := range r.keys {
+		var failed error
+		if t, failed = k.Read(text, s); failed == nil {
+			return t, nil
+		}
+		if !errors.Is(err, token.ErrUnknownKey) {
+			continue // one of this name has failed already
+		}
+		err = failed
+	}
+	return Token{}, err
+}
