@@ -1,0 +1,131 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// Role is what an API key may do.
+type Role string
+
+// Roles, each with the rights of those before it.
+const (
+	Read  Role = "read"  // look
+	Issue Role = "issue" // make tokens
+	Admin Role = "admin" // change streams and the organisation, make API keys
+)
+
+// Roles lists them in ascending order.
+var Roles = []Role{Read, Issue, Admin}
+
+// Allows reports whether a role has the rights of another one.
+func (r Role) Allows(other Role) bool {
+	mine, wanted := slices.Index(Roles, r), slices.Index(Roles, other)
+	return mine >= 0 && wanted >= 0 && mine >= wanted
+}
+
+// APIKey is a key for programs. The key itself is shown once.
+type APIKey struct {
+	Header
+
+	ID   string   `json:"id"`
+	Name string   `json:"name,omitempty"`
+	Role Role     `json:"role"`
+	Orgs []string `json:"orgs,omitempty"` // empty: all
+	Hash []byte   `json:"hash"`           // SHA-256 of the secret, which is random enough for it
+
+	Created time.Time `json:"created"`
+	By      string    `json:"by,omitempty"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+
+	Revision uint64 `json:"-"`
+}
+
+// apiKeyMark begins every API key, so that people and scanners know one.
+const apiKeyMark = "pgk_"
+
+const apiKeyPrefix = "apikey"
+
+// CreateAPIKey makes an API key and returns it, which nothing else will.
+func (r *Registry) CreateAPIKey(ctx context.Context, k *APIKey, by string) (secret string, err error) {
+	if err := r.writable(); err != nil {
+		return "", err
+	}
+	k.ID = token.NewID(12)
+	secret = token.NewID(32)
+	sum := sha256.Sum256([]byte(secret))
+	k.Hash = sum[:]
+	k.Created, k.By = r.now().UTC().Truncate(time.Millisecond), by
+	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k); err != nil {
+		return "", err
+	}
+	r.Audit(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
+	return apiKeyMark + k.ID + "_" + secret, nil
+}
+
+// ErrNoAPIKey: no API key, or not one that is known and valid.
+var ErrNoAPIKey = errors.New("the API key is not known here, has expired, or was deleted")
+
+// Authenticate finds the API key by its text.
+func (r *Registry) Authenticate(ctx context.Context, text string) (*APIKey, error) {
+	x, err := r.index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := strings.CutPrefix(text, apiKeyMark)
+	id, secret, found := strings.Cut(rest, "_")
+	if !ok || !found {
+		return nil, ErrNoAPIKey
+	}
+	k := x.apiKey(id)
+	var hash []byte
+	if k != nil {
+		hash = k.Hash
+	}
+	sum := sha256.Sum256([]byte(secret))
+	if subtle.ConstantTimeCompare(sum[:], hash) != 1 || !k.Expires.IsZero() && !r.now().Before(k.Expires) {
+		return nil, ErrNoAPIKey
+	}
+	return k, nil
+}
+
+// APIKeys lists the API keys, oldest first.
+func (r *Registry) APIKeys(ctx context.Context) ([]*APIKey, error) {
+	x, err := r.index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := x.allAPIKeys()
+	slices.SortFunc(list, func(a, b *APIKey) int {
+		if c := a.Created.Compare(b.Created); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return list, nil
+}
+
+// DeleteAPIKey ends an API key at once.
+func (r *Registry) DeleteAPIKey(ctx context.Context, k *APIKey, by string) error {
+	if err := r.remove(ctx, r.issuing, apiKeyPrefix+"."+k.ID); err != nil {
+		return err
+	}
+	r.Audit(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
+	return nil
+}
+
+// oneOrg is the organisation whose audit trail a matter belongs to; "" is the
+// operator's.
+func oneOrg(orgs []string) string {
+	if len(orgs) == 1 {
+		return orgs[0]
+	}
+	return ""
+}

@@ -1,0 +1,70 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// Event is an entry of the audit trail: who changed what. The making of tokens
+// is not in it, because each token's record says who made it and when.
+type Event struct {
+	Header
+
+	Time   time.Time         `json:"time"`
+	By     string            `json:"by,omitempty"`
+	Org    string            `json:"org,omitempty"` // "" for what concerns all
+	What   string            `json:"what"`
+	Detail map[string]string `json:"detail,omitempty"`
+}
+
+// auditKept is how long the audit trail goes back.
+const auditKept = 400 * 24 * time.Hour
+
+// nobody stands for no organisation in keys. No organisation has the name.
+const nobody = "-"
+
+// Audit writes down what has been done. It has been done already, so that a
+// failure is only logged.
+func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[string]string) {
+	e := &Event{Time: r.now().UTC().Truncate(time.Millisecond), By: by, Org: org, What: what, Detail: detail}
+	r.logger.Info("changed", zap.String("what", what), zap.String("by", by), zap.String("org", org), zap.Any("detail", detail))
+	if org == "" {
+		org = nobody
+	}
+	data, err := encode(e)
+	if err == nil {
+		// Times in milliseconds have 13 digits until the year 2286.
+		key := org + "." + strconv.FormatInt(e.Time.UnixMilli(), 10) + "-" + token.NewID(6)
+		_, err = r.audit.Create(ctx, key, data)
+	}
+	if err != nil {
+		r.logger.Error("the audit trail could not be written", zap.String("what", what), zap.String("by", by), zap.Error(err))
+	}
+}
+
+// Events lists the newest entries of the audit trail, newest first: those of
+// one organisation, or all for "".
+func (r *Registry) Events(ctx context.Context, org string, most int) ([]*Event, error) {
+	if err := r.writable(); err != nil {
+		return nil, err
+	}
+	entries, err := r.audit.List(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*Event, 0, len(entries))
+	for _, entry := range entries {
+		e := new(Event)
+		if decode(entry.Value, e) == nil {
+			list = append(list, e)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Event) int { return b.Time.Compare(a.Time) })
+	return list[:min(most, len(list))], nil
+}

@@ -1,0 +1,91 @@
+package registry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// viewFile is the name of the view's copy in the store's directory. With it an
+// edge knows keys, switches and public streams when it starts while the store
+// is out of reach.
+const viewFile = "view"
+
+// copyForm is the version of the file's form.
+const copyForm = 1
+
+// MaxCopyAge is how old a copy may be at start. An older one may miss too much.
+const MaxCopyAge = 24 * time.Hour
+
+// copyHead is the first line of the file. The rest is what the sum is of.
+type copyHead struct {
+	Form int `json:"form"`
+	// Seen is when the view was known to be true.
+	Seen time.Time `json:"seen"`
+	// Edge and Issuing are the newest revisions of the two buckets at that
+	// time. A store with older ones has lost something.
+	Edge    uint64 `json:"edge"`
+	Issuing uint64 `json:"issuing"`
+	SHA256  string `json:"sha256"`
+}
+
+// writeCopy keeps entries on disk.
+func writeCopy(dir string, head copyHead, entries []Entry) error {
+	body, err := json.Marshal(entries)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	head.Form, head.SHA256 = copyForm, hex.EncodeToString(sum[:])
+	first, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, viewFile), append(append(first, '\n'), body...))
+}
+
+// readCopy reads the copy of a directory.
+func readCopy(dir string) (head copyHead, entries []Entry, err error) {
+	path := filepath.Join(dir, viewFile)
+	f, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return head, nil, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return head, nil, err
+	}
+	first, body, _ := bytes.Cut(data, []byte("\n"))
+	if err := json.Unmarshal(first, &head); err != nil {
+		return head, nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	sum := sha256.Sum256(body)
+	switch {
+	case head.Form != copyForm:
+		return head, nil, fmt.Errorf("%s has form %d; this version reads %d", path, head.Form, copyForm)
+	case hex.EncodeToString(sum[:]) != head.SHA256:
+		return head, nil, fmt.Errorf("%s is damaged: its checksum differs", path)
+	}
+	if err := json.Unmarshal(body, &entries); err != nil {
+		return head, nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return head, entries, nil
+}
+
+// usable reads the copy of a directory if it is whole and young enough.
+func usable(dir string, now time.Time) (copyHead, []Entry, error) {
+	head, entries, err := readCopy(dir)
+	if err == nil && now.Sub(head.Seen) > MaxCopyAge {
+		err = errors.New("the copy of the registry on this disk is older than 24 hours")
+	}
+	return head, entries, err
+}

@@ -1,0 +1,120 @@
+package registry
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// follower keeps something in memory like a bucket: first a snapshot, then
+// every change. A watch that ends, or is told to, is begun again where it was.
+type follower struct {
+	bucket Bucket
+	logger *zap.Logger
+	// reset takes a whole snapshot, apply one change.
+	reset func([]Entry)
+	apply func(Entry)
+
+	again chan struct{} // begin the watch anew
+
+	mu      sync.Mutex
+	applied uint64
+	synced  bool
+	moved   chan struct{} // closed and replaced when applied grows
+}
+
+func follow(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(Entry)) *follower {
+	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, again: make(chan struct{}, 1), moved: make(chan struct{})}
+}
+
+// run follows until the context ends.
+func (f *follower) run(ctx context.Context) {
+	const longest = 5 * time.Second
+	for wait := 50 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, longest) {
+		began := time.Now()
+		if err := f.once(ctx); err != nil && ctx.Err() == nil {
+			f.logger.Warn("the registry cannot be followed; what is known goes on to count", zap.Error(err), zap.Duration("again_in", wait))
+		}
+		if time.Since(began) > longest {
+			wait = 50 * time.Millisecond
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (f *follower) once(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	after := f.position()
+	entries, err := f.bucket.Watch(ctx, after)
+	if err != nil {
+		return err
+	}
+	var snapshot []Entry
+	whole := after > 0 // what is known already is whole
+	for {
+		select {
+		case e, open := <-entries:
+			switch {
+			case !open:
+				return ErrUnavailable
+			case e.Key == "" && !whole:
+				f.reset(snapshot)
+				whole = true
+				last := uint64(0)
+				for _, e := range snapshot {
+					last = max(last, e.Revision)
+				}
+				snapshot = nil
+				f.move(last)
+			case e.Key == "":
+				f.move(0)
+			case whole:
+				f.apply(e)
+				f.move(e.Revision)
+			default:
+				snapshot = append(snapshot, e)
+			}
+		case <-f.again:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (f *follower) move(revision uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.applied, f.synced = max(f.applied, revision), true
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *follower) position() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.applied
+}
+
+// wait returns when a revision has been applied; 0 waits for the snapshot.
+func (f *follower) wait(ctx context.Context, revision uint64) error {
+	for {
+		f.mu.Lock()
+		reached, moved := f.synced && f.applied >= revision, f.moved
+		f.mu.Unlock()
+		if reached {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

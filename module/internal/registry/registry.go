@@ -1,0 +1,408 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// Settings say where a registry is.
+type Settings struct {
+	// Dir has the embedded store, the view's copy and the seal key.
+	Dir string
+	// URLs are the operator's NATS servers; none for the embedded store.
+	URLs []string
+	// Credentials is a NATS credentials file; empty for none.
+	Credentials string
+	// Bucket is the name of the edge bucket, and begins those of the others.
+	Bucket string
+}
+
+// DefaultBucket is the name of the edge bucket when nobody says another.
+const DefaultBucket = "playgate"
+
+func (s *Settings) embedded() bool { return len(s.URLs) == 0 }
+
+// Registry is one registry, for as long as some configuration uses it.
+type Registry struct {
+	settings Settings
+	logger   *zap.Logger
+	now      func() time.Time
+
+	view   *View
+	signer atomic.Pointer[token.Key] // the last one that was unsealed
+
+	mu      sync.Mutex // of starting and closing
+	started bool
+	failure atomic.Pointer[error] // why the store could not be opened, though the view could
+	server  *embedded
+	conn    *nats.Conn
+	edge    Bucket
+	issuing Bucket
+	audit   Bucket
+	opened  chan struct{} // closed once the buckets are there
+	edges   *follower
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	indexing sync.Mutex
+	tokens   *Index
+	records  *follower
+
+	sealMu sync.Mutex
+	sealed *sealer
+
+	beat heartbeat
+}
+
+// New makes a registry. It touches nothing until it is started.
+func New(s Settings, logger *zap.Logger) *Registry {
+	if s.Bucket == "" {
+		s.Bucket = DefaultBucket
+	}
+	r := &Registry{settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{})}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	return r
+}
+
+// View is what gates read.
+func (r *Registry) View() *View { return r.view }
+
+// Start opens the store; again does nothing. Where the store is embedded, it
+// returns when the view is complete. One that cannot be opened is an error,
+// unless a copy of the view is young enough to play with: then the error is
+// logged, and whatever would write says it. A store that another process has
+// is always an error. Servers of the operator's are waited for in the
+// background.
+func (r *Registry) Start() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.started {
+		return nil
+	}
+	if err := os.MkdirAll(r.settings.Dir, 0o700); err != nil {
+		r.logger.Error("the registry's directory cannot be made", zap.Error(err))
+	}
+	head, entries, copyErr := usable(r.settings.Dir, r.now())
+	if r.settings.embedded() {
+		if err := r.startEmbedded(head, copyErr); err != nil {
+			if errors.Is(err, ErrLocked) || copyErr != nil {
+				r.shut()
+				return err
+			}
+			r.failure.Store(&err)
+			r.view.reset(entries)
+			r.beat.seen.Store(head.Seen.UnixNano())
+			r.logger.Error("the registry's store cannot be opened; what the copy on this disk says goes on to count, and nothing can be changed", zap.Error(err))
+		}
+		r.started = true
+		return nil
+	}
+	if copyErr == nil {
+		r.view.reset(entries)
+		r.beat.seen.Store(head.Seen.UnixNano())
+	} else if !errors.Is(copyErr, os.ErrNotExist) {
+		r.logger.Warn("the copy of the registry cannot be used", zap.Error(copyErr))
+	}
+	if err := r.connect(); err != nil {
+		r.shut()
+		return err
+	}
+	r.running.Go(func() { r.openSoon() })
+	r.started = true
+	return nil
+}
+
+func (r *Registry) startEmbedded(head copyHead, copyErr error) error {
+	var err error
+	if r.server, err = startServer(r.settings.Dir, r.logger.Named("nats")); err != nil {
+		return err
+	}
+	if r.conn, err = nats.Connect("", append(connectOptions(), nats.InProcessServer(r.server.server))...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
+	defer cancel()
+	edge, issuing, err := r.openBuckets(ctx)
+	if err != nil {
+		return err
+	}
+	if copyErr == nil {
+		if err := notOlder(ctx, edge, issuing, head); err != nil {
+			return err
+		}
+	}
+	r.followEdge()
+	if err := r.edges.wait(ctx, 0); err != nil {
+		return err
+	}
+	r.furnish(ctx)
+	return nil
+}
+
+// furnish makes the keys that a new registry needs. What cannot be made now is
+// made when it is asked for.
+func (r *Registry) furnish(ctx context.Context) {
+	if err := errors.Join(r.EnsureSessions(ctx), r.EnsureSigning(ctx)); err != nil {
+		r.logger.Warn("the registry's keys could not be made yet", zap.Error(err))
+	}
+}
+
+// notOlder finds a store that has lost what it had acknowledged.
+func notOlder(ctx context.Context, edge, issuing Bucket, head copyHead) error {
+	for _, b := range []struct {
+		bucket Bucket
+		seen   uint64
+	}{{edge, head.Edge}, {issuing, head.Issuing}} {
+		last, err := b.bucket.Last(ctx)
+		if err != nil {
+			return err
+		}
+		if last < b.seen {
+			return fmt.Errorf("the store is damaged or was put back: it has lost the changes %d to %d; restore a backup (playgate restore), or remove the file %s to go on with what is left", last+1, b.seen, viewFile)
+		}
+	}
+	return nil
+}
+
+func (r *Registry) connect() error {
+	opts := connectOptions()
+	if r.settings.Credentials != "" {
+		if _, err := os.Stat(r.settings.Credentials); err != nil {
+			return fmt.Errorf("store nats: credentials: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(r.settings.Credentials))
+	}
+	opts = append(opts,
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if r.ctx.Err() == nil {
+				r.logger.Warn("the connection to the registry is lost; what is known goes on to count", zap.Error(err))
+			}
+		}),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			r.logger.Info("connected to the registry again", zap.String("server", c.ConnectedUrlRedacted()))
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			r.logger.Error("the registry's server says", zap.Error(err))
+		}))
+	var err error
+	r.conn, err = nats.Connect(strings.Join(r.settings.URLs, ","), opts...)
+	return err
+}
+
+// openSoon opens the buckets of the operator's servers as soon as they are there.
+func (r *Registry) openSoon() {
+	for r.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(r.ctx, writeTimeout)
+		_, _, err := r.openBuckets(ctx)
+		cancel()
+		if err == nil {
+			r.followEdge()
+			if r.edges.wait(r.ctx, 0) == nil {
+				r.furnish(r.ctx)
+			}
+			return
+		}
+		if r.ctx.Err() == nil {
+			r.logger.Warn("the registry cannot be opened yet", zap.Error(err))
+		}
+		select {
+		case <-time.After(2 * time.Second):
+		case <-r.ctx.Done():
+		}
+	}
+}
+
+func (r *Registry) openBuckets(ctx context.Context) (edge, issuing Bucket, err error) {
+	js, err := jetstream.New(r.conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	var buckets [3]*natsBucket
+	for i, s := range []bucketSettings{
+		{name: r.settings.Bucket, about: "Playgate: what every gate knows"},
+		{name: r.settings.Bucket + "_issuing", about: "Playgate: token records, API keys, sealed keys"},
+		{name: r.settings.Bucket + "_audit", about: "Playgate: who changed what", keep: auditKept},
+	} {
+		s.replicas = 1
+		if buckets[i], err = openBucket(ctx, js, s); err != nil {
+			return nil, nil, err
+		}
+	}
+	r.edge, r.issuing, r.audit = buckets[0], buckets[1], buckets[2]
+	r.edges = follow(r.edge, r.logger, r.view.reset, r.take)
+	close(r.opened)
+	return r.edge, r.issuing, nil
+}
+
+// followEdge begins to follow the edge bucket, and to keep its copy.
+func (r *Registry) followEdge() {
+	r.running.Go(func() { r.edges.run(r.ctx) })
+	r.running.Go(func() { r.keepCopy() })
+	if !r.settings.embedded() {
+		r.running.Go(func() { r.watchdog() })
+	}
+}
+
+// index starts to follow the issuing bucket when somebody first asks for it.
+func (r *Registry) index(ctx context.Context) (*Index, error) {
+	if err := r.writable(); err != nil {
+		return nil, err
+	}
+	r.indexing.Lock()
+	if r.tokens == nil {
+		r.tokens = newIndex(r.logger)
+		r.records = follow(r.issuing, r.logger, r.tokens.reset, r.tokens.apply)
+		r.running.Go(func() { r.records.run(r.ctx) })
+	}
+	r.indexing.Unlock()
+	if err := r.records.wait(ctx, 0); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return r.tokens, nil
+}
+
+// Tokens is the index of the token records.
+func (r *Registry) Tokens(ctx context.Context) (*Index, error) { return r.index(ctx) }
+
+// writable reports why the store cannot be used, or nil.
+func (r *Registry) writable() error {
+	select {
+	case <-r.opened:
+	default:
+		if failure := r.failure.Load(); failure != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, *failure)
+		}
+		return fmt.Errorf("%w: it is not open yet", ErrUnavailable)
+	}
+	if failure := r.failure.Load(); failure != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, *failure)
+	}
+	return nil
+}
+
+// Writable reports why nothing can be changed, or nil.
+func (r *Registry) Writable() error { return r.writable() }
+
+func (r *Registry) sealing() (*sealer, error) {
+	r.sealMu.Lock()
+	defer r.sealMu.Unlock()
+	if r.sealed == nil {
+		s, err := openSealer(r.settings.Dir)
+		if err != nil {
+			return nil, err
+		}
+		r.sealed = s
+	}
+	return r.sealed, nil
+}
+
+// Close ends everything. Nothing may be asked afterwards.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shut()
+	return nil
+}
+
+func (r *Registry) shut() {
+	r.stop()
+	r.running.Wait()
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	if r.server != nil {
+		r.server.stop()
+	}
+}
+
+// settled waits until what has been written can be read here.
+func (r *Registry) settled(ctx context.Context, b Bucket, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	var f *follower
+	switch b {
+	case r.edge:
+		f = r.edges
+	case r.issuing:
+		r.indexing.Lock()
+		f = r.records
+		r.indexing.Unlock()
+	}
+	if f != nil {
+		_ = f.wait(ctx, revision) // it is written, whatever this node has seen of it
+	}
+}
+
+func (r *Registry) create(ctx context.Context, b Bucket, key string, rec record) (uint64, error) {
+	data, err := encode(rec)
+	if err != nil {
+		return 0, err
+	}
+	revision, err := b.Create(ctx, key, data)
+	if err == nil {
+		r.settled(ctx, b, revision)
+	}
+	return revision, err
+}
+
+// update reads a record, changes it and writes it, again when somebody else was
+// faster.
+func (r *Registry) update(ctx context.Context, b Bucket, key string, rec record, change func() error) error {
+	const tries = 8
+	if err := r.writable(); err != nil {
+		return err
+	}
+	for range tries {
+		e, err := b.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		clearRecord(rec)
+		if err := decode(e.Value, rec); err != nil {
+			return err
+		}
+		if err := change(); err != nil {
+			return err
+		}
+		data, err := encode(rec)
+		if err != nil {
+			return err
+		}
+		revision, err := b.Update(ctx, key, data, e.Revision)
+		if err == nil {
+			r.settled(ctx, b, revision)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
+}
+
+func (r *Registry) remove(ctx context.Context, b Bucket, key string) error {
+	if err := r.writable(); err != nil {
+		return err
+	}
+	e, err := b.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	revision, err := b.Delete(ctx, key, e.Revision)
+	if err == nil {
+		r.settled(ctx, b, revision)
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// sealer encrypts private keys before they are stored, with AES-256-GCM under a
+// random key in a file of its own. Whoever gets hold of the store, one of its
+// replicas or a backup can then sign nothing; whoever has the machine with both
+// can. Names of records are authenticated with them, so that one cannot be put
+// in the place of another.
+type sealer struct{ aead cipher.AEAD }
+
+// sealFile is the name of the key's file in the store's directory.
+const sealFile = "seal.key"
+
+const sealSize = 32
+
+// openSealer reads the seal key of a directory, and makes one when there is none.
+func openSealer(dir string) (*sealer, error) {
+	path := filepath.Join(dir, sealFile)
+	key, err := os.ReadFile(path) //nolint:gosec // the path is the operator's
+	if errors.Is(err, os.ErrNotExist) {
+		key = make([]byte, sealSize)
+		_, _ = rand.Read(key) // never fails (crypto/rand)
+		err = writeFile(path, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the seal key: %w", err)
+	}
+	if len(key) != sealSize {
+		return nil, fmt.Errorf("the seal key %s has %d bytes instead of %d; put the right file back, or remove it and run playgate key rotate", path, len(key), sealSize)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &sealer{aead}, nil
+}
+
+func (s *sealer) seal(name string, plain []byte) []byte {
+	return s.aead.Seal(nil, nil, plain, []byte(name))
+}
+
+func (s *sealer) open(name string, sealed []byte) ([]byte, error) {
+	plain, err := s.aead.Open(nil, nil, sealed, []byte(name))
+	if err != nil {
+		return nil, fmt.Errorf("it was sealed with another seal key; copy the file %s of the node that made it, or run playgate key rotate", sealFile)
+	}
+	return plain, nil
+}
+
+// writeFile writes a file of secrets so that it is whole or not there.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

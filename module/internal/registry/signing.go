@@ -1,0 +1,197 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// signingKeys are the keys that Playgate signs with, in one record, so that a
+// rotation is one step: one is active, one is next. The next one has been known
+// to every edge for long when it becomes active, which is why no token is
+// refused then.
+type signingKeys struct {
+	Header
+	Keys []SigningKey `json:"keys"`
+}
+
+// SigningKey is a key that Playgate made. Its private part is sealed, in a
+// record of its own that edges do not read.
+type SigningKey struct {
+	ID        string         `json:"id"`
+	Algorithm string         `json:"alg"`
+	State     token.State    `json:"state"`
+	JWK       jsontext.Value `json:"jwk"` // the public part
+	Created   time.Time      `json:"created"`
+	Changed   time.Time      `json:"changed,omitzero"` // of its state
+	Unknown   jsontext.Value `json:",embed"`
+}
+
+// sealedKey is the private part of a signing key.
+type sealedKey struct {
+	Header
+	ID     string `json:"id"`
+	Sealed []byte `json:"sealed"`
+}
+
+const (
+	signingRecord = "signing"
+	sealedPrefix  = "sealed"
+)
+
+// keyIDLength is that of the ids of keys that Playgate makes: a default token
+// stays below 320 characters with it.
+const keyIDLength = 8
+
+// EnsureSigning makes an active and a next key when there is none. It may run
+// on several nodes at once.
+func (r *Registry) EnsureSigning(ctx context.Context) error {
+	if len(r.view.signing()) > 0 {
+		return nil
+	}
+	if err := r.writable(); err != nil {
+		return err
+	}
+	active, err := r.newSigningKey(ctx, token.Active)
+	if err != nil {
+		return err
+	}
+	next, err := r.newSigningKey(ctx, token.Next)
+	if err != nil {
+		return err
+	}
+	_, err = r.create(ctx, r.edge, signingRecord, &signingKeys{Keys: []SigningKey{active, next}})
+	if errors.Is(err, ErrExists) {
+		return nil // another node was faster
+	}
+	return err
+}
+
+func (r *Registry) newSigningKey(ctx context.Context, state token.State) (SigningKey, error) {
+	key, err := token.GenerateKey(token.NewID(keyIDLength), token.EdDSA)
+	if err != nil {
+		return SigningKey{}, err
+	}
+	public, err := key.MarshalJWK(true)
+	if err != nil {
+		return SigningKey{}, err
+	}
+	private, err := key.MarshalJWK(false)
+	if err != nil {
+		return SigningKey{}, err
+	}
+	s, err := r.sealing()
+	if err != nil {
+		return SigningKey{}, err
+	}
+	record := &sealedKey{ID: key.ID, Sealed: s.seal(key.ID, private)}
+	if _, err := r.create(ctx, r.issuing, sealedPrefix+"."+name(key.ID), record); err != nil {
+		return SigningKey{}, err
+	}
+	now := r.now().UTC().Truncate(time.Millisecond)
+	return SigningKey{ID: key.ID, Algorithm: key.Algorithm, State: state, JWK: public, Created: now, Changed: now}, nil
+}
+
+// Rotate makes the next key the active one, the active one verify only, and a
+// new next key. It returns the ids of the new active and the former one.
+func (r *Registry) Rotate(ctx context.Context, by string) (active, former string, err error) {
+	if err := r.EnsureSigning(ctx); err != nil {
+		return "", "", err
+	}
+	next, err := r.newSigningKey(ctx, token.Next)
+	if err != nil {
+		return "", "", err
+	}
+	keys := new(signingKeys)
+	err = r.update(ctx, r.edge, signingRecord, keys, func() error {
+		active, former = "", ""
+		for i := range keys.Keys {
+			switch k := &keys.Keys[i]; k.State {
+			case token.Active:
+				former, k.State, k.Changed = k.ID, token.Verify, next.Created
+			case token.Next:
+				if active == "" {
+					active, k.State, k.Changed = k.ID, token.Active, next.Created
+				}
+			}
+		}
+		if active == "" {
+			return errors.New("there is no next key")
+		}
+		keys.Keys = append(keys.Keys, next)
+		return nil
+	})
+	if err == nil {
+		r.Audit(ctx, by, "", "key.rotate", map[string]string{"active": active, "verify": former})
+	}
+	return active, former, err
+}
+
+// Retire makes a key verify nothing any more: all its tokens are refused at
+// once. The active and the next key cannot be retired.
+func (r *Registry) Retire(ctx context.Context, id, by string) error {
+	keys := new(signingKeys)
+	err := r.update(ctx, r.edge, signingRecord, keys, func() error {
+		i := slices.IndexFunc(keys.Keys, func(k SigningKey) bool { return k.ID == id })
+		switch {
+		case i < 0:
+			return ErrNotFound
+		case keys.Keys[i].State == token.Active || keys.Keys[i].State == token.Next:
+			return fmt.Errorf("%w: key %s is %s; run playgate key rotate first", ErrConflict, id, keys.Keys[i].State)
+		}
+		keys.Keys[i].State, keys.Keys[i].Changed = token.Retired, r.now().UTC().Truncate(time.Millisecond)
+		return nil
+	})
+	if err == nil {
+		r.Audit(ctx, by, "", "key.retire", map[string]string{"id": id})
+	}
+	return err
+}
+
+// SigningKeys lists them, oldest first.
+func (r *Registry) SigningKeys() []SigningKey { return r.view.signing() }
+
+// Signer is the active key, with its private part.
+func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
+	if err := r.EnsureSigning(ctx); err != nil {
+		return nil, err
+	}
+	keys := r.view.signing()
+	i := slices.IndexFunc(keys, func(k SigningKey) bool { return k.State == token.Active })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: there is no active key", ErrUnavailable)
+	}
+	id := keys[i].ID
+	if k := r.signer.Load(); k != nil && k.ID == id {
+		return k, nil
+	}
+	e, err := r.issuing.Get(ctx, sealedPrefix+"."+name(id))
+	if err != nil {
+		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
+	}
+	record := new(sealedKey)
+	if err := decode(e.Value, record); err != nil {
+		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
+	}
+	s, err := r.sealing()
+	if err != nil {
+		return nil, err
+	}
+	private, err := s.open(id, record.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("the private part of key %s cannot be read: %w", id, err)
+	}
+	k, err := token.ParseKey(private, id, keys[i].Algorithm)
+	if err != nil {
+		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
+	}
+	k.State = token.Active
+	r.signer.Store(k)
+	return k, nil
+}

@@ -1,0 +1,74 @@
+package registry
+
+import (
+	"context"
+	"time"
+)
+
+// Token is what is kept of a token: everything but the token.
+type Token struct {
+	Header
+
+	ID      string   `json:"id"`
+	Org     string   `json:"org"`
+	Streams []string `json:"streams,omitempty"`
+	OrgWide bool     `json:"orgwide,omitempty"`
+
+	IPs      []string `json:"ip,omitempty"`
+	Referers []string `json:"referer,omitempty"`
+	Tag      string   `json:"tag,omitempty"`
+	User     string   `json:"user,omitempty"`
+
+	Created   time.Time `json:"created"`
+	By        string    `json:"by,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Expires   time.Time `json:"expires"`
+	Key       string    `json:"key"`
+
+	Revision uint64 `json:"-"`
+}
+
+const tokenPrefix = "token"
+
+func tokenKey(org, id string) string { return tokenPrefix + "." + org + "." + name(id) }
+
+// CreateToken keeps a token's record. Only when it has returned may the token
+// be shown.
+func (r *Registry) CreateToken(ctx context.Context, t *Token) error {
+	if err := r.writable(); err != nil {
+		return err
+	}
+	revision, err := r.create(ctx, r.issuing, tokenKey(t.Org, t.ID), t)
+	t.Revision = revision
+	return err
+}
+
+// Token is a token's record, or ErrNotFound.
+func (r *Registry) Token(ctx context.Context, org, id string) (*Token, error) {
+	x, err := r.index(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t := x.token(org, id); t != nil {
+		return t, nil
+	}
+	return nil, ErrNotFound
+}
+
+// Status of a token.
+const (
+	StatusActive      = "active"
+	StatusExpired     = "expired"
+	StatusNotYetValid = "not_yet_valid"
+)
+
+// Status is what has become of the token by a time.
+func (t *Token) Status(now time.Time) string {
+	switch {
+	case !now.Before(t.Expires):
+		return StatusExpired
+	case now.Before(t.NotBefore):
+		return StatusNotYetValid
+	}
+	return StatusActive
+}
