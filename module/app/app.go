@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -18,14 +21,17 @@ import (
 // ID is the app's module id, and the name of its Caddyfile block.
 const ID = "playgate"
 
-func init() { caddy.RegisterModule(App{}) }
+func init() { caddy.RegisterModule(new(App)) }
 
 // App holds what all gates of a process share.
 type App struct {
-	// Store says where revocations, tokens and organisations are kept. "off",
-	// the default and the only choice in this version, keeps nothing: keys in
-	// the configuration decide alone.
-	Store string `json:"store,omitempty"`
+	// Store says where organisations, streams, token records and keys are kept.
+	Store Store `json:"store,omitzero"`
+
+	// StaleAfter is how old what is known of the store may be before tokens
+	// are refused (store_unavailable). Default: 0, which never refuses: an edge
+	// that is cut off goes on with what it knows.
+	StaleAfter caddy.Duration `json:"stale_after,omitempty"`
 
 	// Keys check the signatures of tokens. Default: none, with which no gate
 	// can be loaded.
@@ -37,6 +43,10 @@ type App struct {
 	// Audience, when not empty, lists values of which every token's aud must
 	// hold one.
 	Audience []string `json:"audience,omitempty"`
+
+	// Lifetime is that of tokens whose issuer does not say otherwise. Default:
+	// 14 days.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
 	// MaxLifetime is the longest life of a token, from its issue and from now.
 	// Default: 365 days, which is also the most.
@@ -51,12 +61,20 @@ type App struct {
 	// need the same one. Default: none, and no session tokens.
 	SessionKey string `json:"session_key,omitempty"`
 
+	// Playout and StreamURL are templates of the URLs that are told with a new
+	// token: of the player page, and of the manifest or socket. They have {org}
+	// and {stream} in them. Default: none.
+	Playout   []string `json:"playout,omitempty"`
+	StreamURL []string `json:"stream_url,omitempty"`
+
 	// Orgs is what is said of organisations. One that is not listed is secure.
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
 	keyring  *token.Keyring // what the configuration says
 	sessions session.Key
 	trust    trustCell
+	registry *registry.Registry
+	poolKey  string
 	terms    token.Terms
 	metrics  *Metrics
 	logger   *zap.Logger
@@ -66,12 +84,13 @@ type App struct {
 type Org struct {
 	// Name is for people.
 	Name string `json:"name,omitempty"`
-	// Secure says whether its streams need a token. Default: true.
+	// Secure says whether its streams need a token. Default: what the registry
+	// says, or else that they do.
 	Secure *bool `json:"secure,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: ID, New: func() caddy.Module { return new(App) }}
 }
 
@@ -114,6 +133,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Leeway != nil {
 		a.terms.Leeway = time.Duration(*a.Leeway)
 	}
+	if err := a.openRegistry(); err != nil {
+		return err
+	}
 	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -122,11 +144,24 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // check judges what needs no file.
 func (a *App) check() error {
-	if a.Store != "" && a.Store != "off" {
-		return fmt.Errorf("store %s: this version has no store; write store off, or leave the line out", a.Store)
+	if err := a.Store.check(); err != nil {
+		return err
+	}
+	if a.StaleAfter < 0 || a.StaleAfter > 0 && a.Store.off() {
+		return errors.New("stale_after needs a store and a duration above 0")
 	}
 	if a.MaxLifetime < 0 || time.Duration(a.MaxLifetime) > token.MaxLifetime {
 		return errors.New("lifetime: the most is 365 days; write lifetime 14d 365d or less")
+	}
+	if most := cmp.Or(a.MaxLifetime, caddy.Duration(token.MaxLifetime)); a.Lifetime < 0 || a.Lifetime > most {
+		return errors.New("lifetime: the default must not be longer than the most")
+	}
+	for option, templates := range map[string][]string{"playout": a.Playout, "stream_url": a.StreamURL} {
+		for _, t := range templates {
+			if err := issue.CheckURLTemplate(t); err != nil {
+				return fmt.Errorf("%s %s: %w", option, t, err)
+			}
+		}
 	}
 	if a.Leeway != nil && (*a.Leeway < 0 || time.Duration(*a.Leeway) > token.MaxLeeway) {
 		return errors.New("leeway: write a duration from 0s to 120s")
@@ -139,10 +174,20 @@ func (a *App) check() error {
 	return nil
 }
 
-// Start does nothing: an app without a store has nothing to start.
-func (a *App) Start() error { return nil }
+// Start opens the store.
+func (a *App) Start() error {
+	current.Store(a)
+	if a.registry == nil {
+		return nil
+	}
+	if err := a.registry.Start(); err != nil {
+		return err
+	}
+	a.warnOfGlass(time.Now())
+	return nil
+}
 
-// Stop does nothing.
+// Stop does nothing: the store closes when no configuration uses it any more.
 func (a *App) Stop() error { return nil }
 
 // Keyring is the set of configured keys.
@@ -152,29 +197,45 @@ func (a *App) Keyring() *token.Keyring { return a.keyring }
 func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
 
 // generation grows whenever keys come or go.
-func (a *App) generation() uint64 { return 0 }
+func (a *App) generation() uint64 {
+	if a.registry == nil {
+		return 0
+	}
+	return a.registry.View().Generation()
+}
 
+// newTrust puts together what the configuration and the registry say. Of two
+// keys with one id the configuration's counts, and its session key signs.
 func (a *App) newTrust() *Trust {
-	return newTrust(a.keyring, session.NewKeyring(a.sessions))
+	keys, sessions := a.keyring, []session.Key{a.sessions}
+	if a.registry != nil {
+		var left []*token.Key
+		keys, left = keys.With(a.registry.View().Keys()...)
+		for _, k := range left {
+			a.logger.Warn("a key of the registry is ignored: the configuration or another record has one of the same id", zap.String("key", k.ID))
+		}
+		sessions = append(sessions, a.registry.View().Sessions()...)
+	}
+	return newTrust(keys, session.NewKeyring(sessions...))
 }
 
 // Fixed reports whether all keys there will ever be are in the configuration.
-func (a *App) Fixed() bool { return true }
+func (a *App) Fixed() bool { return a.registry == nil }
 
 // Sessions reports whether session tokens can be made.
-func (a *App) Sessions() bool { return a.sessions.Valid() }
+func (a *App) Sessions() bool { return a.sessions.Valid() || a.registry != nil }
 
 // KeyMissing is why a key may be missing that a token for an organisation
 // names, or "" when there is no such key.
 func (a *App) KeyMissing(org string) access.Reason {
+	if a.registry != nil && !a.registry.View().Complete() {
+		return access.StoreUnavailable
+	}
 	if a.Trust().Keys.Len() == 0 {
 		return access.KeysUnavailable
 	}
 	return ""
 }
-
-// Unavailable is why no token can be judged to the end now, or "".
-func (a *App) Unavailable(now time.Time) access.Reason { return "" }
 
 // Terms are what every token has to meet.
 func (a *App) Terms() *token.Terms { return &a.terms }
@@ -182,15 +243,9 @@ func (a *App) Terms() *token.Terms { return &a.terms }
 // Metrics are the counters of the process.
 func (a *App) Metrics() *Metrics { return a.metrics }
 
-// Secure reports whether streams of an organisation need a token. An
-// organisation of which nothing is said does.
-func (a *App) Secure(org string) bool {
-	o := a.Orgs[org]
-	return o == nil || o.Secure == nil || *o.Secure
-}
-
 // Interface guards.
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

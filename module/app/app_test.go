@@ -11,7 +11,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // provision loads an app from JSON, as Caddy does.
@@ -70,7 +73,13 @@ func TestDefaults(t *testing.T) {
 // What no Caddyfile can say, JSON can: it is checked at load all the same.
 func TestJSONIsCheckedAtLoad(t *testing.T) {
 	for config, says := range map[string]string{
-		`{"store": "embedded"}`:                                "store embedded: this version has no store",
+		`{"store": {"driver": "redis"}}`:                       "write embedded, nats or off",
+		`{"store": {"driver": "nats"}}`:                        "at least one server",
+		`{"store": {"driver": "nats", "urls": ["10.0.0.1"]}}`:  "nats://",
+		`{"store": {"driver": "off", "bucket": "x"}}`:          "belong to store nats",
+		`{"store": {"driver": "off"}, "stale_after": "1m"}`:    "needs a store",
+		`{"lifetime": "30d", "max_lifetime": "20d"}`:           "must not be longer",
+		`{"playout": ["live"]}`:                                "playout live",
 		`{"max_lifetime": "366d"}`:                             "the most is 365 days",
 		`{"max_lifetime": -1}`:                                 "the most is 365 days",
 		`{"leeway": "121s"}`:                                   "0s to 120s",
@@ -95,14 +104,137 @@ func TestJSONIsCheckedAtLoad(t *testing.T) {
 // An organisation of which nothing is said is secure, and so is one of which
 // only the name is.
 func TestOrganisationsAreSecureUnlessTheyAreNot(t *testing.T) {
-	a, err := provision(t, `{"orgs": {"open": {"secure": false}, "shut": {"secure": true}, "named": {"name": "x"}, "null": null}}`)
+	a, err := provision(t, `{"store": {"driver": "off"}, "orgs": {"open": {"secure": false}, "shut": {"secure": true}, "named": {"name": "x"}, "null": null}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for org, want := range map[string]bool{"open": false, "shut": true, "named": true, "null": true, "unheard": true, "": true, "OPEN": true} {
-		if got := a.Secure(org); got != want {
+		if got := !a.Public(org, "cam", time.Now()); got != want {
 			t.Errorf("%q: secure %t", org, got)
 		}
+	}
+}
+
+// The word on wins over off, whoever says it; a broken glass wins over all; a
+// public stream is public unless the configuration says on; and as long as
+// nobody knows what the registry says, everything is secure.
+func TestWhoseWordCounts(t *testing.T) {
+	for _, tc := range []struct{ config, stored, glass, stream, want string }{
+		{"", "", "", "", "secure"},
+		{"", "on", "", "", "secure"},
+		{"", "off", "", "", "public"},
+		{"on", "off", "", "", "secure"},
+		{"off", "on", "", "", "secure"},
+		{"off", "", "", "", "public"},
+		{"off", "off", "", "", "public"},
+		{"named", "off", "", "", "public"},
+		{"named", "", "", "", "secure"},
+		{"on", "on", "broken", "", "public"},
+		{"", "", "broken", "", "public"},
+		{"on", "on", "mended", "", "secure"},
+		{"", "", "", "public", "public"},
+		{"", "on", "", "public", "public"},
+		{"on", "", "", "public", "secure"},
+		{"on", "on", "", "public", "secure"},
+		{"", "unreadable", "", "public", "secure"},
+		{"off", "unreadable", "", "", "secure"},
+	} {
+		t.Run(fmt.Sprintf("%+v", tc), func(t *testing.T) {
+			config := map[string]string{"": `{}`, "named": `{"acme": {"name": "x"}}`, "on": `{"acme": {"secure": true}}`, "off": `{"acme": {"secure": false}}`}[tc.config]
+			a, err := provision(t, fmt.Sprintf(`{"store": {"dir": %q}, "orgs": %s}`, t.TempDir(), config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = a.Cleanup() })
+			now := time.Now()
+			if a.Public("acme", "cam", now) {
+				t.Error("public before anything is known")
+			}
+			if err := a.Start(); err != nil {
+				t.Fatal(err)
+			}
+			o := &registry.Org{Hash: "acme", Secure: tc.stored}
+			switch {
+			case tc.glass == "broken":
+				o.Glass = &registry.Glass{Until: now.Add(time.Hour)}
+			case tc.glass == "mended":
+				o.Glass = &registry.Glass{Until: now}
+			}
+			if tc.stored == "unreadable" {
+				o.Secure, o.Needs = "off", []string{"what the future brings"}
+			}
+			if err := a.Registry().CreateOrg(t.Context(), o, "test"); err != nil {
+				t.Fatal(err)
+			}
+			if tc.stream != "" {
+				if err := a.Registry().CreateStream(t.Context(), &registry.Stream{Org: "acme", Name: "cam", Public: true}, "test"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := a.Public("acme", "cam", now); got != (tc.want == "public") {
+				t.Errorf("public: %t", got)
+			}
+			if a.Public("other", "cam", now) {
+				t.Error("so is another organisation")
+			}
+		})
+	}
+}
+
+// Loading a configuration touches no file: caddy validate does no more.
+func TestProvisionTouchesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	a, err := provision(t, fmt.Sprintf(`{"store": {"dir": %q}}`, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Cleanup() }()
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("there is a directory now: %v", err)
+	}
+}
+
+// Keys of the registry verify beside those of the configuration, which win.
+func TestKeysOfTheRegistry(t *testing.T) {
+	a, err := provision(t, fmt.Sprintf(`{"store": {"dir": %q}}`, t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Cleanup() })
+	if a.KeyMissing("acme") != access.StoreUnavailable || a.Unavailable(time.Now()) != access.StoreUnavailable {
+		t.Error("something is known before the start")
+	}
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if a.KeyMissing("acme") != "" || a.Unavailable(time.Now()) != "" {
+		t.Error("nothing is known after the start")
+	}
+	before := a.Trust()
+	if before.Keys.Len() != 2 || !before.Sessions.Signing().Valid() {
+		t.Fatalf("keys %v", before.Keys)
+	}
+	active, former, err := a.Registry().Rotate(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := a.Trust()
+	if after.Keys.Len() != 3 || after == before {
+		t.Errorf("after the rotation: %v", after.Keys)
+	}
+	for _, id := range []string{active, former} {
+		if !after.Lives(session.KeyHash(id), "acme") {
+			t.Errorf("key %s does not verify", id)
+		}
+	}
+	if err := a.Registry().Retire(t.Context(), former, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if a.Trust().Lives(session.KeyHash(former), "acme") {
+		t.Error("a retired key verifies")
+	}
+	if a.Trust() != a.Trust() {
+		t.Error("trust is made anew without need")
 	}
 }
 

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -26,7 +28,12 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
 //
 //	playgate {
-//		store off                                 # the default
+//		store embedded [<dir>] | off              # default: embedded, <Caddy data dir>/playgate
+//		store nats <url>... {
+//			credentials <file>
+//			bucket <name>
+//		}
+//		stale_after <duration> deny
 //		key <id> [<algorithm>] {                  # repeatable
 //			file <path>                           # PEM or JWK; or
 //			secret <placeholder>                  # HS256
@@ -35,12 +42,14 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //		issuer <iss>
 //		audience <aud>...
-//		lifetime <default> [<max>]                # 14d 365d; max is checked at the gate, itself at most 365d
+//		lifetime <default> [<max>]                # 14d 365d; max at issue and at the gate, itself at most 365d
 //		leeway <duration>                         # 5s, at most 120s
-//		session_key <placeholder>                 # at least 32 bytes; for propagate session
+//		playout <url template>...                 # https://live.example.com/play/{org}/{stream}
+//		stream_url <url template>...              # https://live.example.com/live/{org}/{stream}/index.m3u8
+//		session_key <placeholder>                 # at least 32 bytes; sessions without a store, verified beside one as well
 //		org <hash> {                              # repeatable
 //			name <text>
-//			secure on|off                         # default: on
+//			secure on|off                         # unset: the registry's word, else on
 //		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -57,7 +66,13 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		var err error
 		switch option {
 		case "store":
-			a.Store, err = OneOf(d, "off")
+			err = a.Store.parse(d)
+		case "stale_after":
+			err = a.parseStaleAfter(d)
+		case "playout":
+			a.Playout, err = SomeArgs(d)
+		case "stream_url":
+			a.StreamURL, err = SomeArgs(d)
 		case "key":
 			err = a.parseKey(d)
 		case "issuer":
@@ -81,7 +96,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "org":
 			err = a.parseOrg(d)
 		default:
-			return d.Errf("unknown option %q in playgate; this version has store, key, issuer, audience, lifetime, leeway, session_key and org", option)
+			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, issuer, audience, lifetime, leeway, playout, stream_url, session_key and org", option)
 		}
 		if err != nil {
 			return err
@@ -136,8 +151,11 @@ func (a *App) parseLifetime(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return d.Errf("lifetime %s: write a duration like 14d", args[0])
 	}
+	if byDefault < time.Second || byDefault > token.MaxLifetime {
+		return d.Errf("lifetime %s: write a duration from 1s to 365d", args[0])
+	}
 	if byDefault != token.DefaultLifetime {
-		return d.Errf("lifetime %s: another default than 14d has no effect as long as the server itself issues no tokens; write lifetime 14d, and --expires when you make a token", args[0])
+		a.Lifetime = caddy.Duration(byDefault)
 	}
 	if len(args) == 2 {
 		most, err := caddy.ParseDuration(args[1])
@@ -146,6 +164,19 @@ func (a *App) parseLifetime(d *caddyfile.Dispenser) error {
 		}
 		a.MaxLifetime = caddy.Duration(most)
 	}
+	return nil
+}
+
+func (a *App) parseStaleAfter(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 || args[1] != "deny" {
+		return d.Err("stale_after takes a duration and the word deny, like stale_after 10m deny")
+	}
+	after, err := caddy.ParseDuration(args[0])
+	if err != nil || after < 5*time.Second {
+		return d.Errf("stale_after %s: write a duration of at least 5s", args[0])
+	}
+	a.StaleAfter = caddy.Duration(after)
 	return nil
 }
 

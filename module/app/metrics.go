@@ -2,6 +2,8 @@ package app
 
 import (
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -50,8 +52,10 @@ func newMetrics() *Metrics {
 
 func registerMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	var already prometheus.AlreadyRegisteredError
-	if err := registry.Register(metrics.vec); err != nil && !errors.As(err, &already) {
-		return nil, err
+	for _, c := range append([]prometheus.Collector{metrics.vec}, gauges...) {
+		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
+			return nil, err
+		}
 	}
 	return metrics, nil
 }
@@ -61,4 +65,31 @@ func (m *Metrics) Count(result Result, reason access.Reason) {
 	if c := m.requests[result][reason]; c != nil {
 		c.Inc()
 	}
+}
+
+// current is the app of the newest configuration, for gauges that are asked
+// when they are scraped.
+var current atomic.Pointer[App]
+
+var gauges = []prometheus.Collector{
+	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "playgate_store_staleness_seconds",
+		Help: "How long ago what is known of the registry was last known to be true; 0 with store off.",
+	}, func() float64 {
+		a := current.Load()
+		if a == nil || a.registry == nil {
+			return 0
+		}
+		return max(time.Since(a.registry.Seen()).Seconds(), 0)
+	}),
+	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "playgate_broken_glass_organisations",
+		Help: "Organisations whose streams need no token for a while (playgate org secure ORG off --for).",
+	}, func() float64 {
+		a := current.Load()
+		if a == nil || a.registry == nil {
+			return 0
+		}
+		return float64(a.registry.View().BrokenGlass(time.Now()))
+	}),
 }

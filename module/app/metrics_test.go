@@ -27,7 +27,7 @@ func TestMetricsHaveAClosedSetOfLabels(t *testing.T) {
 		}
 		return n
 	}
-	want := 1 + 2*len(access.Reasons())
+	want := 1 + 2*len(access.Reasons()) + len(gauges)
 	if got := count(); got != want {
 		t.Errorf("%d series instead of %d", got, want)
 	}

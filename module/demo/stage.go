@@ -50,6 +50,7 @@ const caddyfile = `{
 		format playgate console
 	}
 	playgate {
+		store off
 		leeway 0s
 		key demo {
 			file %[2]q

@@ -30,7 +30,7 @@ func benchGate(b *testing.B, key *token.Key) *Handler {
 		where = "secret {file." + keyFile(b, key) + "}"
 	}
 	a := new(app.App)
-	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("playgate {\nkey " + key.ID + " {\n" + where + "\n}\n}")); err != nil {
+	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("playgate {\nstore off\nkey " + key.ID + " {\n" + where + "\n}\n}")); err != nil {
 		b.Fatal(err)
 	}
 	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{app.ID: caddyconfig.JSON(a, nil)}})

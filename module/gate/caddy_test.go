@@ -23,7 +23,7 @@ import (
 // have the test key and whatever global says; sites listen on http://:0.
 func run(t testing.TB, global, sites string) {
 	t.Helper()
-	text := "{\nadmin off\nauto_https off\npersist_config off\nlog {\noutput discard\n}\nplaygate {\nkey main {\nfile " + keyFile(t, testKey) + "\n}\n}\n" + global + "\n}\n" + sites
+	text := "{\nadmin off\nauto_https off\npersist_config off\nlog {\noutput discard\n}\nplaygate {\nstore off\nkey main {\nfile " + keyFile(t, testKey) + "\n}\n}\n" + global + "\n}\n" + sites
 	adapter := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}
 	config, _, err := adapter.Adapt([]byte(text), nil)
 	if err != nil {
@@ -257,7 +257,7 @@ func TestBadReloadKeepsTheGate(t *testing.T) {
 	stopAtEnd(t)
 	base := bases(t)[0]
 	adapter := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}
-	config, _, err := adapter.Adapt([]byte("{\nadmin off\nauto_https off\npersist_config off\n}\nhttp://:0 {\n"+gateBlock+"respond open\n}"), nil)
+	config, _, err := adapter.Adapt([]byte("{\nadmin off\nauto_https off\npersist_config off\nplaygate {\nstore off\n}\n}\nhttp://:0 {\n"+gateBlock+"respond open\n}"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ type exchange struct {
 	query  playout.Query
 	socket bool
 	target playout.Target
+	public bool // needs no token
 	token  found
 	trust  *app.Trust   // what the token is verified with
 	grant  *token.Grant // set once the signature has held
@@ -111,7 +112,8 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	if err != nil {
 		return access.DenyError(err), false
 	}
-	if x.target.Open || !x.h.app.Secure(x.target.Org) {
+	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.h.now())
+	if x.public {
 		return access.Allow, false
 	}
 	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {

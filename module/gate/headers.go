@@ -105,14 +105,13 @@ func dropHopByHop(h http.Header) {
 
 // identify tells the origin who plays what. A public stream has no token.
 func (x *exchange) identify() {
-	secure := x.h.app.Secure(x.target.Org)
-	if secure && !x.verified {
+	if !x.public && !x.verified {
 		return
 	}
 	h := x.r.Header
 	h["X-Playgate-Org"] = []string{x.target.Org}
 	h["X-Playgate-Stream"] = []string{x.target.Stream}
-	if secure {
+	if !x.public {
 		// Of a session, this is the session's id: the token's own is not in it.
 		h["X-Playgate-Token-Id"] = []string{x.grant.ID}
 		if x.grant.Tag != "" {

@@ -15,7 +15,7 @@ import (
 func newHealth(t *testing.T, appLines string) *Health {
 	t.Helper()
 	a := new(app.App)
-	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("playgate {\n" + appLines + "\n}")); err != nil {
+	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser("playgate {\nstore off\n" + appLines + "\n}")); err != nil {
 		t.Fatal(err)
 	}
 	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{app.ID: caddyconfig.JSON(a, nil)}})

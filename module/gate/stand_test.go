@@ -134,7 +134,7 @@ func tryGateWith(t testing.TB, keys, lines string, appLines ...string) (*Handler
 		lines = "stream /live/{org}/{stream}/*\n" + lines
 	}
 	a := new(app.App)
-	block := "playgate {\n" + keys + "\n" + strings.Join(appLines, "\n") + "\n}"
+	block := "playgate {\nstore off\n" + keys + "\n" + strings.Join(appLines, "\n") + "\n}"
 	if err := a.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
 		t.Fatal(err)
 	}

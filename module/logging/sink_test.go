@@ -89,7 +89,7 @@ func load(t testing.TB, global, site string) {
 	if err := os.WriteFile(path, jwk, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := "{\nadmin off\nauto_https off\npersist_config off\nplaygate {\nkey main {\nfile " + path + "\n}\n}\n" + global + "\n}\nhttp://:0 {\n" + site + "\n}"
+	text := "{\nadmin off\nauto_https off\npersist_config off\nplaygate {\nstore off\nkey main {\nfile " + path + "\n}\n}\n" + global + "\n}\nhttp://:0 {\n" + site + "\n}"
 	config, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(text), nil)
 	if err != nil {
 		t.Fatal(err)

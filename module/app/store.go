@@ -1,0 +1,218 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// Store says where organisations, streams, token records and keys are kept.
+type Store struct {
+	// Driver is "embedded", a store in this process with no open port; "nats",
+	// the operator's NATS servers; or "off", with which only the configuration
+	// counts. Default: embedded.
+	Driver string `json:"driver,omitempty"`
+
+	// Dir is the directory of the embedded store, and of what is kept beside
+	// servers of the operator's. Default: playgate in Caddy's data directory.
+	Dir string `json:"dir,omitempty"`
+
+	// URLs are NATS servers, such as nats://10.0.0.1:4222.
+	URLs []string `json:"urls,omitempty"`
+
+	// Credentials is a NATS credentials file. Default: none.
+	Credentials string `json:"credentials,omitempty"`
+
+	// Bucket is the name of the key-value bucket, and begins those of two
+	// others. Default: playgate.
+	Bucket string `json:"bucket,omitempty"`
+}
+
+func (s *Store) check() error {
+	switch s.Driver {
+	case "", "embedded", "off":
+		if len(s.URLs) > 0 || s.Credentials != "" || s.Bucket != "" {
+			return fmt.Errorf("store %s: urls, credentials and bucket belong to store nats", s.Driver)
+		}
+	case "nats":
+		if len(s.URLs) == 0 {
+			return errors.New("store nats: name at least one server, like nats://10.0.0.1:4222")
+		}
+		for _, text := range s.URLs {
+			u, err := url.Parse(text)
+			if err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Host == "" {
+				return errors.New("store nats: a server is written like nats://10.0.0.1:4222 or tls://nats.example.com")
+			}
+		}
+	default:
+		return fmt.Errorf("store %s: write embedded, nats or off", s.Driver)
+	}
+	return nil
+}
+
+func (s *Store) off() bool { return s.Driver == "off" }
+
+func (s *Store) settings() registry.Settings {
+	dir := s.Dir
+	if dir == "" {
+		dir = filepath.Join(caddy.AppDataDir(), "playgate")
+	}
+	return registry.Settings{Dir: dir, URLs: s.URLs, Credentials: s.Credentials, Bucket: s.Bucket}
+}
+
+// parse reads the store line and its block.
+func (s *Store) parse(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("store needs a value: embedded, nats or off")
+	}
+	s.Driver = args[0]
+	args = args[1:]
+	switch s.Driver {
+	case "embedded":
+		if len(args) > 1 {
+			return d.Errf("store embedded takes at most a directory, not %d values", len(args))
+		}
+		if len(args) == 1 {
+			if s.Dir = args[0]; s.Dir == "" {
+				return d.Err("store embedded has an empty directory; leave it out instead")
+			}
+		}
+	case "nats":
+		s.URLs = args
+	case "off":
+		if len(args) > 0 {
+			return d.Errf("store off takes no further value (%s)", args[0])
+		}
+	default:
+		return d.Errf("store %s: write embedded, nats or off", s.Driver)
+	}
+	once := Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if s.Driver != "nats" {
+			return d.Errf("store %s has no options", s.Driver)
+		}
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "credentials":
+			err = OneArg(d, &s.Credentials)
+		case "bucket":
+			err = OneArg(d, &s.Bucket)
+		default:
+			return d.Errf("unknown option %q in store nats; it has credentials and bucket", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.check(); err != nil {
+		return d.Err(err.Error())
+	}
+	return nil
+}
+
+// registries are those that some configuration uses. One outlives a reload:
+// the new configuration takes its reference before the old one drops its own.
+var registries = caddy.NewUsagePool()
+
+// pooled is a registry in the pool.
+type pooled struct{ *registry.Registry }
+
+// Destruct closes the registry when nobody uses it any more.
+func (p pooled) Destruct() error { return p.Close() }
+
+// openRegistry takes a reference to the registry. It touches no file.
+func (a *App) openRegistry() error {
+	if a.Store.off() {
+		return nil
+	}
+	settings := a.Store.settings()
+	key := string(caddyconfig.JSON(settings, nil))
+	value, _, err := registries.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return pooled{registry.New(settings, caddy.Log().Named(ID))}, nil
+	})
+	if err != nil {
+		return err
+	}
+	a.poolKey, a.registry = key, value.(pooled).Registry
+	return nil
+}
+
+// Cleanup drops the reference.
+func (a *App) Cleanup() error {
+	if a.poolKey == "" {
+		return nil
+	}
+	_, err := registries.Delete(a.poolKey)
+	a.poolKey = ""
+	return err
+}
+
+// Registry is what keeps organisations, tokens and keys. It is nil with store off.
+func (a *App) Registry() *registry.Registry { return a.registry }
+
+// Unavailable is why no token can be judged to the end now, or "".
+func (a *App) Unavailable(now time.Time) access.Reason {
+	switch {
+	case a.registry == nil:
+	case !a.registry.View().Complete():
+		return access.StoreUnavailable
+	case a.StaleAfter > 0 && now.Sub(a.registry.Seen()) > time.Duration(a.StaleAfter):
+		return access.StoreUnavailable
+	}
+	return ""
+}
+
+// Public reports whether a stream needs no token. The word secure on wins over
+// off, whoever says it, but a broken glass wins over everything until it ends.
+// Where nothing is said, the stream needs one. A stream that the registry calls
+// public is, unless the configuration says secure on for its organisation.
+func (a *App) Public(org, stream string, now time.Time) bool {
+	said, off := false, false
+	if o := a.Orgs[org]; o != nil && o.Secure != nil {
+		said, off = true, !*o.Secure
+	}
+	if a.registry == nil {
+		return said && off
+	}
+	view := a.registry.View()
+	if !view.Complete() {
+		return false // it may say on
+	}
+	switch view.Secure(org, now) {
+	case registry.Broken:
+		return true
+	case registry.On:
+		return !(said && !off) && view.Public(org, stream)
+	case registry.Off:
+		return !said || off
+	}
+	if said && !off {
+		return false
+	}
+	return off || view.Public(org, stream)
+}
+
+// warnOfGlass tells the operator at start which organisations are open.
+func (a *App) warnOfGlass(now time.Time) {
+	for _, o := range a.registry.Orgs() {
+		if o.Broken(now) {
+			a.logger.Warn("the glass is broken: this organisation's streams need no token",
+				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))
+		}
+	}
+}
