@@ -37,8 +37,8 @@ type App struct {
 	// can be loaded.
 	Keys []*Key `json:"keys,omitempty"`
 
-	// Issuer, when not empty, is the iss that every token must have.
-	Issuer string `json:"issuer,omitempty"`
+	// Iss, when not empty, is the iss that every token must have.
+	Iss string `json:"issuer,omitempty"`
 
 	// Audience, when not empty, lists values of which every token's aud must
 	// hold one.
@@ -124,7 +124,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.terms = token.Terms{
 		Max:      token.MaxLifetime,
 		Leeway:   token.DefaultLeeway,
-		Issuer:   a.Issuer,
+		Issuer:   a.Iss,
 		Audience: a.Audience,
 	}
 	if a.MaxLifetime != 0 {

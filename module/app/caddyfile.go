@@ -76,7 +76,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "key":
 			err = a.parseKey(d)
 		case "issuer":
-			err = OneArg(d, &a.Issuer)
+			err = OneArg(d, &a.Iss)
 		case "audience":
 			a.Audience, err = SomeArgs(d)
 		case "lifetime":

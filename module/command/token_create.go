@@ -55,7 +55,7 @@ most. The token alone goes to standard output; remarks go to standard error.`,
 			if err != nil {
 				return err
 			}
-			by := issue.Issuer{Key: key, Issuer: issuer, Audience: audience, URLs: urls, Now: func() time.Time { return now }}
+			by := issue.Issuer{Key: key, Issuer: issuer, Audience: audience, URLs: issue.Templates{urls}, Now: func() time.Time { return now }}
 			issued, err := by.Issue(r)
 			if err != nil {
 				return err

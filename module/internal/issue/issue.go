@@ -37,7 +37,7 @@ type Issuer struct {
 	Max      time.Duration // 0 means 365 days, which is also the most
 	Issuer   string
 	Audience []string
-	URLs     URLs
+	URLs     Templates
 	Now      func() time.Time
 }
 

@@ -26,7 +26,7 @@ func testIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
 	return &Issuer{
 		Key: testKey(tb), Now: func() time.Time { return now },
-		URLs: URLs{Playout: "https://live.example.com/play/{org}/{stream}", Stream: "https://live.example.com/live/{org}/{stream}/index.m3u8"},
+		URLs: Templates{{Playout: "https://live.example.com/play/{org}/{stream}", Stream: "https://live.example.com/live/{org}/{stream}/index.m3u8"}},
 	}
 }
 

@@ -16,6 +16,9 @@ type URLs struct {
 	Stream  string // the manifest or socket
 }
 
+// Templates are several of them, such as one for each site or way of playing.
+type Templates []URLs
+
 // StreamURLs is what a viewer of one stream is given: the player page with the
 // token, and the manifest or socket with the token.
 type StreamURLs struct {
@@ -51,7 +54,15 @@ func fill(template, org, stream string) string {
 
 // For are the URLs of a token, stream by stream. A token for a whole
 // organisation has one only where the template names no stream.
-func (u URLs) For(g *token.Grant, text string) []StreamURLs {
+func (t Templates) For(g *token.Grant, text string) []StreamURLs {
+	var list []StreamURLs
+	for _, u := range t {
+		list = append(list, u.of(g, text)...)
+	}
+	return list
+}
+
+func (u URLs) of(g *token.Grant, text string) []StreamURLs {
 	streams := g.Streams
 	if g.OrgWide {
 		streams = []string{""}

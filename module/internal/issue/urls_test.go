@@ -34,7 +34,7 @@ func TestURLsOfATokenAreThoseOfItsStreams(t *testing.T) {
 		{"a name that looks like a capture stays", URLs{Stream: "https://h/{stream}/{org}"}, &token.Grant{Org: "o", Streams: []string{"s"}}, []StreamURLs{{"s", "", "https://h/s/o?token=a.b.c"}}},
 	}
 	for _, tt := range tests {
-		if got := tt.urls.For(tt.grant, text); !reflect.DeepEqual(got, tt.want) {
+		if got := (Templates{tt.urls}).For(tt.grant, text); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
 	}

@@ -13,7 +13,7 @@ const MaxComfortable = 320
 
 // warnings are remarks on a token that is in order, but may not do what was
 // meant.
-func warnings(i *Issued, urls URLs) []string {
+func warnings(i *Issued, urls Templates) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 
@@ -42,7 +42,11 @@ func warnings(i *Issued, urls URLs) []string {
 	}
 	if len(i.Grant.Referers) > 0 {
 		add("a referer rule stops browsers only, and AirPlay, Chromecast, VLC and apps send no referer, so they are refused")
-		if host := hostOf(urls.Playout); host != "" && !covered(i.Grant.Referers, urls.Playout) {
+		for _, u := range urls {
+			host := hostOf(u.Playout)
+			if host == "" || covered(i.Grant.Referers, u.Playout) {
+				continue
+			}
 			add("the player page on %s is none of the allowed pages; add --referer %s if it is to play there", host, host)
 		}
 	}

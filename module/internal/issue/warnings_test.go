@@ -36,7 +36,7 @@ func TestWarningsSayWhatMayNotBeMeant(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			i := testIssuer(t)
 			if tt.playout != "" {
-				i.URLs.Playout = strings.TrimPrefix(tt.playout, "-")
+				i.URLs[0].Playout = strings.TrimPrefix(tt.playout, "-")
 			}
 			tt.request.Org = "org1"
 			if tt.request.Streams == nil {

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/token"
+)
+
+// ErrNoStore: something needs the registry, and there is none.
+var ErrNoStore = errors.New("store off: this server keeps no tokens, organisations and keys; write store embedded into the global playgate block")
+
+// Issuer makes tokens for an organisation: with the configuration's active key
+// that has a private part and may speak for it, or else with the registry's.
+func (a *App) Issuer(ctx context.Context, org string) (*issue.Issuer, error) {
+	key, err := a.signer(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return &issue.Issuer{
+		Key: key, Lifetime: time.Duration(a.Lifetime), Max: a.terms.Max,
+		Issuer: a.Iss, Audience: a.Audience, URLs: a.templates(), Now: time.Now,
+	}, nil
+}
+
+func (a *App) signer(ctx context.Context, org string) (*token.Key, error) {
+	for _, k := range a.keyring.Keys() {
+		if k.State == token.Active && k.Private() != nil && k.MaySpeakFor(org) {
+			return k, nil
+		}
+	}
+	if a.registry == nil {
+		return nil, ErrNoStore
+	}
+	return a.registry.Signer(ctx)
+}
+
+// templates are the URLs that are told with a new token.
+func (a *App) templates() issue.Templates {
+	t := make(issue.Templates, max(len(a.Playout), len(a.StreamURL)))
+	for i, playout := range a.Playout {
+		t[i].Playout = playout
+	}
+	for i, stream := range a.StreamURL {
+		t[i].Stream = stream
+	}
+	return t
+}
