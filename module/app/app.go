@@ -18,7 +18,7 @@ import (
 // ID is the app's module id, and the name of its Caddyfile block.
 const ID = "playgate"
 
-func init() { caddy.RegisterModule(App{}) }
+func init() { caddy.RegisterModule(new(App)) }
 
 // App holds what all gates of a process share.
 type App struct {
@@ -27,9 +27,12 @@ type App struct {
 	// the configuration decide alone.
 	Store string `json:"store,omitempty"`
 
-	// Keys check the signatures of tokens. Default: none, with which no gate
-	// can be loaded.
+	// Keys check the signatures of tokens. Default: none. A gate needs a key or
+	// a key set.
 	Keys []*Key `json:"keys,omitempty"`
+
+	// JWKS are sets of further keys, which others publish. Default: none.
+	JWKS []*JWKS `json:"jwks,omitempty"`
 
 	// Issuer, when not empty, is the iss that every token must have.
 	Issuer string `json:"issuer,omitempty"`
@@ -57,6 +60,7 @@ type App struct {
 	keyring  *token.Keyring // what the configuration says
 	sessions session.Key
 	trust    trustCell
+	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
 	metrics  *Metrics
 	logger   *zap.Logger
@@ -71,7 +75,7 @@ type Org struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: ID, New: func() caddy.Module { return new(App) }}
 }
 
@@ -91,6 +95,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	var err error
 	if a.keyring, err = token.NewKeyring(keys...); err != nil {
+		return err
+	}
+	if err := a.provisionJWKS(ctx); err != nil {
 		return err
 	}
 	if a.SessionKey != "" {
@@ -139,11 +146,17 @@ func (a *App) check() error {
 	return nil
 }
 
-// Start does nothing: an app without a store has nothing to start.
-func (a *App) Start() error { return nil }
+// Start begins to read the key sets.
+func (a *App) Start() error {
+	a.startJWKS()
+	return nil
+}
 
-// Stop does nothing.
+// Stop does nothing: what the next configuration takes over goes on.
 func (a *App) Stop() error { return nil }
+
+// Cleanup lets go of what is shared with other configurations.
+func (a *App) Cleanup() error { return a.cleanupJWKS() }
 
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
@@ -152,14 +165,14 @@ func (a *App) Keyring() *token.Keyring { return a.keyring }
 func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
 
 // generation grows whenever keys come or go.
-func (a *App) generation() uint64 { return 0 }
+func (a *App) generation() uint64 { return keySetChanges.Load() }
 
 func (a *App) newTrust() *Trust {
-	return newTrust(a.keyring, session.NewKeyring(a.sessions))
+	return newTrust(a.withJWKS(a.keyring), session.NewKeyring(a.sessions))
 }
 
 // Fixed reports whether all keys there will ever be are in the configuration.
-func (a *App) Fixed() bool { return true }
+func (a *App) Fixed() bool { return len(a.JWKS) == 0 }
 
 // Sessions reports whether session tokens can be made.
 func (a *App) Sessions() bool { return a.sessions.Valid() }
@@ -167,7 +180,7 @@ func (a *App) Sessions() bool { return a.sessions.Valid() }
 // KeyMissing is why a key may be missing that a token for an organisation
 // names, or "" when there is no such key.
 func (a *App) KeyMissing(org string) access.Reason {
-	if a.Trust().Keys.Len() == 0 {
+	if unread := a.missJWKS(org); unread || a.Trust().Keys.Len() == 0 {
 		return access.KeysUnavailable
 	}
 	return ""
@@ -191,6 +204,7 @@ func (a *App) Secure(org string) bool {
 
 // Interface guards.
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

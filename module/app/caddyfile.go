@@ -33,6 +33,12 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //			orgs <org>...                         # default: all
 //			state next|active|verify|retired      # default: verify
 //		}
+//		jwks <url|file> {                         # repeatable; https, or http on loopback
+//			orgs <org>...|*                       # required
+//			issuer <iss>                          # in the place of the one below
+//			audience <aud>...                     # in the place of the one below
+//			refresh <duration>                    # 10m, at least 10s
+//		}
 //		issuer <iss>
 //		audience <aud>...
 //		lifetime <default> [<max>]                # 14d 365d; max is checked at the gate, itself at most 365d
@@ -51,7 +57,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	once := Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
-		if err := once.Check(d, "key", "org"); err != nil {
+		if err := once.Check(d, "key", "jwks", "org"); err != nil {
 			return err
 		}
 		var err error
@@ -60,6 +66,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.Store, err = OneOf(d, "off")
 		case "key":
 			err = a.parseKey(d)
+		case "jwks":
+			err = a.parseJWKS(d)
 		case "issuer":
 			err = OneArg(d, &a.Issuer)
 		case "audience":
@@ -81,7 +89,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "org":
 			err = a.parseOrg(d)
 		default:
-			return d.Errf("unknown option %q in playgate; this version has store, key, issuer, audience, lifetime, leeway, session_key and org", option)
+			return d.Errf("unknown option %q in playgate; this version has store, key, jwks, issuer, audience, lifetime, leeway, session_key and org", option)
 		}
 		if err != nil {
 			return err

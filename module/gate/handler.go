@@ -23,7 +23,7 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-func init() { caddy.RegisterModule(Handler{}) }
+func init() { caddy.RegisterModule(new(Handler)) }
 
 // Handler is a gate: it judges each request by its token and passes on only
 // what is allowed.
@@ -141,7 +141,7 @@ type Tokens struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.playgate", New: func() caddy.Module { return new(Handler) }}
 }
 
@@ -210,7 +210,7 @@ func (h *Handler) provisionKeys() error {
 		return nil // keys may still come
 	}
 	if len(h.app.Keyring().Keys()) == 0 {
-		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one)")
+		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one), or a jwks block")
 	}
 	if len(h.Keys) > 0 {
 		if _, err := h.app.Keyring().Narrow(h.Keys...); err != nil {
