@@ -131,7 +131,16 @@ func testKeys(t *testing.T) {
 	if err := os.Chmod(open, 0o644); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
+	public, err := token.ReadKeyFile(generate("published", token.ES256), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := public.MarshalJWK(true)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{
+		"PLAYGATE_JWKS":        write("jwks.json", `{"keys":[`+string(published)+`]}`),
 		"PLAYGATE_KEY":         generate("main", token.EdDSA),
 		"PLAYGATE_KEY_TWO":     generate("two", token.ES256),
 		"PLAYGATE_KEY_OPEN":    open,

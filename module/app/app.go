@@ -33,9 +33,12 @@ type App struct {
 	// that is cut off goes on with what it knows.
 	StaleAfter caddy.Duration `json:"stale_after,omitempty"`
 
-	// Keys check the signatures of tokens. Default: none, with which no gate
-	// can be loaded.
+	// Keys check the signatures of tokens. Default: none. A gate needs a key or
+	// a key set.
 	Keys []*Key `json:"keys,omitempty"`
+
+	// JWKS are sets of further keys, which others publish. Default: none.
+	JWKS []*JWKS `json:"jwks,omitempty"`
 
 	// Iss, when not empty, is the iss that every token must have.
 	Iss string `json:"issuer,omitempty"`
@@ -75,6 +78,7 @@ type App struct {
 	trust    trustCell
 	registry *registry.Registry
 	poolKey  string
+	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
 	metrics  *Metrics
 	logger   *zap.Logger
@@ -110,6 +114,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	var err error
 	if a.keyring, err = token.NewKeyring(keys...); err != nil {
+		return err
+	}
+	if err := a.provisionJWKS(ctx); err != nil {
 		return err
 	}
 	if a.SessionKey != "" {
@@ -174,9 +181,10 @@ func (a *App) check() error {
 	return nil
 }
 
-// Start opens the store.
+// Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
 	current.Store(a)
+	a.startJWKS()
 	if a.registry == nil {
 		return nil
 	}
@@ -187,8 +195,11 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop does nothing: the store closes when no configuration uses it any more.
+// Stop does nothing: what the next configuration takes over goes on.
 func (a *App) Stop() error { return nil }
+
+// Cleanup lets go of what is shared with other configurations.
+func (a *App) Cleanup() error { return errors.Join(a.cleanupJWKS(), a.closeRegistry()) }
 
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
@@ -198,14 +209,16 @@ func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
 
 // generation grows whenever keys come or go.
 func (a *App) generation() uint64 {
-	if a.registry == nil {
-		return 0
+	generation := keySetChanges.Load()
+	if a.registry != nil {
+		generation += a.registry.View().Generation()
 	}
-	return a.registry.View().Generation()
+	return generation
 }
 
-// newTrust puts together what the configuration and the registry say. Of two
-// keys with one id the configuration's counts, and its session key signs.
+// newTrust puts together what the configuration, the registry and the key sets
+// say. Of keys with one id the first of these counts; the configuration's
+// session key signs.
 func (a *App) newTrust() *Trust {
 	keys, sessions := a.keyring, []session.Key{a.sessions}
 	if a.registry != nil {
@@ -216,11 +229,11 @@ func (a *App) newTrust() *Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return newTrust(keys, session.NewKeyring(sessions...))
+	return newTrust(a.withJWKS(keys), session.NewKeyring(sessions...))
 }
 
 // Fixed reports whether all keys there will ever be are in the configuration.
-func (a *App) Fixed() bool { return a.registry == nil }
+func (a *App) Fixed() bool { return a.registry == nil && len(a.JWKS) == 0 }
 
 // Sessions reports whether session tokens can be made.
 func (a *App) Sessions() bool { return a.sessions.Valid() || a.registry != nil }
@@ -231,7 +244,7 @@ func (a *App) KeyMissing(org string) access.Reason {
 	if a.registry != nil && !a.registry.View().Complete() {
 		return access.StoreUnavailable
 	}
-	if a.Trust().Keys.Len() == 0 {
+	if unread := a.missJWKS(org); unread || a.Trust().Keys.Len() == 0 {
 		return access.KeysUnavailable
 	}
 	return ""

@@ -181,8 +181,8 @@ func TestWhoseWordCounts(t *testing.T) {
 	}
 }
 
-// Loading a configuration touches no file: caddy validate does no more.
-func TestProvisionTouchesNothing(t *testing.T) {
+// Loading a configuration touches no file of the store: validate does no more.
+func TestProvisionOpensNoStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	a, err := provision(t, fmt.Sprintf(`{"store": {"dir": %q}}`, dir))
 	if err != nil {

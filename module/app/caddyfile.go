@@ -40,6 +40,12 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //			orgs <org>...                         # default: all
 //			state next|active|verify|retired      # default: verify
 //		}
+//		jwks <url|file> {                         # repeatable; https, or http on loopback
+//			orgs <org>...|*                       # required
+//			issuer <iss>                          # in the place of the one below
+//			audience <aud>...                     # in the place of the one below
+//			refresh <duration>                    # 10m, at least 10s
+//		}
 //		issuer <iss>
 //		audience <aud>...
 //		lifetime <default> [<max>]                # 14d 365d; max at issue and at the gate, itself at most 365d
@@ -60,7 +66,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	once := Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
-		if err := once.Check(d, "key", "org"); err != nil {
+		if err := once.Check(d, "key", "jwks", "org"); err != nil {
 			return err
 		}
 		var err error
@@ -75,6 +81,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.StreamURL, err = SomeArgs(d)
 		case "key":
 			err = a.parseKey(d)
+		case "jwks":
+			err = a.parseJWKS(d)
 		case "issuer":
 			err = OneArg(d, &a.Iss)
 		case "audience":
@@ -96,7 +104,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "org":
 			err = a.parseOrg(d)
 		default:
-			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, issuer, audience, lifetime, leeway, playout, stream_url, session_key and org", option)
+			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, jwks, issuer, audience, lifetime, leeway, playout, stream_url, session_key and org", option)
 		}
 		if err != nil {
 			return err

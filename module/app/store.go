@@ -152,8 +152,8 @@ func (a *App) openRegistry() error {
 	return nil
 }
 
-// Cleanup drops the reference.
-func (a *App) Cleanup() error {
+// closeRegistry drops the reference.
+func (a *App) closeRegistry() error {
 	if a.poolKey == "" {
 		return nil
 	}

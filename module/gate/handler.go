@@ -210,7 +210,7 @@ func (h *Handler) provisionKeys() error {
 		return nil // keys may still come
 	}
 	if len(h.app.Keyring().Keys()) == 0 {
-		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one)")
+		return errors.New("there is no key to check tokens with; write a key block into the global playgate block (playgate key new makes one), or a jwks block")
 	}
 	if len(h.Keys) > 0 {
 		if _, err := h.app.Keyring().Narrow(h.Keys...); err != nil {

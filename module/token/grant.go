@@ -39,8 +39,10 @@ type Grant struct {
 	Issuer   string
 	Audience []string
 
-	// KeyID names the key whose signature held.
+	// KeyID names the key whose signature held, and Key is that key; nil as
+	// long as none has.
 	KeyID string
+	Key   *Key
 }
 
 // MayPlay reports whether the scope includes a stream of the token's own

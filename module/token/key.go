@@ -44,14 +44,19 @@ const (
 // States lists them in the order of a key's life.
 var States = []State{Next, Active, Verify, Retired}
 
-// Key is one key: an id, one algorithm, a state, and the organisations that it
-// may speak for. Private material is in unexported fields, so that printing or
+// Key is one key: an id, one algorithm, a state, the organisations that it may
+// speak for, and maybe terms of its own. Private material is in unexported fields, so that printing or
 // encoding a Key never shows it.
 type Key struct {
 	ID        string
 	Algorithm string
 	State     State
 	Orgs      []string // nil: all
+
+	// Issuer and Audience, where not empty, are asked of the tokens of this key
+	// in the place of what [Terms] asks of all.
+	Issuer   string
+	Audience []string
 
 	public  any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey, or []byte for HS256
 	private crypto.Signer

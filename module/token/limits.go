@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -21,9 +22,11 @@ type Terms struct {
 	// Leeway is what clocks may differ by. It widens exp, nbf, iat and the
 	// life from now on, but not the life from iat to exp.
 	Leeway time.Duration
-	// Issuer, when not empty, is the one iss that is accepted.
+	// Issuer, when not empty, is the one iss that is accepted, except from keys
+	// with an issuer of their own.
 	Issuer string
-	// Audience, when not empty, lists values of which aud must hold one.
+	// Audience, when not empty, lists values of which aud must hold one, except
+	// in tokens of keys with an audience of their own.
 	Audience []string
 }
 
@@ -36,7 +39,15 @@ func (t *Terms) Check(g *Grant, now time.Time) error {
 		at     = now.Unix()
 		leeway = int64(t.Leeway / time.Second)
 		most   = int64(t.Max / time.Second)
+
+		issuer, audience = t.Issuer, t.Audience
 	)
+	if g.Key != nil {
+		issuer = cmp.Or(g.Key.Issuer, issuer)
+		if len(g.Key.Audience) > 0 {
+			audience = g.Key.Audience
+		}
+	}
 	switch {
 	case at >= g.Expires+leeway:
 		return &Error{ErrExpired, "the token has expired; get a new one"}
@@ -48,9 +59,9 @@ func (t *Terms) Check(g *Grant, now time.Time) error {
 		return &Error{ErrLifetime, "the token expires later than the gate allows; issue it for a shorter time"}
 	case g.IssuedAt != 0 && g.Expires-g.IssuedAt > most:
 		return &Error{ErrLifetime, "the token lives longer than the gate allows; issue it for a shorter time"}
-	case t.Issuer != "" && g.Issuer != t.Issuer:
+	case issuer != "" && g.Issuer != issuer:
 		return &Error{ErrIssuer, "iss is not the configured issuer"}
-	case len(t.Audience) > 0 && !overlap(t.Audience, g.Audience):
+	case len(audience) > 0 && !overlap(audience, g.Audience):
 		return &Error{ErrIssuer, "aud names none of the configured audiences"}
 	}
 	return nil

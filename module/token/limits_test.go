@@ -132,6 +132,39 @@ func TestTermsJudgeIssuerAndAudience(t *testing.T) {
 	}
 }
 
+// A key's own issuer and audience are asked in the place of those of all, each
+// on its own.
+func TestTermsOfAKey(t *testing.T) {
+	terms := Terms{Max: time.Hour, Issuer: "us", Audience: []string{"edge"}}
+	for _, tt := range []struct {
+		key      Key
+		issuer   string
+		audience []string
+		want     bool
+	}{
+		{Key{}, "us", []string{"edge"}, true},
+		{Key{}, "them", []string{"edge"}, false},
+		{Key{Issuer: "them"}, "them", []string{"edge"}, true},
+		{Key{Issuer: "them"}, "us", []string{"edge"}, false},
+		{Key{Issuer: "them"}, "", []string{"edge"}, false},
+		{Key{Issuer: "them"}, "them", []string{"cdn"}, false},
+		{Key{Audience: []string{"cdn", "ott"}}, "us", []string{"ott"}, true},
+		{Key{Audience: []string{"cdn"}}, "us", []string{"edge"}, false},
+		{Key{Audience: []string{"cdn"}}, "us", nil, false},
+		{Key{Audience: []string{"cdn"}}, "them", []string{"cdn"}, false},
+		{Key{Issuer: "them", Audience: []string{"cdn"}}, "them", []string{"cdn"}, true},
+	} {
+		err := terms.Check(&Grant{Expires: 10, Issuer: tt.issuer, Audience: tt.audience, Key: &tt.key}, time.Unix(1, 0))
+		if (err == nil) != tt.want || err != nil && !errors.Is(err, ErrIssuer) {
+			t.Errorf("issuer %q and audience %v under %q and %v: %v", tt.issuer, tt.audience, tt.key.Issuer, tt.key.Audience, err)
+		}
+	}
+	own := Key{Issuer: "them"}
+	if err := (&Terms{Max: time.Hour}).Check(&Grant{Expires: 10, Key: &own}, time.Unix(1, 0)); !errors.Is(err, ErrIssuer) {
+		t.Errorf("an issuer of the key alone: %v", err)
+	}
+}
+
 func TestAGrantPlaysItsOwnStreamsOnly(t *testing.T) {
 	tests := []struct {
 		grant  Grant

@@ -103,7 +103,7 @@ func (i *Issuer) grant(r Request) (*token.Grant, error) {
 	}
 	g := &token.Grant{
 		ID: token.NewID(16), Org: r.Org, Streams: r.Streams, OrgWide: r.OrgWide,
-		Tag: r.Tag, Subject: r.User, Issuer: i.Issuer, Audience: i.Audience, KeyID: i.Key.ID,
+		Tag: r.Tag, Subject: r.User, Issuer: i.Issuer, Audience: i.Audience, KeyID: i.Key.ID, Key: i.Key,
 	}
 	if err := i.times(r, g); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 // Unverified is a token that can be read, but whose signature nobody has
 // checked yet. Nothing in it may be believed.
 type Unverified struct {
-	// Grant is what the token would grant. Its KeyID is not set.
+	// Grant is what the token would grant. Its KeyID and Key are not set.
 	Grant *token.Grant
 	// Algorithm and KeyID are what the header says; KeyID may be empty.
 	Algorithm, KeyID string
@@ -74,7 +74,7 @@ func (u *Unverified) Verify(keys *token.Keyring) (*token.Grant, error) {
 	if u.Algorithm != key.Algorithm || methods[key.Algorithm].Verify(u.signed, u.signature, key.Public()) != nil {
 		return nil, &token.Error{Kind: token.ErrBadSignature, Detail: "the signature does not belong to this token and key"}
 	}
-	u.Grant.KeyID = key.ID
+	u.Grant.KeyID, u.Grant.Key = key.ID, key
 	return u.Grant, nil
 }
 

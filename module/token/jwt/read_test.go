@@ -22,7 +22,7 @@ func TestReadAcceptsEveryAlgorithm(t *testing.T) {
 				t.Errorf("%s: %v", header, err)
 				continue
 			}
-			want := &token.Grant{ID: "t1", Org: "org1", Streams: []string{"cam1"}, Expires: 1900000000, IssuedAt: 1890000000, KeyID: key.ID}
+			want := &token.Grant{ID: "t1", Org: "org1", Streams: []string{"cam1"}, Expires: 1900000000, IssuedAt: 1890000000, KeyID: key.ID, Key: key}
 			if !reflect.DeepEqual(g, want) {
 				t.Errorf("%s: got %+v, want %+v", header, g, want)
 			}
@@ -31,7 +31,7 @@ func TestReadAcceptsEveryAlgorithm(t *testing.T) {
 }
 
 func TestReadAcceptsWhatTheProfileAllows(t *testing.T) {
-	base := token.Grant{ID: "t1", Org: "org1", Streams: []string{"cam1"}, Expires: 1900000000, IssuedAt: 1890000000, KeyID: "eddsa"}
+	base := token.Grant{ID: "t1", Org: "org1", Streams: []string{"cam1"}, Expires: 1900000000, IssuedAt: 1890000000, KeyID: "eddsa", Key: edKey}
 	orgwide := strings.Replace(with("streams", ""), `"exp"`, `"orgwide":true,"exp"`, 1)
 	wide, long := strings.Repeat("é", 128), strings.Repeat("a", 128)
 	tests := []struct {

@@ -47,7 +47,7 @@ func TestWhatWasSignedIsWhatIsRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := *g
-			want.KeyID = key.ID
+			want.KeyID, want.Key = key.ID, key
 			if !reflect.DeepEqual(*got, want) {
 				t.Errorf("%s: got %+v, want %+v", key.ID, *got, want)
 			}

@@ -1,0 +1,47 @@
+package app
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/playgate/playgate/module/internal/jwks"
+)
+
+func (a *App) parseJWKS(d *caddyfile.Dispenser) error {
+	j := new(JWKS)
+	if err := OneArg(d, &j.Source); err != nil {
+		return err
+	}
+	once := Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "orgs":
+			j.Orgs, err = SomeArgs(d)
+		case "issuer":
+			err = OneArg(d, &j.Issuer)
+		case "audience":
+			j.Audience, err = SomeArgs(d)
+		case "refresh":
+			var text string
+			if err = OneArg(d, &text); err != nil {
+				return err
+			}
+			refresh, parseErr := caddy.ParseDuration(text)
+			if parseErr != nil || refresh < jwks.MinRefresh {
+				return d.Errf("refresh %s: write a duration of at least 10s", text)
+			}
+			j.Refresh = caddy.Duration(refresh)
+		default:
+			return d.Errf("unknown option %q in jwks; it has orgs, issuer, audience and refresh", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	a.JWKS = append(a.JWKS, j)
+	return nil
+}
