@@ -35,7 +35,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			header on|off                         # on
 //			cookie <name>|off                     # playgate_token
 //		}
-//		propagate query|session|path|cookie|off   # session with a session_key, else query
+//		propagate query|session|path|cookie|off   # session with a store or session_key, else query
 //		site <origin>...
 //		referer_missing deny|allow|first          # deny
 //		cors *|off|<origin>...                    # *

@@ -45,6 +45,4 @@ type Bucket interface {
 	// then every change. after is the last revision that is known already; 0
 	// for none. The channel is closed when the watch ends, for whatever reason.
 	Watch(ctx context.Context, after uint64) (<-chan Entry, error)
-	// Last is the newest revision of the bucket.
-	Last(ctx context.Context) (uint64, error)
 }

@@ -30,10 +30,10 @@ type copyHead struct {
 	Form int `json:"form"`
 	// Seen is when the view was known to be true.
 	Seen time.Time `json:"seen"`
-	// Edge and Issuing are the newest revisions of the two buckets at that
-	// time. A store with older ones has lost something.
-	Edge    uint64 `json:"edge"`
-	Issuing uint64 `json:"issuing"`
+	// Edge and Issuing are how far the two buckets had come. A store that has
+	// come less far has lost something.
+	Edge    extent `json:"edge"`
+	Issuing extent `json:"issuing"`
 	SHA256  string `json:"sha256"`
 }
 
@@ -71,9 +71,9 @@ func readCopy(dir string) (head copyHead, entries []Entry, err error) {
 	sum := sha256.Sum256(body)
 	switch {
 	case head.Form != copyForm:
-		return head, nil, fmt.Errorf("%s has form %d; this version reads %d", path, head.Form, copyForm)
+		return copyHead{}, nil, fmt.Errorf("%s has form %d; this version reads %d", path, head.Form, copyForm)
 	case hex.EncodeToString(sum[:]) != head.SHA256:
-		return head, nil, fmt.Errorf("%s is damaged: its checksum differs", path)
+		return copyHead{}, nil, fmt.Errorf("%s is damaged: its checksum differs", path)
 	}
 	if err := json.Unmarshal(body, &entries); err != nil {
 		return head, nil, fmt.Errorf("%s is damaged: %w", path, err)
@@ -81,7 +81,8 @@ func readCopy(dir string) (head copyHead, entries []Entry, err error) {
 	return head, entries, nil
 }
 
-// usable reads the copy of a directory if it is whole and young enough.
+// usable reads the copy of a directory if it is whole and young enough. The
+// head of one that is merely too old is returned all the same.
 func usable(dir string, now time.Time) (copyHead, []Entry, error) {
 	head, entries, err := readCopy(dir)
 	if err == nil && now.Sub(head.Seen) > MaxCopyAge {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -10,7 +11,7 @@ import (
 // copyEvery how often it is written without any: its age is that of the view.
 const (
 	copyPause = time.Second
-	copyEvery = 10 * time.Minute
+	copyEvery = time.Minute
 )
 
 // keepCopy writes the view to disk after changes, and at the end.
@@ -42,11 +43,15 @@ func (r *Registry) keepCopy() {
 }
 
 func (r *Registry) writeCopy() error {
-	head := copyHead{Seen: r.Seen(), Edge: r.edges.position()}
-	r.indexing.Lock()
-	if r.records != nil {
-		head.Issuing = r.records.position()
+	head := copyHead{Seen: r.Seen()}
+	// At the end the registry's own context is over.
+	ctx := context.WithoutCancel(r.ctx)
+	var err error
+	if head.Edge, err = r.edge.extent(ctx); err != nil {
+		return err
 	}
-	r.indexing.Unlock()
+	if head.Issuing, err = r.issuing.extent(ctx); err != nil {
+		return err
+	}
 	return writeCopy(r.settings.Dir, head, r.view.all())
 }

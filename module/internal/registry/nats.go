@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,11 +18,17 @@ const writeTimeout = 5 * time.Second
 // maxValue is the largest record, in bytes.
 const maxValue = 256 << 10
 
-// natsBucket is a bucket in JetStream.
-type natsBucket struct {
+// natsBucket is a bucket in JetStream. Whoever holds it goes on with another
+// connection when the embedded server was started again.
+type natsBucket struct{ open atomic.Pointer[opened] }
+
+// opened is a bucket on one connection.
+type opened struct {
 	js jetstream.JetStream
 	kv jetstream.KeyValue
 }
+
+func (b *natsBucket) kv() jetstream.KeyValue { return b.open.Load().kv }
 
 // bucketSettings say how a bucket is made when it is not there yet.
 type bucketSettings struct {
@@ -32,7 +39,7 @@ type bucketSettings struct {
 }
 
 // openBucket opens a bucket, and makes it when it is not there.
-func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (*natsBucket, error) {
+func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (*opened, error) {
 	kv, err := js.KeyValue(ctx, s.name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
@@ -46,7 +53,7 @@ func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", s.name, err)
 	}
-	return &natsBucket{js: js, kv: kv}, nil
+	return &opened{js: js, kv: kv}, nil
 }
 
 // translate makes errors of JetStream those of a bucket.
@@ -67,7 +74,7 @@ func translate(err error) error {
 func (b *natsBucket) Get(ctx context.Context, key string) (Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	e, err := b.kv.Get(ctx, key)
+	e, err := b.kv().Get(ctx, key)
 	if err != nil {
 		return Entry{}, translate(err)
 	}
@@ -81,24 +88,25 @@ func entry(e jetstream.KeyValueEntry) Entry {
 func (b *natsBucket) Create(ctx context.Context, key string, value []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	revision, err := b.kv.Create(ctx, key, value)
+	revision, err := b.kv().Create(ctx, key, value)
 	return revision, translate(err)
 }
 
 func (b *natsBucket) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	revision, err := b.kv.Update(ctx, key, value, revision)
+	revision, err := b.kv().Update(ctx, key, value, revision)
 	return revision, translate(err)
 }
 
 func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if err := b.kv.Delete(ctx, key, jetstream.LastRevision(revision)); err != nil {
+	if err := b.kv().Delete(ctx, key, jetstream.LastRevision(revision)); err != nil {
 		return 0, translate(err)
 	}
-	return b.Last(ctx)
+	now, err := b.extent(ctx)
+	return now.Last, err
 }
 
 func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
@@ -106,7 +114,7 @@ func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
 	if prefix != "" {
 		filter = prefix + ".>"
 	}
-	w, err := b.kv.Watch(ctx, filter, jetstream.IgnoreDeletes())
+	w, err := b.kv().Watch(ctx, filter, jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -133,7 +141,7 @@ func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, err
 	if after > 0 {
 		opts = append(opts, jetstream.ResumeFromRevision(after+1))
 	}
-	w, err := b.kv.WatchAll(ctx, opts...)
+	w, err := b.kv().WatchAll(ctx, opts...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -164,12 +172,17 @@ func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, err
 	return entries, nil
 }
 
-func (b *natsBucket) Last(ctx context.Context) (uint64, error) {
-	stream, err := b.js.Stream(ctx, "KV_"+b.kv.Bucket())
+// extent is how far the bucket has come.
+func (b *natsBucket) extent(ctx context.Context) (extent, error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	o := b.open.Load()
+	stream, err := o.js.Stream(ctx, "KV_"+o.kv.Bucket())
 	if err != nil {
-		return 0, translate(err)
+		return extent{}, translate(err)
 	}
-	return stream.CachedInfo().State.LastSeq, nil
+	state := stream.CachedInfo().State
+	return extent{Last: state.LastSeq, Records: state.Msgs}, nil
 }
 
 // connectOptions are those of every connection.

@@ -48,9 +48,9 @@ type Registry struct {
 	failure atomic.Pointer[error] // why the store could not be opened, though the view could
 	server  *embedded
 	conn    *nats.Conn
-	edge    Bucket
-	issuing Bucket
-	audit   Bucket
+	edge    *natsBucket
+	issuing *natsBucket
+	audit   *natsBucket
 	opened  chan struct{} // closed once the buckets are there
 	edges   *follower
 	ctx     context.Context
@@ -65,6 +65,7 @@ type Registry struct {
 	sealed *sealer
 
 	beat heartbeat
+	sick atomic.Pointer[error] // why the embedded store takes no changes
 }
 
 // New makes a registry. It touches nothing until it is started.
@@ -72,7 +73,9 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	if s.Bucket == "" {
 		s.Bucket = DefaultBucket
 	}
-	r := &Registry{settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{})}
+	r := &Registry{settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{}),
+		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket)}
+	r.edges = follow(r.edge, logger, r.view.reset, r.take)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
@@ -96,8 +99,11 @@ func (r *Registry) Start() error {
 		r.logger.Error("the registry's directory cannot be made", zap.Error(err))
 	}
 	head, entries, copyErr := usable(r.settings.Dir, r.now())
+	if copyErr != nil && !errors.Is(copyErr, os.ErrNotExist) {
+		r.logger.Warn("the copy of the registry cannot be used", zap.Error(copyErr))
+	}
 	if r.settings.embedded() {
-		if err := r.startEmbedded(head, copyErr); err != nil {
+		if err := r.startEmbedded(head); err != nil {
 			if errors.Is(err, ErrLocked) || copyErr != nil {
 				r.shut()
 				return err
@@ -113,8 +119,6 @@ func (r *Registry) Start() error {
 	if copyErr == nil {
 		r.view.reset(entries)
 		r.beat.seen.Store(head.Seen.UnixNano())
-	} else if !errors.Is(copyErr, os.ErrNotExist) {
-		r.logger.Warn("the copy of the registry cannot be used", zap.Error(copyErr))
 	}
 	if err := r.connect(); err != nil {
 		r.shut()
@@ -125,25 +129,20 @@ func (r *Registry) Start() error {
 	return nil
 }
 
-func (r *Registry) startEmbedded(head copyHead, copyErr error) error {
+func (r *Registry) startEmbedded(head copyHead) error {
 	var err error
 	if r.server, err = startServer(r.settings.Dir, r.logger.Named("nats")); err != nil {
 		return err
 	}
-	if r.conn, err = nats.Connect("", append(connectOptions(), nats.InProcessServer(r.server.server))...); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
-	edge, issuing, err := r.openBuckets(ctx)
-	if err != nil {
+	if err := r.enter(ctx); err != nil {
 		return err
 	}
-	if copyErr == nil {
-		if err := notOlder(ctx, edge, issuing, head); err != nil {
-			return err
-		}
+	if err := r.checkLoss(ctx, head); err != nil {
+		return err
 	}
+	close(r.opened)
 	r.followEdge()
 	if err := r.edges.wait(ctx, 0); err != nil {
 		return err
@@ -160,21 +159,17 @@ func (r *Registry) furnish(ctx context.Context) {
 	}
 }
 
-// notOlder finds a store that has lost what it had acknowledged.
-func notOlder(ctx context.Context, edge, issuing Bucket, head copyHead) error {
-	for _, b := range []struct {
-		bucket Bucket
-		seen   uint64
-	}{{edge, head.Edge}, {issuing, head.Issuing}} {
-		last, err := b.bucket.Last(ctx)
-		if err != nil {
-			return err
-		}
-		if last < b.seen {
-			return fmt.Errorf("the store is damaged or was put back: it has lost the changes %d to %d; restore a backup (playgate restore), or remove the file %s to go on with what is left", last+1, b.seen, viewFile)
-		}
+// enter connects to the embedded server and opens the buckets.
+func (r *Registry) enter(ctx context.Context) error {
+	conn, err := nats.Connect("", append(connectOptions(), nats.InProcessServer(r.server.server))...)
+	if err != nil {
+		return err
 	}
-	return nil
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	r.conn = conn
+	return r.openBuckets(ctx)
 }
 
 func (r *Registry) connect() error {
@@ -206,9 +201,10 @@ func (r *Registry) connect() error {
 func (r *Registry) openSoon() {
 	for r.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(r.ctx, writeTimeout)
-		_, _, err := r.openBuckets(ctx)
+		err := r.openBuckets(ctx)
 		cancel()
 		if err == nil {
+			close(r.opened)
 			r.followEdge()
 			if r.edges.wait(r.ctx, 0) == nil {
 				r.furnish(r.ctx)
@@ -225,26 +221,28 @@ func (r *Registry) openSoon() {
 	}
 }
 
-func (r *Registry) openBuckets(ctx context.Context) (edge, issuing Bucket, err error) {
+// openBuckets opens the three buckets on the connection.
+func (r *Registry) openBuckets(ctx context.Context) error {
 	js, err := jetstream.New(r.conn)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var buckets [3]*natsBucket
-	for i, s := range []bucketSettings{
-		{name: r.settings.Bucket, about: "Playgate: what every gate knows"},
-		{name: r.settings.Bucket + "_issuing", about: "Playgate: token records, API keys, sealed keys"},
-		{name: r.settings.Bucket + "_audit", about: "Playgate: who changed what", keep: auditKept},
+	for _, b := range []struct {
+		bucket *natsBucket
+		bucketSettings
+	}{
+		{r.edge, bucketSettings{name: r.settings.Bucket, about: "Playgate: what every gate knows"}},
+		{r.issuing, bucketSettings{name: r.settings.Bucket + "_issuing", about: "Playgate: token records, API keys, sealed keys"}},
+		{r.audit, bucketSettings{name: r.settings.Bucket + "_audit", about: "Playgate: who changed what", keep: auditKept}},
 	} {
-		s.replicas = 1
-		if buckets[i], err = openBucket(ctx, js, s); err != nil {
-			return nil, nil, err
+		b.replicas = 1
+		o, err := openBucket(ctx, js, b.bucketSettings)
+		if err != nil {
+			return err
 		}
+		b.bucket.open.Store(o)
 	}
-	r.edge, r.issuing, r.audit = buckets[0], buckets[1], buckets[2]
-	r.edges = follow(r.edge, r.logger, r.view.reset, r.take)
-	close(r.opened)
-	return r.edge, r.issuing, nil
+	return nil
 }
 
 // followEdge begins to follow the edge bucket, and to keep its copy.
@@ -290,7 +288,7 @@ func (r *Registry) writable() error {
 	if failure := r.failure.Load(); failure != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, *failure)
 	}
-	return nil
+	return r.illness()
 }
 
 // Writable reports why nothing can be changed, or nil.
@@ -355,7 +353,7 @@ func (r *Registry) create(ctx context.Context, b Bucket, key string, rec record)
 	if err == nil {
 		r.settled(ctx, b, revision)
 	}
-	return revision, err
+	return revision, r.examine(err)
 }
 
 // update reads a record, changes it and writes it, again when somebody else was
@@ -386,7 +384,7 @@ func (r *Registry) update(ctx context.Context, b Bucket, key string, rec record,
 			r.settled(ctx, b, revision)
 		}
 		if !errors.Is(err, ErrConflict) {
-			return err
+			return r.examine(err)
 		}
 	}
 	return ErrConflict
@@ -404,5 +402,5 @@ func (r *Registry) remove(ctx context.Context, b Bucket, key string) error {
 	if err == nil {
 		r.settled(ctx, b, revision)
 	}
-	return err
+	return r.examine(err)
 }

@@ -25,6 +25,7 @@ const startTimeout = 60 * time.Second
 type embedded struct {
 	server *server.Server
 	lock   *os.File
+	log    *natsLogger
 }
 
 // startServer starts the server on a directory that no other process has.
@@ -56,6 +57,7 @@ func (e *embedded) start(dir string, logger *zap.Logger) error {
 	}
 	e.server = s
 	l := &natsLogger{logger: logger, failed: make(chan string, 1)}
+	e.log = l
 	s.SetLoggerV2(l, false, false, false)
 	go s.Start()
 	ready := make(chan bool, 1)
@@ -80,10 +82,15 @@ func (e *embedded) start(dir string, logger *zap.Logger) error {
 	return nil
 }
 
-func (e *embedded) stop() {
+// halt ends the server and keeps the directory.
+func (e *embedded) halt() {
 	if e.server != nil {
 		e.server.Shutdown()
 		e.server.WaitForShutdown()
 	}
+}
+
+func (e *embedded) stop() {
+	e.halt()
 	_ = e.lock.Close()
 }
