@@ -108,6 +108,16 @@ func (r *Registry) Rotate(ctx context.Context, by string) (active, former string
 	if err != nil {
 		return "", "", err
 	}
+	// Where the key that should become active was sealed for somebody else, as
+	// after a restore on another machine, a new one does.
+	var fresh *SigningKey
+	if i := slices.IndexFunc(r.view.signing(), func(k SigningKey) bool { return k.State == token.Next }); i < 0 || r.readable(ctx, r.view.signing()[i]) != nil {
+		k, err := r.newSigningKey(ctx, token.Active)
+		if err != nil {
+			return "", "", err
+		}
+		fresh = &k
+	}
 	keys := new(signingKeys)
 	err = r.update(ctx, r.edge, signingRecord, keys, func() error {
 		active, former = "", ""
@@ -116,13 +126,15 @@ func (r *Registry) Rotate(ctx context.Context, by string) (active, former string
 			case token.Active:
 				former, k.State, k.Changed = k.ID, token.Verify, next.Created
 			case token.Next:
-				if active == "" {
-					active, k.State, k.Changed = k.ID, token.Active, next.Created
+				k.State, k.Changed = token.Verify, next.Created
+				if fresh == nil && active == "" {
+					active, k.State = k.ID, token.Active
 				}
 			}
 		}
-		if active == "" {
-			return errors.New("there is no next key")
+		if fresh != nil {
+			active = fresh.ID
+			keys.Keys = append(keys.Keys, *fresh)
 		}
 		keys.Keys = append(keys.Keys, next)
 		return nil
@@ -167,10 +179,24 @@ func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("%w: there is no active key", ErrUnavailable)
 	}
-	id := keys[i].ID
-	if k := r.signer.Load(); k != nil && k.ID == id {
+	if k := r.signer.Load(); k != nil && k.ID == keys[i].ID {
 		return k, nil
 	}
+	k, err := r.unseal(ctx, keys[i])
+	if err == nil {
+		r.signer.Store(k)
+	}
+	return k, err
+}
+
+func (r *Registry) readable(ctx context.Context, k SigningKey) error {
+	_, err := r.unseal(ctx, k)
+	return err
+}
+
+// unseal reads the private part of a key.
+func (r *Registry) unseal(ctx context.Context, s SigningKey) (*token.Key, error) {
+	id := s.ID
 	e, err := r.issuing.Get(ctx, sealedPrefix+"."+name(id))
 	if err != nil {
 		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
@@ -179,19 +205,18 @@ func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
 	if err := decode(e.Value, record); err != nil {
 		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
 	}
-	s, err := r.sealing()
+	sealing, err := r.sealing()
 	if err != nil {
 		return nil, err
 	}
-	private, err := s.open(id, record.Sealed)
+	private, err := sealing.open(id, record.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("the private part of key %s cannot be read: %w", id, err)
 	}
-	k, err := token.ParseKey(private, id, keys[i].Algorithm)
+	k, err := token.ParseKey(private, id, s.Algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
 	}
-	k.State = token.Active
-	r.signer.Store(k)
+	k.State = s.State
 	return k, nil
 }
