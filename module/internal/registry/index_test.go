@@ -2,7 +2,6 @@ package registry
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 
@@ -118,20 +117,5 @@ func TestFirstPageIsFast(t *testing.T) {
 		if best > 50*time.Millisecond {
 			t.Errorf("%s: %s", name, best)
 		}
-	}
-}
-
-// BenchmarkIndex tells what a record costs in memory.
-func BenchmarkIndex(b *testing.B) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	const n = 100_000
-	x, _ := many(b, n)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/record")
-	for b.Loop() {
-		x.Len()
 	}
 }
