@@ -18,7 +18,7 @@ var scale = flag.Int("records", 10_000, "token records that BenchmarkScale works
 // BenchmarkScale says what many token records cost: writing, opening, the index
 // and its memory, listing, and a creation among them.
 //
-//	go test -run NONE -bench Scale -benchtime 1x -records=1000000 ./module/internal/registry
+//	go test ./module/internal/registry -run NONE -bench Scale -benchtime 1x -records=1000000
 func BenchmarkScale(b *testing.B) {
 	dir := b.TempDir()
 	start := func() *Registry {
