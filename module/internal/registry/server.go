@@ -21,6 +21,10 @@ const (
 // startTimeout bounds how long the embedded server may take to read its files.
 const startTimeout = 60 * time.Second
 
+// syncAlways makes each write wait for the disk. Only a measurement that fills
+// a store turns it off.
+var syncAlways = true
+
 // embedded is a NATS server in this process. It has no port and handles no signal.
 type embedded struct {
 	server *server.Server
@@ -48,7 +52,7 @@ func startServer(dir string, logger *zap.Logger) (*embedded, error) {
 func (e *embedded) start(dir string, logger *zap.Logger) error {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "playgate", DontListen: true, NoSigs: true,
-		JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: true,
+		JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: syncAlways,
 		JetStreamMaxMemory: maxMemory, JetStreamMaxStore: maxDisk,
 		DisableJetStreamBanner: true,
 	})
