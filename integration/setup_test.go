@@ -47,12 +47,14 @@ func (s setup) caddyfile() string {
 	if !strings.Contains(app, "key ") {
 		app = "key main {\nfile {$KEY}\n}\n" + app
 	}
+	if !strings.Contains(app, "store ") {
+		app = "store off\n" + app
+	}
 	return "{\n" + globals + s.globals + `
 	log default {
 		format playgate json
 	}
 	playgate {
-		store off
 		` + app + `
 	}
 }
