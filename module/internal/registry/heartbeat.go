@@ -14,7 +14,7 @@ import (
 // the watch begin anew.
 const (
 	beatKey   = "heartbeat"
-	beatEvery = time.Second
+	beatEvery = 500 * time.Millisecond
 	beatLost  = 3 * beatEvery
 )
 

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,7 +27,7 @@ func (r *Registry) keepCopy() {
 	for ended := false; !ended; {
 		if now := r.view.changes.Load(); now != changes || time.Since(written) > copyEvery {
 			err := r.writeCopy()
-			if err != nil && !failed {
+			if err != nil && !failed && !errors.Is(err, ErrUnavailable) {
 				r.logger.Error("the copy of the registry cannot be written; an edge that starts without the store will not know it", zap.Error(err))
 			}
 			if failed = err != nil; !failed {
