@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -15,12 +16,17 @@ import (
 
 var scale = flag.Int("records", 10_000, "token records that BenchmarkScale works with")
 
-// BenchmarkScale says what many token records cost: writing, opening, the index
-// and its memory, listing, and a creation among them.
+var scaleStore = flag.String("store", "", "directory of BenchmarkScale's store, which is filled when it is empty; a second run then measures a process that has not filled it")
+
+// BenchmarkScale says what many token records cost: opening, the index and its
+// memory, listing, and a creation among them.
 //
-//	go test ./module/internal/registry -run NONE -bench Scale -benchtime 1x -records=1000000
+//	go test ./module/internal/registry -run NONE -bench Scale -benchtime 1x -records=1000000 -store=/tmp/million
 func BenchmarkScale(b *testing.B) {
-	dir := b.TempDir()
+	dir := *scaleStore
+	if dir == "" {
+		dir = b.TempDir()
+	}
 	start := func() *Registry {
 		r := New(Settings{Dir: dir}, zap.NewNop())
 		if err := r.Start(); err != nil {
@@ -28,6 +34,43 @@ func BenchmarkScale(b *testing.B) {
 		}
 		return r
 	}
+	report := func(what string, began time.Time) {
+		fmt.Fprintf(os.Stderr, "%-34s %s\n", what, time.Since(began).Round(time.Microsecond))
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nats")); err != nil {
+		fillScale(b, start)
+	}
+	memory("before")
+	began := time.Now()
+	r := start()
+	report("opening, without an index", began)
+	memory("open, no index")
+	began = time.Now()
+	x, err := r.Tokens(b.Context())
+	if err != nil || x.Len() < *scale {
+		b.Fatal(x.Len(), err)
+	}
+	report("making the index", began)
+	memory("with the index")
+	for _, f := range []Filter{{}, {Orgs: []string{"org7"}}, {Tag: "tag77"}, {User: "nobody"}} {
+		began = time.Now()
+		x.Page(f, nil, 50, time.Now())
+		report(fmt.Sprintf("first page of %+v", f), began)
+	}
+	began = time.Now()
+	for i := range 100 {
+		if err := r.CreateToken(b.Context(), &Token{ID: fmt.Sprintf("n%d-%d", i, began.UnixNano()), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report("creating 100 more", began)
+	if err := r.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// fillScale writes the records, without a sync for each.
+func fillScale(b *testing.B, start func() *Registry) {
 	syncAlways = false
 	r := start()
 	syncAlways = true
@@ -44,42 +87,9 @@ func BenchmarkScale(b *testing.B) {
 		}
 		values[tokenKey(t.Org, t.ID)] = data
 	}
-	began := time.Now()
 	if _, err := r.putAll(b.Context(), r.issuing, values, nil); err != nil {
 		b.Fatal(err)
 	}
-	report := func(what string, began time.Time) {
-		fmt.Fprintf(os.Stderr, "%-34s %s\n", what, time.Since(began).Round(time.Microsecond))
-	}
-	report("writing, not synced", began)
-	values = nil
-	if err := r.Close(); err != nil {
-		b.Fatal(err)
-	}
-	memory("before")
-	began = time.Now()
-	r = start()
-	report("opening, without an index", began)
-	memory("open, no index")
-	began = time.Now()
-	x, err := r.Tokens(b.Context())
-	if err != nil || x.Len() != *scale {
-		b.Fatal(x.Len(), err)
-	}
-	report("making the index", began)
-	memory("with the index")
-	for _, f := range []Filter{{}, {Orgs: []string{"org7"}}, {Tag: "tag77"}, {User: "nobody"}} {
-		began = time.Now()
-		x.Page(f, nil, 50, time.Now())
-		report(fmt.Sprintf("first page of %+v", f), began)
-	}
-	began = time.Now()
-	for i := range 100 {
-		if err := r.CreateToken(b.Context(), &Token{ID: fmt.Sprintf("n%d", i), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	report("creating 100 more", began)
 	if err := r.Close(); err != nil {
 		b.Fatal(err)
 	}
