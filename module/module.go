@@ -7,6 +7,7 @@ package module
 
 import (
 	// The handlers, commands and log encoders of Playgate.
+	_ "github.com/playgate/playgate/module/api"
 	_ "github.com/playgate/playgate/module/command"
 	_ "github.com/playgate/playgate/module/gate"
 	_ "github.com/playgate/playgate/module/logging"
