@@ -124,7 +124,7 @@ func apikeyDelete() *cobra.Command {
 		Short:   "Ends an API key at once",
 		Long:    "Ends an API key at once. ID is the one that playgate apikey list shows.",
 		Example: "  playgate apikey delete 0a1B2c3D4e5F",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1),
 	}
 	return online(cmd, func(c *client, args []string) error {
 		answer, err := c.ask("DELETE", path("apikeys", args[0]), nil, nil, nil)

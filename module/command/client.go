@@ -37,6 +37,16 @@ func online(cmd *cobra.Command, run func(c *client, args []string) error) *cobra
 	return cmd
 }
 
+// takes lets a command have so many words, and else says how it is written.
+func takes(words int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == words {
+			return nil
+		}
+		return fmt.Errorf("%d words are too many or too few; write %s", len(args), cmd.UseLine())
+	}
+}
+
 // open finds out whom to ask. Nothing is sent yet.
 func (c *client) open(args []string) error {
 	for _, arg := range args {
@@ -98,7 +108,7 @@ func (c *client) ask(method, path string, query url.Values, in, out any) (json.R
 	}
 	c.tell(instance)
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return nil, refusal(response.StatusCode, answer)
+		return nil, refusal(path, response.StatusCode, answer)
 	}
 	if out != nil {
 		if err := json.Unmarshal(answer, out); err != nil {

@@ -34,7 +34,7 @@ active and the next key cannot be retired; rotate first. A key of the server's
 configuration is retired there.`,
 		Example: `  playgate key retire 0a1B2c3D
   playgate key retire partner-2026 --org acme`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1),
 	}
 	cmd.Flags().StringVar(&org, "org", "", "the key is this organisation's own")
 	return online(cmd, func(c *client, args []string) error {

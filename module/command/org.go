@@ -78,7 +78,7 @@ and underscore, as it is in URLs. Its streams need a token, unless somebody says
 otherwise.`,
 		Example: `  playgate org create acme
   playgate org create acme --name "Acme Broadcasting"`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1),
 	}
 	cmd.Flags().StringVar(&in.Name, "name", "", "name for people")
 	cmd.Flags().StringVar(&in.Secure, "secure", "", "on, or off: its streams need no token (default: nothing is said, which means on)")
@@ -123,7 +123,7 @@ func orgShow() *cobra.Command {
 		Short:   "Shows an organisation",
 		Long:    "Shows an organisation, and whether its streams need a token.",
 		Example: "  playgate org show acme",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1),
 	}
 	return online(cmd, func(c *client, args []string) error {
 		var o orgAnswer
@@ -142,7 +142,7 @@ func orgDelete() *cobra.Command {
 		Long: `Removes an organisation that has no streams. Its tokens stay valid: to end
 them, retire the key that they were made with.`,
 		Example: "  playgate org delete acme",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1),
 	}
 	return online(cmd, func(c *client, args []string) error {
 		answer, err := c.ask("DELETE", path("orgs", args[0]), nil, nil, nil)

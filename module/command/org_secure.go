@@ -35,7 +35,7 @@ now. Both are in the audit trail.`,
   playgate org secure acme off
   playgate org secure acme off --for 2h --reason "tokens of the partner are broken"
   playgate org secure acme mend`,
-		Args:      cobra.ExactArgs(2),
+		Args:      takes(2),
 		ValidArgs: []string{"on", "off", "unset", "mend"},
 	}
 	cmd.Flags().StringVar(&glass.For, "for", "", "with off: break the glass for so long, like 30m or 2h")

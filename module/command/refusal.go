@@ -43,7 +43,7 @@ func (s *server) stranger(status int, answer []byte) error {
 }
 
 // refusal is the error that an answer of the API tells, in one line.
-func refusal(status int, answer []byte) error {
+func refusal(path string, status int, answer []byte) error {
 	var problem struct {
 		Title, Detail string
 		Errors        []struct{ Location, Message string }
@@ -60,6 +60,9 @@ func refusal(status int, answer []byte) error {
 	text := strings.Join(parts, "; ")
 	if text == "" {
 		text = cmp.Or(problem.Detail, problem.Title, http.StatusText(status), "no reason was given")
+	}
+	if status == http.StatusNotFound {
+		text = path + ": " + text
 	}
 	return fmt.Errorf("%s (HTTP %d)", strings.TrimSuffix(clean(text), "."), status)
 }

@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"mode": checkMode, "json": checkJSON, "claims": showClaims, "keep": keepOutput, "damage": damage, "length": checkLength, "status": checkStatus,
-			"answers": awaitAnswer, "get": checkGet, "member": keepMember,
+			"running": awaitRunning, "get": checkGet, "member": keepMember,
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -44,7 +45,7 @@ http://{$API} {
 }
 `
 
-// setUp gives each script a Caddyfile, a home and addresses of its own, and an
+// setUp gives each script a Caddyfile if it has none, a home and addresses of its own, and an
 // address in $NOBODY at which nothing answers. That is the default for commands
 // that do not say which server they mean, so that they find no other program of
 // this machine.
@@ -56,13 +57,19 @@ func setUp(e *testscript.Env) error {
 		}
 		e.Setenv(name, address)
 	}
+	_, port, _ := net.SplitHostPort(e.Getenv("API"))
+	e.Setenv("API_PORT", port)
 	e.Setenv("CADDY_ADMIN", e.Getenv("NOBODY"))
 	e.Setenv("STORE", filepath.Join(e.WorkDir, "store"))
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 	e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 	e.Setenv("SUDO_USER", "alice")
-	return os.WriteFile(filepath.Join(e.WorkDir, "Caddyfile"), []byte(caddyfile), 0o600)
+	path := filepath.Join(e.WorkDir, "Caddyfile")
+	if _, err := os.Stat(path); err == nil {
+		return nil // the script brings its own
+	}
+	return os.WriteFile(path, []byte(caddyfile), 0o600)
 }
 
 func freeAddress() (string, error) {
@@ -74,27 +81,20 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// await tries until something holds. Waiting for it to fail is what a broken
-// build costs.
-func await(ts *testscript.TestScript, what string, holds func() bool) {
+// running ADDRESS waits until the server with this admin endpoint has loaded its
+// configuration: the endpoint is there earlier, but answers for it only then.
+func awaitRunning(ts *testscript.TestScript, _ bool, args []string) {
 	end := time.Now().Add(30 * time.Second)
-	for pause := 5 * time.Millisecond; !holds(); time.Sleep(pause) {
-		if time.Now().After(end) {
-			ts.Fatalf("waited in vain for %s", what)
+	for {
+		response, err := caddycmd.AdminAPIRequest(args[0], http.MethodGet, "/config/", nil, nil)
+		if err == nil {
+			response.Body.Close()
+			return
 		}
-	}
-}
-
-// answers ADDRESS... waits until a server that was started takes connections.
-func awaitAnswer(ts *testscript.TestScript, _ bool, args []string) {
-	for _, address := range args {
-		await(ts, address, func() bool {
-			conn, err := net.DialTimeout("tcp", address, time.Second)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
+		if time.Now().After(end) {
+			ts.Fatalf("no server came up at %s: %v", args[0], err)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

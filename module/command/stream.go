@@ -75,7 +75,7 @@ letters, digits, dot, underscore and hyphen.`,
 		Example: `  playgate stream create --org acme cam1
   playgate stream create --org acme cam2 --title "North gate" --tag sports
   playgate stream create --org acme trailer --public`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1),
 	}
 	ofOrg(cmd, &in.Org)
 	cmd.Flags().StringVar(&in.Title, "title", "", "title for people")
@@ -132,7 +132,7 @@ func streamShow() *cobra.Command {
 		Short:   "Shows a stream",
 		Long:    "Shows what is known of a stream.",
 		Example: "  playgate stream show --org acme cam1",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1),
 	}
 	ofOrg(cmd, &org)
 	return online(cmd, func(c *client, args []string) error {
@@ -154,7 +154,7 @@ func streamPublic() *cobra.Command {
 organisation asks for one.`,
 		Example: `  playgate stream public --org acme cam1 on
   playgate stream public --org acme cam1 off`,
-		Args: cobra.ExactArgs(2),
+		Args: takes(2),
 	}
 	ofOrg(cmd, &org)
 	return online(cmd, func(c *client, args []string) error {
@@ -178,7 +178,7 @@ func streamDelete() *cobra.Command {
 		Long: `Forgets a stream. It ends nothing: its tokens stay valid, and as the stream is
 no longer public, it needs one.`,
 		Example: "  playgate stream delete --org acme cam1",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1),
 	}
 	ofOrg(cmd, &org)
 	return online(cmd, func(c *client, args []string) error {

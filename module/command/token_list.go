@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/token/jwt"
 )
 
 // tokenAnswer is the record of a token as the API tells it.
@@ -99,10 +101,14 @@ func tokenShow() *cobra.Command {
 token list shows and that is in the access log.`,
 		Example: `  playgate token show 0123456789abcdef
   playgate token show 0123456789abcdef --org acme`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1),
 	}
 	cmd.Flags().StringVar(&org, "org", "", "its organisation, where several have the id")
 	return online(cmd, func(c *client, args []string) error {
+		if jwt.HasForm(args[0]) {
+			// It would get into the server's log.
+			return errors.New("that is a token and not its id; playgate token explain says the id")
+		}
 		var t tokenAnswer
 		answer, err := c.get(path("tokens", args[0]), filter(map[string]string{"org": org}), &t)
 		if err != nil {
