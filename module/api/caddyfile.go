@@ -66,7 +66,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // UnmarshalCaddyfile accepts the bare directive.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	if d.NextArg() || d.NextBlock(0) {
+	if d.Next() {
 		return d.Err("playgate_api takes neither a matcher nor values nor a block; it answers /api/* and /.well-known/jwks.json")
 	}
 	return nil

@@ -21,6 +21,9 @@ import (
 // maxBody is the most that is read of a request, in bytes.
 const maxBody = 64 << 10
 
+// logger is the API's own. It tells of our faults, and of nobody's request.
+var logger = func() *zap.Logger { return caddy.Log().Named("playgate.api") }
+
 // server is the API on one mount.
 type server struct {
 	find   func() *app.App
@@ -63,7 +66,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if fault != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
-			caddy.Log().Named("playgate.api").Error("a request failed", zap.String("fault", fmt.Sprintf("%T", fault)), zap.ByteString("stack", debug.Stack()))
+			logger().Error("a request failed", zap.String("fault", fmt.Sprintf("%T", fault)), zap.ByteString("stack", debug.Stack()))
 		}
 		panic(http.ErrAbortHandler) // no answer that looks complete
 	}()

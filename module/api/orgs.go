@@ -72,8 +72,9 @@ func (s *server) orgs() {
 	route(s, toRead, huma.Operation{
 		OperationID: "list-orgs", Method: http.MethodGet, Path: "/api/v1/orgs", Tags: tags, Summary: "Lists the organisations",
 	}, func(_ context.Context, c *call, _ *struct{}) (*manyOrg, error) {
-		list := make([]Org, 0)
-		for _, org := range c.orgs() {
+		orgs := c.orgs()
+		list := make([]Org, 0, len(orgs))
+		for _, org := range orgs {
 			list = append(list, c.describeOrg(org))
 		}
 		return &manyOrg{Orgs{list}}, nil
@@ -262,7 +263,7 @@ func mendGlass(ctx context.Context, c *call, in *OrgPath) (*oneOrg, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	if o, err := c.registry.Org(in.Org); err != nil || o.Glass == nil {
+	if o, _ := c.registry.Org(in.Org); o == nil || o.Glass == nil {
 		return &oneOrg{c.describeOrg(in.Org)}, nil
 	}
 	return c.changeOrg(ctx, in.Org, "org.mend_glass", nil, func(o *registry.Org) error {

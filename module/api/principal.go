@@ -40,7 +40,7 @@ func (p Principal) normal() Principal {
 }
 
 // errNoKey: a request without exactly one API key.
-var errNoKey = errors.New("the request carries no API key; send it as Authorization: Bearer pgk_...")
+var errNoKey = errors.New("the request carries no API key; send it in the header Authorization, after the word Bearer")
 
 // bintuHeader carries the API key of clients that were written for nanocosmos.
 const bintuHeader = "X-Bintu-Apikey"

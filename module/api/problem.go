@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"regexp"
@@ -11,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 	"go.uber.org/zap"
@@ -23,7 +23,7 @@ import (
 
 // Problem is the answer that says what went wrong (RFC 9457). It never repeats
 // what was sent.
-type Problem struct {
+type Problem struct { //nolint:errname // its name in the OpenAPI document
 	Type   string    `json:"type" doc:"Always about:blank: the status says it." example:"about:blank"`
 	Title  string    `json:"title" doc:"The status in words." example:"Unprocessable Entity"`
 	Status int       `json:"status" doc:"The HTTP status." example:"422"`
@@ -118,7 +118,7 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable(registry.ErrUnavailable.Error())
 	}
-	caddy.Log().Named("playgate.api").Error("a request failed", zap.Error(err))
+	logger().Error("a request failed", zap.Error(err))
 	return refuse(http.StatusInternalServerError, "the server failed; its log says why")
 }
 
@@ -136,9 +136,7 @@ func strangerProblem(err error) *Problem {
 
 // write sends the problem as the answer.
 func (p *Problem) write(w http.ResponseWriter) {
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client has gone
@@ -150,6 +148,8 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 	switch {
 	case m.Status >= http.StatusInternalServerError:
 		return refuse(m.Status, "the request could not be read")
+	case m.Status == http.StatusRequestEntityTooLarge:
+		detail = "the body is too large; at most 64 KiB are read"
 	case len(m.Errors) > 0:
 		detail = "the request is not as it has to be; errors says where"
 	}

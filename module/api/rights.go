@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -88,10 +89,7 @@ func (c *call) orgInBody(location, org string) error {
 
 // orgs are the organisations that the caller sees, in order.
 func (c *call) orgs() []string {
-	var list []string
-	for org := range c.app.Orgs {
-		list = append(list, org)
-	}
+	list := slices.Collect(maps.Keys(c.app.Orgs))
 	for _, o := range c.registry.Orgs() {
 		list = append(list, o.Hash)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -144,9 +145,7 @@ func splayRefusal(err error) (int, SplayAnswer) {
 // writeSplay writes the refusal of who is not known, or has not the rights.
 func writeSplay(p *Problem, w http.ResponseWriter) {
 	status, answer := splayRefusal(p)
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer) // the client has gone

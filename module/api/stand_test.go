@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,15 +17,17 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token"
 )
 
-// stand is an API on a real registry, with two organisations: acme, and other,
-// which has the same of everything.
+// stand is an API on a real registry, with two organisations that have the same
+// of everything: acme, and zebra, whose name no text of ours has in it.
 type stand struct {
 	t       *testing.T
 	dir     string
 	app     *app.App
 	handler *Handler
+	apiKeys map[string]string // the id of the API key that each has
 }
 
 // newStand starts an app with this further configuration.
@@ -32,7 +35,7 @@ func newStand(t *testing.T, more string) *stand {
 	t.Helper()
 	// Where Caddy keeps the id of the instance.
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	s := &stand{t: t, dir: t.TempDir()}
+	s := &stand{t: t, dir: t.TempDir(), apiKeys: make(map[string]string)}
 	if more != "" {
 		more = ", " + more
 	}
@@ -55,15 +58,37 @@ func newStand(t *testing.T, more string) *stand {
 	if err := s.app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, org := range []string{"acme", "other"} {
-		if err := s.app.Registry().CreateOrg(t.Context(), &registry.Org{Hash: org, Name: "The " + org}, "test"); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.app.Registry().CreateStream(t.Context(), &registry.Stream{Org: org, Name: org + "-cam", Tags: []string{"hall"}}, "test"); err != nil {
-			t.Fatal(err)
-		}
+	for _, org := range []string{"acme", "zebra"} {
+		s.furnish(org)
 	}
 	return s
+}
+
+// furnish makes an organisation and one of everything for it.
+func (s *stand) furnish(org string) {
+	s.t.Helper()
+	ctx, r := s.t.Context(), s.app.Registry()
+	key, err := token.GenerateKey(org+"-key", token.ES256)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, keyErr := r.AddOrgKey(ctx, org, key, org+"-by")
+	now := time.Now().UTC()
+	apiKey := &registry.APIKey{Name: org + "-apikey", Role: registry.Read, Orgs: []string{org}}
+	_, apiKeyErr := r.CreateAPIKey(ctx, apiKey, org+"-by")
+	s.apiKeys[org] = apiKey.ID
+	for _, err := range []error{
+		r.CreateOrg(ctx, &registry.Org{Hash: org, Name: "The " + org, Glass: &registry.Glass{Since: now, Until: now.Add(time.Hour), Reason: org + "-fire"}}, org+"-by"),
+		r.CreateStream(ctx, &registry.Stream{Org: org, Name: org + "-cam", Title: org + "-title", Tags: []string{"hall"}}, org+"-by"),
+		r.CreateStream(ctx, &registry.Stream{Org: org, Name: "cam", Tags: []string{"hall"}}, org+"-by"),
+		r.CreateToken(ctx, &registry.Token{ID: org + "-id", Org: org, Streams: []string{"cam"}, Tag: "hall", User: "ann", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		r.CreateToken(ctx, &registry.Token{ID: "shared", Org: org, OrgWide: true, Tag: org + "-tag", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		keyErr, apiKeyErr,
+	} {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // key makes an API key.
@@ -99,10 +124,14 @@ func request(method, target, body string, headers ...string) *http.Request {
 		}
 	}
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
-	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "192.0.2.1")
-	return r
+	n := clients.Add(1)
+	return from(r, fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
 }
 
+// clients counts requests, each of which comes from an address of its own.
+var clients atomic.Uint32
+
+// from is the request, from this address.
 func from(r *http.Request, address string) *http.Request {
 	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, address)
 	return r
@@ -172,7 +201,8 @@ func (s *stand) all() string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	tokens, _ := index.Page(registry.Filter{}, nil, 1000, time.Now())
+	now := time.Now()
+	tokens, _ := index.Page(registry.Filter{}, nil, 1000, now)
 	keys, err := r.APIKeys(ctx)
 	if err != nil {
 		s.t.Fatal(err)
@@ -183,3 +213,5 @@ func (s *stand) all() string {
 	}
 	return string(text)
 }
+
+func (s *stand) handlerApp() *app.App { return s.app }
