@@ -6,7 +6,10 @@
 package module
 
 import (
-	// The handlers, commands and log encoders of Playgate.
+	// The handlers, the API on both of its mounts, commands and log encoders of
+	// Playgate.
+	_ "github.com/playgate/playgate/module/admin"
+	_ "github.com/playgate/playgate/module/api"
 	_ "github.com/playgate/playgate/module/command"
 	_ "github.com/playgate/playgate/module/gate"
 	_ "github.com/playgate/playgate/module/logging"

@@ -15,15 +15,18 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "key",
-		Usage: "new|public",
-		Short: "Makes the keys that tokens are signed with",
-		Long: `Makes the keys that tokens are signed with.
+		Usage: "new|public|list|rotate|retire",
+		Short: "Keeps the keys that tokens are signed with",
+		Long: `Keeps the keys that tokens are signed with.
 
-A key made here is one private JSON Web Key (RFC 7517) with its id and its
-algorithm in it. Whoever has the file can make tokens; the gate itself needs
-only the public part.`,
+new and public work with files. A key made there is one private JSON Web Key
+(RFC 7517) with its id and its algorithm in it. Whoever has the file can make
+tokens; the gate itself needs only the public part.
+
+list, rotate and retire are about the keys of a running server, which makes its
+own.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(keyNew(), keyPublic())
+			cmd.AddCommand(keyNew(), keyPublic(), keyList(), keyRotate(), keyRetire())
 			group(cmd)
 		},
 	})
@@ -59,10 +62,7 @@ standard output. An existing file is never overwritten.`,
 			}
 			jwk = append(jwk, '\n')
 			if out == "" {
-				// A redirected file gets the mode that a private key needs.
-				if info, err := os.Stdout.Stat(); err == nil && info.Mode().IsRegular() {
-					_ = os.Stdout.Chmod(0o600)
-				}
+				protectOutput()
 				_, err = cmd.OutOrStdout().Write(jwk)
 			} else {
 				err = writeNew(out, jwk)
@@ -83,6 +83,14 @@ standard output. An existing file is never overwritten.`,
 	cmd.Flags().StringVar(&algorithm, "algorithm", token.EdDSA, "EdDSA, ES256, ES384, RS256, PS256 or HS256")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write (default: standard output)")
 	return cmd
+}
+
+// protectOutput gives a file that standard output is redirected to the mode that
+// a secret needs.
+func protectOutput() {
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode().IsRegular() {
+		_ = os.Stdout.Chmod(0o600)
+	}
 }
 
 // writeNew writes a file that is not there yet, for its owner alone.
@@ -143,6 +151,26 @@ const keyFileVariable = "PLAYGATE_KEY_FILE"
 
 func keyFileFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "key-file", "", "file that playgate key new wrote, or - for standard input (default: $PLAYGATE_KEY_FILE)")
+}
+
+// byKeyFile reports whether a command is to work with a key file and without a
+// server. A flag says so, or that a server is to be asked; else the environment.
+func byKeyFile(cmd *cobra.Command) (bool, error) {
+	file, asks := cmd.Flags().Changed("key-file"), asksServer(cmd)
+	if file && asks {
+		return false, errors.New("--key-file works without a server, and --config, --address and --api ask one; leave one of both out")
+	}
+	return file || !asks && os.Getenv(keyFileVariable) != "", nil
+}
+
+// onlyWithKeyFile refuses flags that a server cannot be told.
+func onlyWithKeyFile(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s goes with --key-file; a running server has it from its configuration", name)
+		}
+	}
+	return nil
 }
 
 // readKey reads the key of a --key-file.

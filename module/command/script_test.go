@@ -11,9 +11,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // what a running server needs
 	"github.com/rogpeppe/go-internal/testscript"
 
-	_ "github.com/playgate/playgate/module/command"
+	_ "github.com/playgate/playgate/module"
 	"github.com/playgate/playgate/module/token/jwt"
 )
 
@@ -33,8 +34,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"mode": checkMode, "json": checkJSON, "claims": showClaims, "keep": keepOutput, "damage": damage, "length": checkLength, "status": checkStatus,
+			"running": awaitRunning, "get": checkGet, "member": keepMember,
 		},
 	})
 }

@@ -8,13 +8,15 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "token",
-		Usage: "create|explain",
+		Usage: "create|list|show|explain",
 		Short: "Makes playback tokens, and says why one is refused",
-		Long: `Makes playback tokens with a key file, and says why one is refused.
+		Long: `Makes playback tokens, and says why one is refused.
 
-A token made here is stored nowhere: keep it, it cannot be shown again.`,
+A running server makes them, with its own key, and keeps a record of each; or
+this command makes them by itself with a key file, and nothing is kept. Either
+way the token is shown once.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(tokenCreate(), tokenExplain())
+			cmd.AddCommand(tokenCreate(), tokenList(), tokenShow(), tokenExplain())
 			group(cmd)
 		},
 	})

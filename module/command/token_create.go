@@ -1,8 +1,8 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,96 +10,118 @@ import (
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
+// tokenMaking is what the flags say about a new token.
+type tokenMaking struct {
+	r                  issue.Request
+	expires, notBefore string
+
+	// With a key file; a running server says these itself.
+	file, issuer string
+	audience     []string
+	urls         issue.URLs
+}
+
 func tokenCreate() *cobra.Command {
-	var (
-		file, expires, notBefore, issuer string
-		audience                         []string
-		urls                             issue.URLs
-		r                                issue.Request
-		asJSON                           bool
-	)
+	var m tokenMaking
 	cmd := &cobra.Command{
-		Use:   "create --key-file FILE --org ORG (--stream NAME... | --orgwide) [flags]",
+		Use:   "create --org ORG (--stream NAME... | --orgwide) [flags]",
 		Short: "Makes a playback token",
 		Long: `Makes a playback token for one or more streams, or for all streams of an
-organisation. It lasts 14 days when --expires is not given, and 365 days at
-most. The token alone goes to standard output; remarks go to standard error.`,
-		Example: `  playgate token create --key-file playgate.jwk --org acme --stream cam1
-  playgate token create --key-file playgate.jwk --org acme --orgwide --expires 2h --tag press
+organisation. A running server makes it and keeps a record of it; with --key-file
+(or $PLAYGATE_KEY_FILE) this command makes it by itself, and nothing is kept.
+
+It lasts 14 days when neither --expires nor the server says otherwise, and 365
+days at most. The token alone goes to standard output; remarks go to standard
+error.`,
+		Example: `  playgate token create --org acme --stream cam1
+  playgate token create --org acme --orgwide --expires 2h --tag press --config Caddyfile
+  playgate token create --org acme --stream cam1 --api https://console.example.com --api-key @shop.apikey
+  playgate token create --key-file playgate.jwk --org acme --stream cam1
   playgate token create --key-file playgate.jwk --org acme --stream cam1 --ip 203.0.113.0/24 --referer '*.example.com'
   playgate token create --key-file playgate.jwk --org acme --stream cam1 --json \
     --stream-url 'https://live.example.com/live/{org}/{stream}/index.m3u8'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			now := time.Now()
-			var err error
-			if expires != "" {
-				if r.Expires, err = issue.ParseTime(expires, now); err != nil {
-					return fmt.Errorf("--expires %s: %w", expires, err)
-				}
-			}
-			if notBefore != "" {
-				if r.NotBefore, err = issue.ParseTime(notBefore, now); err != nil {
-					return fmt.Errorf("--not-before %s: %w", notBefore, err)
-				}
-			}
-			for flag, template := range map[string]string{"--playout": urls.Playout, "--stream-url": urls.Stream} {
-				if template == "" {
-					continue
-				}
-				if err := issue.CheckURLTemplate(template); err != nil {
-					return fmt.Errorf("%s %s: %w", flag, template, err)
-				}
-			}
-			key, err := readKey(file, cmd.InOrStdin())
-			if err != nil {
-				return err
-			}
-			by := issue.Issuer{Key: key, Issuer: issuer, Audience: audience, URLs: issue.Templates{urls}, Now: func() time.Time { return now }}
-			issued, err := by.Issue(r)
-			if err != nil {
-				return err
-			}
-			for _, w := range issued.Warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "Note:", w)
-			}
-			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetEscapeHTML(false)
-				e.SetIndent("", "  ")
-				return e.Encode(describe(issued))
-			}
-			printRemarks(cmd, issued, now)
-			fmt.Fprintln(cmd.OutOrStdout(), issued.Token)
-			return nil
-		},
 	}
 	f := cmd.Flags()
-	keyFileFlag(cmd, &file)
-	f.StringVar(&r.Org, "org", "", "organisation hash")
-	f.StringArrayVar(&r.Streams, "stream", nil, "stream that it may play; repeatable")
-	f.BoolVar(&r.OrgWide, "orgwide", false, "all streams of the organisation")
-	f.StringVar(&expires, "expires", "", "when it ends: 14d, 2h, or a time like 2027-01-31T20:00:00Z (default: 14d)")
-	f.StringVar(&notBefore, "not-before", "", "when it begins, in the same form (default: at once)")
-	f.StringArrayVar(&r.IPs, "ip", nil, "address or prefix that may use it; repeatable")
-	f.StringArrayVar(&r.Referers, "referer", nil, "page that may embed it: example.com, *.example.com, host:port; repeatable")
-	f.StringVar(&r.Tag, "tag", "", "one tag, to find the token by")
-	f.StringVar(&r.User, "user", "", "whom it is for")
-	f.StringVar(&issuer, "issuer", "", "iss claim, where the gate asks for one")
-	f.StringArrayVar(&audience, "audience", nil, "aud claim, where the gate asks for one; repeatable")
-	f.StringVar(&urls.Playout, "playout", "", "template of the player page, with {org} and {stream}: prints the web playout URL")
-	f.StringVar(&urls.Stream, "stream-url", "", "template of the manifest or socket, with {org} and {stream}: prints the stream URL")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
+	keyFileFlag(cmd, &m.file)
+	f.StringVar(&m.r.Org, "org", "", "organisation hash")
+	f.StringArrayVar(&m.r.Streams, "stream", nil, "stream that it may play; repeatable")
+	f.BoolVar(&m.r.OrgWide, "orgwide", false, "all streams of the organisation")
+	f.StringVar(&m.expires, "expires", "", "when it ends: 14d, 2h, or a time like 2027-01-31T20:00:00Z (default: 14d)")
+	f.StringVar(&m.notBefore, "not-before", "", "when it begins, in the same form (default: at once)")
+	f.StringArrayVar(&m.r.IPs, "ip", nil, "address or prefix that may use it; repeatable")
+	f.StringArrayVar(&m.r.Referers, "referer", nil, "page that may embed it: example.com, *.example.com, host:port; repeatable")
+	f.StringVar(&m.r.Tag, "tag", "", "one tag, to find the token by")
+	f.StringVar(&m.r.User, "user", "", "whom it is for")
+	f.StringVar(&m.issuer, "issuer", "", "with --key-file: iss claim, where the gate asks for one")
+	f.StringArrayVar(&m.audience, "audience", nil, "with --key-file: aud claim, where the gate asks for one; repeatable")
+	f.StringVar(&m.urls.Playout, "playout", "", "with --key-file: template of the player page, with {org} and {stream}: prints the web playout URL")
+	f.StringVar(&m.urls.Stream, "stream-url", "", "with --key-file: template of the manifest or socket, with {org} and {stream}: prints the stream URL")
+	online(cmd, m.ask)
+	ask := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		offline, err := byKeyFile(cmd)
+		if err == nil && offline {
+			return m.sign(cmd)
+		}
+		if err == nil {
+			err = onlyWithKeyFile(cmd, "issuer", "audience", "playout", "stream-url")
+		}
+		if err != nil {
+			return err
+		}
+		return ask(cmd, args)
+	}
 	return cmd
 }
 
+// sign makes the token with a key file.
+func (m *tokenMaking) sign(cmd *cobra.Command) error {
+	now := time.Now()
+	var err error
+	if m.expires != "" {
+		if m.r.Expires, err = issue.ParseTime(m.expires, now); err != nil {
+			return fmt.Errorf("--expires %s: %w", m.expires, err)
+		}
+	}
+	if m.notBefore != "" {
+		if m.r.NotBefore, err = issue.ParseTime(m.notBefore, now); err != nil {
+			return fmt.Errorf("--not-before %s: %w", m.notBefore, err)
+		}
+	}
+	for flag, template := range map[string]string{"--playout": m.urls.Playout, "--stream-url": m.urls.Stream} {
+		if template == "" {
+			continue
+		}
+		if err := issue.CheckURLTemplate(template); err != nil {
+			return fmt.Errorf("%s %s: %w", flag, template, err)
+		}
+	}
+	key, err := readKey(m.file, cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	by := issue.Issuer{Key: key, Issuer: m.issuer, Audience: m.audience, URLs: issue.Templates{m.urls}, Now: func() time.Time { return now }}
+	issued, err := by.Issue(m.r)
+	if err != nil {
+		return err
+	}
+	for _, w := range issued.Warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Note:", w)
+	}
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+		return writeJSON(cmd.OutOrStdout(), describe(issued))
+	}
+	printRemarks(cmd.ErrOrStderr(), issued.Grant.ID, issued.Grant.ExpiresAt(), now, issued.URLs)
+	fmt.Fprintln(cmd.OutOrStdout(), issued.Token)
+	return nil
+}
+
 // printRemarks says what was made, for people.
-func printRemarks(cmd *cobra.Command, i *issue.Issued, now time.Time) {
-	w := cmd.ErrOrStderr()
-	g := i.Grant
+func printRemarks(w io.Writer, id string, expires, now time.Time, urls []issue.StreamURLs) {
 	fmt.Fprintf(w, "Token %s, valid until %s (%s). Keep it: it cannot be shown again.\n",
-		g.ID, g.ExpiresAt().Local().Format("2006-01-02 15:04 MST"), issue.Days(g.ExpiresAt().Sub(now.Truncate(time.Second))))
-	for _, u := range i.URLs {
+		id, when(expires), issue.Days(expires.Sub(now.Truncate(time.Second))))
+	for _, u := range urls {
 		if u.WebPlayoutURL != "" {
 			fmt.Fprintln(w, "Web playout URL:", u.WebPlayoutURL)
 		}

@@ -219,7 +219,7 @@ func (x *exchange) facts() access.Facts {
 	f := access.Facts{Now: x.h.now()}
 	if x.grant.IPs != nil {
 		f.EarlyData = earlyData(x.r)
-		f.Address = clientAddress(x.r)
+		f.Address = app.ClientAddress(x.r)
 	}
 	if x.grant.Referers != nil {
 		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])

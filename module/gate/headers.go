@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/internal/redact"
 )
@@ -273,29 +272,9 @@ func ifClean(text, otherwise string) string {
 	return text
 }
 
-// clientAddress is where the client is, as Caddy found it.
-func clientAddress(r *http.Request) netip.Addr {
-	ctx := r.Context()
-	client, _ := caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string)
-	trusted := trustedProxy(r)
-	var forwarded [][]string
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && trusted {
-		for _, name := range server.ClientIPHeaders {
-			forwarded = append(forwarded, r.Header.Values(name))
-		}
-	}
-	return access.ClientAddress(client, trusted, forwarded...)
-}
-
 // earlyData reports whether the client's address is not proven yet: its request
 // came before the TLS handshake was complete (RFC 8470).
 func earlyData(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
-
-// trustedProxy reports whether the peer is a proxy that the server trusts.
-func trustedProxy(r *http.Request) bool {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted
-}
 
 // publicOrigin is the origin by which the client knows this site.
 func publicOrigin(r *http.Request) (scheme, host string) {
@@ -303,7 +282,7 @@ func publicOrigin(r *http.Request) (scheme, host string) {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if !trustedProxy(r) {
+	if !app.TrustedProxy(r) {
 		return scheme, host
 	}
 	if v := r.Header["X-Forwarded-Proto"]; len(v) == 1 && (v[0] == "http" || v[0] == "https") {

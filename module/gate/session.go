@@ -3,6 +3,7 @@ package gate
 import (
 	"encoding/hex"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
@@ -12,7 +13,7 @@ import (
 // this page, and as long as the key of its playback token lives.
 func (x *exchange) judgeSession() access.Verdict {
 	t, err := x.trust.Sessions.Read(x.token.text, session.Scope{
-		Org: x.target.Org, Stream: x.target.Stream, Address: clientAddress(x.r),
+		Org: x.target.Org, Stream: x.target.Stream, Address: app.ClientAddress(x.r),
 	})
 	if err != nil {
 		return x.denyToken(err)
@@ -63,7 +64,7 @@ func (x *exchange) sessionToken(stream string) string {
 	}
 	scope := session.Scope{Org: g.Org, Stream: stream}
 	if g.IPs != nil {
-		scope.Address = clientAddress(x.r)
+		scope.Address = app.ClientAddress(x.r)
 		for _, rule := range g.IPs {
 			if rule.Match(scope.Address) {
 				t.Prefix = rule.Bits()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/playgate/playgate/module/token"
@@ -50,12 +52,25 @@ type Issued struct {
 }
 
 // Error is a mistake in a request: which field, and what to change.
-type Error struct{ Field, Text string }
+type Error struct {
+	Field, Text string
+
+	value string // with which Text begins, or ""
+}
 
 func (e *Error) Error() string { return e.Field + ": " + e.Text }
 
+// Advice is Text without the value that was sent, for answers and logs that
+// must not repeat it.
+func (e *Error) Advice() string { return strings.TrimLeft(strings.TrimPrefix(e.Text, e.value), ": ") }
+
 func wrong(field, format string, args ...any) error {
-	return &Error{field, fmt.Sprintf(format, args...)}
+	return &Error{Field: field, Text: fmt.Sprintf(format, args...)}
+}
+
+// wrongValue is wrong with a text that begins with the value.
+func wrongValue(field, value, text string) error {
+	return &Error{Field: field, Text: value + text, value: value}
 }
 
 // Issue validates the request, fills in defaults and signs the token. Errors
@@ -89,10 +104,10 @@ func (i *Issuer) grant(r Request) (*token.Grant, error) {
 	}
 	for n, s := range r.Streams {
 		if !token.ValidStream(s) {
-			return nil, wrong("streams", "%q is no stream name: 1 to 128 of letters, digits, dot, underscore and hyphen", s)
+			return nil, wrongValue("streams", strconv.Quote(s), " is no stream name: 1 to 128 of letters, digits, dot, underscore and hyphen")
 		}
 		if slices.Contains(r.Streams[:n], s) {
-			return nil, wrong("streams", "%s is named twice", s)
+			return nil, wrongValue("streams", s, " is named twice")
 		}
 	}
 	if !token.ValidText(r.Tag) {
@@ -111,14 +126,14 @@ func (i *Issuer) grant(r Request) (*token.Grant, error) {
 	for _, s := range r.IPs {
 		rule, err := token.ParseAddressRule(s)
 		if err != nil {
-			return nil, wrong("ip", "%s: %v", s, err)
+			return nil, wrongValue("ip", s, ": "+err.Error())
 		}
 		g.IPs = append(g.IPs, rule)
 	}
 	for _, s := range r.Referers {
 		pattern, err := token.ParseHostPattern(s)
 		if err != nil {
-			return nil, wrong("referer", "%s: %v", s, err)
+			return nil, wrongValue("referer", s, ": "+err.Error())
 		}
 		g.Referers = append(g.Referers, pattern)
 	}

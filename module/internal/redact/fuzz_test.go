@@ -17,7 +17,7 @@ func FuzzText(f *testing.F) {
 		if again := Text(bytes.Clone(out)); len(again) > len(out) || bytes.Count(again, []byte(Mark)) == 0 && !bytes.Equal(again, out) {
 			t.Errorf("second run:\n got %q\nfrom %q\nfrom %q", again, out, in)
 		}
-		if !strings.ContainsAny(in, "%=e") && sessionAt(in) < 0 && string(out) != in {
+		if !strings.ContainsAny(in, "%=e") && sessionAt(in) < 0 && apiKeyAt(in) < 0 && string(out) != in {
 			t.Errorf("%q has become %q", in, out)
 		}
 		planted := planted

@@ -52,7 +52,7 @@ func Found(text string) bool { return string(Text([]byte(text))) != text }
 
 // suspicious is a quick look: most lines hold nothing that could be a token.
 func suspicious(text []byte) bool {
-	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 || sessionAt(text) >= 0 {
+	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 || sessionAt(text) >= 0 || bytes.Contains(text, []byte(apiKeyMark)) {
 		return true
 	}
 	for _, name := range *names.Load() {
@@ -109,14 +109,40 @@ func secret(text []byte, start, end int) (cut int, found bool) {
 	return 0, false
 }
 
-// tokenAt finds the start of a playback token or a session token. It returns -1
-// where there is none.
+// tokenAt finds the start of a playback token, a session token or an API key.
+// It returns -1 where there is none.
 func tokenAt(s string) int {
-	at, session := playbackAt(s), sessionAt(s)
-	if at < 0 || session >= 0 && session < at {
-		return session
+	first := -1
+	for _, at := range [...]int{playbackAt(s), sessionAt(s), apiKeyAt(s)} {
+		if at >= 0 && (first < 0 || at < first) {
+			first = at
+		}
 	}
-	return at
+	return first
+}
+
+// apiKeyMark begins every API key.
+const apiKeyMark = "pgk_"
+
+// apiKeyLeast is how many characters follow the mark at least: an id and the
+// beginning of a secret.
+const apiKeyLeast = 16
+
+// apiKeyAt finds the start of an API key. What goes on behind it is taken for
+// one as well.
+func apiKeyAt(s string) int {
+	for at := 0; ; {
+		i := strings.Index(s[at:], apiKeyMark)
+		if i < 0 {
+			return -1
+		}
+		at += i
+		end := partEnd(s, at)
+		if end-at >= len(apiKeyMark)+apiKeyLeast {
+			return at
+		}
+		at = end
+	}
 }
 
 // sessionLength is how many base64url characters follow the "s." of a session

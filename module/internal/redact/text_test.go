@@ -275,3 +275,20 @@ func TestInstallIsPerConfiguration(t *testing.T) {
 		t.Error("after Uninstall")
 	}
 }
+
+func TestTextTakesAPIKeysOut(t *testing.T) {
+	const key = "pgk_Xy12Xy12Xy12_0123456789abcdefghijABCDEFGHIJ12"
+	for in, want := range map[string]string{
+		key:                            Mark,
+		"Authorization: Bearer " + key: "Authorization: Bearer " + Mark,
+		`{"headers":{"X-Bintu-Apikey":["` + key + `"]}}`: `{"headers":{"X-Bintu-Apikey":["` + Mark + `"]}}`,
+		"/api/v1/orgs?key=" + key + "&b=2":               "/api/v1/orgs?key=" + Mark + "&b=2",
+		"/x?q=" + escapeAll(key) + "&b":                  "/x?q=" + Mark + "&b",
+		"pgk_ " + key + " pgk_short":                     "pgk_ " + Mark + " pgk_short",
+		"apikey Xy12Xy12Xy12 was made":                   "apikey Xy12Xy12Xy12 was made",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}

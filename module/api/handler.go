@@ -1,0 +1,170 @@
+package api
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/danielgtaylor/huma/v2"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/app"
+)
+
+// maxBody is the most that is read of a request, in bytes.
+const maxBody = 64 << 10
+
+// logger is the API's own. It tells of our faults, and of nobody's request.
+var logger = func() *zap.Logger { return caddy.Log().Named("playgate.api") }
+
+// server is the API on one mount.
+type server struct {
+	find   func() *app.App
+	who    func(*http.Request) (Principal, error)
+	api    huma.API
+	mux    *http.ServeMux
+	origin *http.CrossOriginProtection
+}
+
+// New makes the handler of /api/ and /.well-known/jwks.json. find gives the app
+// of the newest configuration; where it gives none, or one without a registry,
+// the answer is 503. who says who asks; its errors refuse, those of this
+// package and of the registry with a fitting status, and others with 500.
+func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.Handler {
+	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
+	s.api = describe(s.mux)
+	s.orgs()
+	s.streams()
+	s.tokens()
+	s.verify()
+	s.keys()
+	s.apiKeys()
+	s.audit()
+	s.status()
+	s.splay()
+	s.jwks()
+	s.document()
+	return s
+}
+
+// ServeHTTP answers, also where there is no route.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Playgate-Instance", instance())
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		if fault != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+			logger().Error("a request failed", zap.String("fault", fmt.Sprintf("%T", fault)), zap.ByteString("stack", debug.Stack()))
+		}
+		panic(http.ErrAbortHandler) // no answer that looks complete
+	}()
+	if p := s.refused(r); p != nil {
+		p.write(w)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// refused is why no route gets to see a request, or nil.
+func (s *server) refused(r *http.Request) *Problem {
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		return refuse(http.StatusNotFound, "there is nothing by this path; write it without // and without a slash at the end")
+	}
+	// Behind the admin endpoint there is nothing but the address to say who
+	// asks, so a page in the operator's browser must not be able to.
+	if s.origin.Check(r) != nil {
+		return refuse(http.StatusForbidden, "pages of other sites cannot use the API")
+	}
+	if handler, pattern := s.mux.Handler(r); pattern == "" {
+		var seen probe
+		handler.ServeHTTP(&seen, r)
+		if allow := seen.Header().Get("Allow"); allow != "" {
+			return refuse(http.StatusMethodNotAllowed, "this path is for "+allow).with("Allow", allow)
+		}
+		return refuse(http.StatusNotFound, "there is nothing by this path; /api/openapi.json lists what there is")
+	}
+	if hasBody(r) && !isJSON(r.Header["Content-Type"]) {
+		return refuse(http.StatusUnsupportedMediaType, "send the body as application/json")
+	}
+	return nil
+}
+
+// probe sees what the mux would answer where it has no route.
+type probe struct{ header http.Header }
+
+func (p *probe) Header() http.Header {
+	if p.header == nil {
+		p.header = make(http.Header)
+	}
+	return p.header
+}
+func (*probe) Write(b []byte) (int, error) { return len(b), nil }
+func (*probe) WriteHeader(int)             {}
+
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
+// isJSON is exact, because a form of another site can send other types without
+// being asked.
+func isJSON(lines []string) bool {
+	if len(lines) != 1 {
+		return false
+	}
+	kind, params, err := mime.ParseMediaType(lines[0])
+	charset, has := params["charset"]
+	return err == nil && kind == "application/json" && (!has || strings.EqualFold(charset, "utf-8"))
+}
+
+// instance names this process, so that a command can say whom it asked.
+var instance = sync.OnceValue(func() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	id, err := caddy.InstanceID()
+	if err != nil {
+		return host
+	}
+	return host + "/" + id.String()
+})
+
+type callKey struct{}
+
+// call finds out who asks, and whether he may.
+func (s *server) call(r *http.Request, n need) (*call, error) {
+	a := s.find()
+	switch {
+	case a == nil:
+		return nil, unavailable("no configuration with a playgate app is running")
+	case a.Registry() == nil:
+		return nil, app.ErrNoStore
+	}
+	p, err := s.who(r)
+	if err != nil {
+		return nil, strangerProblem(err)
+	}
+	c := &call{Principal: p.normal(), app: a, registry: a.Registry(), now: time.Now()}
+	if err := n.check(&c.Principal); err != nil {
+		return nil, err
+	}
+	if !n.blind && !c.registry.View().Complete() {
+		return nil, unavailable("the registry is not known here yet")
+	}
+	return c, nil
+}
+
+// nothing is the answer without a body.
+type nothing struct{}

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// What the configuration says of an organisation wins, and is changed there;
+// what it does not say is the registry's.
+func TestOrganisationsOfTheConfiguration(t *testing.T) {
+	s := newStand(t, `"orgs": {"shut": {"name": "Shut", "secure": true}, "open": {"secure": false}, "named": {"name": "Named"}, "null": null, "acme": {"name": "Configured"}}`)
+	key := s.key(registry.Admin)
+	for org, want := range map[string][4]any{
+		"shut":  {"Shut", "on", "configuration", true},
+		"open":  {nil, "off", "configuration", false},
+		"named": {"Named", "unset", "configuration", true},
+		"null":  {nil, "unset", "configuration", true},
+		"acme":  {"Configured", "unset", "configuration", false}, // its glass is broken
+		"zebra": {"The zebra", "unset", "registry", false},
+	} {
+		o := s.do(key, "GET", "/api/v1/orgs/"+org, "").want(200).json()
+		if got := [4]any{o["name"], o["secure"], o["source"], o["needs_token"]}; got != want {
+			t.Errorf("%s: %v instead of %v", org, got, want)
+		}
+	}
+	if list := s.do(key, "GET", "/api/v1/orgs", "").want(200).json()["orgs"].([]any); len(list) != 6 {
+		t.Errorf("%v", list)
+	}
+	for _, tc := range []struct{ method, path, body, location string }{
+		{"PATCH", "/api/v1/orgs/shut", `{"secure":"off"}`, "body.secure"},
+		{"PATCH", "/api/v1/orgs/open", `{"secure":"on"}`, "body.secure"},
+		{"PATCH", "/api/v1/orgs/named", `{"name":"x","secure":"off"}`, "body.name"},
+		{"POST", "/api/v1/orgs", `{"org":"null"}`, "body.org"},
+		{"DELETE", "/api/v1/orgs/null", "", "path.org"},
+		{"POST", "/api/v1/streams", `{"org":"shut","stream":"cam","public":true}`, "body.public"},
+	} {
+		before := s.all()
+		p := s.do(key, tc.method, tc.path, tc.body).problem(409)
+		if len(p.Errors) != 1 || p.Errors[0].Location != tc.location || !strings.Contains(p.Detail, "the configuration says") {
+			t.Errorf("%s %s: %+v", tc.method, tc.path, p)
+		}
+		if s.all() != before {
+			t.Errorf("%s %s has changed something", tc.method, tc.path)
+		}
+	}
+	if o := s.do(key, "PATCH", "/api/v1/orgs/named", `{"secure":"off"}`).want(200).json(); o["secure"] != "off" || o["needs_token"] != false || o["name"] != "Named" {
+		t.Errorf("%v", o)
+	}
+	s.do(key, "POST", "/api/v1/streams", `{"org":"shut","stream":"cam"}`).want(201)
+	s.do(key, "PATCH", "/api/v1/streams/shut/cam", `{"public":true}`).problem(409)
+	s.do(key, "POST", "/api/v1/tokens", `{"org":"null","orgwide":true}`).want(201)
+	// A broken glass wins over the configuration, which does not speak of it.
+	if o := s.do(key, "POST", "/api/v1/orgs/shut/break-glass", `{"for":"2h","reason":"fire"}`).want(200).json(); o["needs_token"] != false || o["secure"] != "on" || o["break_glass"].(map[string]any)["reason"] != "fire" {
+		t.Errorf("%v", o)
+	}
+	if o := s.do(key, "DELETE", "/api/v1/orgs/shut/break-glass", "").want(200).json(); o["needs_token"] != true || o["break_glass"] != nil {
+		t.Errorf("%v", o)
+	}
+	s.do(key, "DELETE", "/api/v1/orgs/open/break-glass", "").want(200) // there was none
+	status := s.do(key, "GET", "/api/v1/status", "").want(200).json()
+	if status["organisations"] != 6.0 || status["streams"] != 5.0 || len(status["broken_glass"].([]any)) != 2 {
+		t.Errorf("%v", status)
+	}
+}
+
+func TestOrganisations(t *testing.T) {
+	s := newStand(t, "")
+	key := s.key(registry.Admin)
+	for _, body := range []string{`{"org":""}`, `{"org":"a-b"}`, `{"org":"a.b"}`, `{"org":"` + strings.Repeat("x", 65) + `"}`, `{}`, `{"org":"x","secure":"unset"}`, `{"org":"x","secure":""}`, `{"org":"x","name":"\u0007"}`, `{"org":7}`} {
+		s.do(key, "POST", "/api/v1/orgs", body).problem(422)
+	}
+	o := s.do(key, "POST", "/api/v1/orgs", `{"org":"fresh","name":"Fresh","secure":"off"}`).want(201).json()
+	if o["needs_token"] != false || o["source"] != "registry" || !strings.HasPrefix(o["by"].(string), "apikey ") {
+		t.Errorf("%v", o)
+	}
+	s.do(key, "POST", "/api/v1/orgs", `{"org":"fresh"}`).problem(409)
+	o = s.do(key, "PATCH", "/api/v1/orgs/fresh", `{"name":"","secure":"unset"}`).want(200).json()
+	if o["needs_token"] != true || o["name"] != nil || o["secure"] != "unset" {
+		t.Errorf("%v", o)
+	}
+	for _, body := range []string{`{}`, `{"name":null}`, `{"secure":"maybe"}`, `{"name":"` + strings.Repeat("x", 129) + `"}`, `{"break_glass":{}}`, `{"org":"other"}`} {
+		s.do(key, "PATCH", "/api/v1/orgs/fresh", body).problem(422)
+	}
+	for _, body := range []string{`{"for":"2h"}`, `{"reason":"x"}`, `{"for":"2h","reason":""}`, `{"for":"25h","reason":"x"}`, `{"for":"0s","reason":"x"}`, `{"for":"-1h","reason":"x"}`, `{"for":"soon","reason":"x"}`, `{"for":"2027-01-01T00:00:00Z","reason":"x"}`, `{"for":"1h","reason":"\n"}`} {
+		s.do(key, "POST", "/api/v1/orgs/fresh/break-glass", body).problem(422)
+	}
+	s.do(key, "POST", "/api/v1/orgs/fresh/break-glass", `{"for":"24h","reason":"x"}`).want(200)
+	s.do(key, "POST", "/api/v1/streams", `{"org":"fresh","stream":"cam"}`).want(201)
+	s.do(key, "DELETE", "/api/v1/orgs/fresh", "").problem(409)
+	s.do(key, "DELETE", "/api/v1/streams/fresh/cam", "").want(204)
+	s.do(key, "DELETE", "/api/v1/orgs/fresh", "").want(204)
+	s.do(key, "GET", "/api/v1/orgs/fresh", "").problem(404)
+	s.do(key, "GET", "/api/v1/audit?org=fresh", "").problem(404)
+	if all := s.do(key, "GET", "/api/v1/audit", "").want(200).Body.String(); !strings.Contains(all, `"org":"fresh","what":"org.delete"`) {
+		t.Errorf("%s", all)
+	}
+}
+
+func TestAudit(t *testing.T) {
+	s := newStand(t, "")
+	key := s.key(registry.Admin)
+	s.do(key, "POST", "/api/v1/keys/rotate", "{}").want(200)
+	s.do(key, "PATCH", "/api/v1/orgs/acme", `{"secure":"on"}`).want(200)
+	read := func(key, query string) (what []string) {
+		t.Helper()
+		for _, e := range s.do(key, "GET", "/api/v1/audit"+query, "").want(200).json()["events"].([]any) {
+			what = append(what, e.(map[string]any)["what"].(string))
+		}
+		return what
+	}
+	if all := read(key, ""); all[0] != "org.change" || all[1] != "key.rotate" || len(all) != 13 {
+		t.Errorf("%v", all)
+	}
+	if all := read(key, "?limit=2"); len(all) != 2 {
+		t.Errorf("%v", all)
+	}
+	if acme := read(s.key(registry.Admin, "acme"), ""); acme[1] != "org.change" || len(acme) != 7 {
+		t.Errorf("%v", acme)
+	}
+	if both := read(s.key(registry.Admin, "acme", "zebra"), ""); len(both) != 12 {
+		t.Errorf("%v", both)
+	}
+}

@@ -1,0 +1,256 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/issue"
+)
+
+// Clients that were written for nanocosmos find its JWT API here: its names,
+// answers and error codes. Every request is translated into one of our own.
+// What has no equivalent is an error, never left out.
+
+const splayPath = "/api/v1/splay"
+
+func isSplay(path string) bool { return path == splayPath || strings.HasPrefix(path, splayPath+"/") }
+
+// Error codes of nanocosmos.
+const (
+	splayParameter = 1000
+	splayAPIKey    = 1001
+	splayToken     = 1002
+)
+
+// SplayToken is a token to be made: exactly one of streams and orgawide.
+type SplayToken struct {
+	GroupID         jsontext.Value `json:"groupid,omitempty" doc:"Refused: there are no groups here."`
+	Streams         []string       `json:"streams,omitempty"`
+	OrgaWide        *bool          `json:"orgawide,omitempty"`
+	NBF             *int64         `json:"nbf,omitempty" doc:"Seconds since 1970."`
+	Exp             *int64         `json:"exp,omitempty" doc:"Seconds since 1970. Default: as of POST /api/v1/tokens."`
+	Domain          *string        `json:"domain,omitempty" doc:"A page that may embed it."`
+	IP              jsontext.Value `json:"ip,omitempty" doc:"An address or prefix, or up to 10 of them."`
+	Tag             string         `json:"tag,omitempty"`
+	User            string         `json:"user,omitempty"`
+	Cust            jsontext.Value `json:"cust,omitempty" doc:"Refused: not supported yet."`
+	Revocable       *bool          `json:"revocable,omitempty" doc:"Only false: revocation is not supported yet."`
+	ForceDisconnect *bool          `json:"forceDisconnect,omitempty" doc:"Only false: not supported yet."`
+}
+
+// SplayVerify is a token to be verified.
+type SplayVerify struct {
+	Token string `json:"token"`
+}
+
+// SplayAnswer is the answer to both.
+type SplayAnswer struct {
+	Success   bool       `json:"success"`
+	Data      *SplayData `json:"data,omitempty"`
+	ErrorCode int        `json:"errorCode,omitempty"`
+	Message   string     `json:"message,omitempty"`
+}
+
+// SplayData has the token in it.
+type SplayData struct {
+	Token string `json:"token"`
+}
+
+// splayError is a refusal in that form.
+type splayError struct {
+	status, code int
+	message      string
+}
+
+func (e *splayError) Error() string { return e.message }
+
+func parameter(name, text string) error {
+	return &splayError{http.StatusBadRequest, splayParameter, "Parameter " + name + ": " + text}
+}
+
+type splayIn struct {
+	RawBody []byte `contentType:"application/json"`
+}
+
+// splaySchema describes a body that is read by hand, because its mistakes are
+// told in another form.
+func splaySchema[T any](s *server) *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+}
+
+type splayOut struct {
+	Status int
+	Body   SplayAnswer
+}
+
+func (s *server) splay() {
+	add := func(n need, id, path, summary string, body *huma.Schema, handle func(context.Context, *call, []byte) (string, error)) {
+		gated(s, n, huma.Operation{
+			OperationID: id, Method: http.MethodPost, Path: path, DefaultStatus: http.StatusOK, Tags: []string{"nanocosmos"}, Summary: summary,
+			Security:         []map[string][]string{{"apikey": {}}, {"bintu": {}}},
+			RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: body}}},
+			SkipValidateBody: true,
+		}, writeSplay, func(ctx context.Context, c *call, in *splayIn) (*splayOut, error) {
+			token, err := handle(ctx, c, in.RawBody)
+			if err != nil {
+				status, answer := splayRefusal(err)
+				return &splayOut{status, answer}, nil
+			}
+			return &splayOut{http.StatusOK, SplayAnswer{Success: true, Data: &SplayData{token}}}, nil
+		})
+	}
+	add(toIssue, "splay", splayPath, "Makes a token, as nanocosmos does", splaySchema[SplayToken](s), splayCreate)
+	add(toRead, "splay-verify", splayPath+"/verify", "Verifies a token, as nanocosmos does", splaySchema[SplayVerify](s), splayVerify)
+}
+
+// splayRefusal is the answer to a request that failed.
+func splayRefusal(err error) (int, SplayAnswer) {
+	var own *splayError
+	var field *issue.Error
+	switch {
+	case errors.As(err, &own):
+	case errors.As(err, &field):
+		name, ok := map[string]string{"referer": "domain", "expires": "exp", "not_before": "nbf"}[field.Field]
+		if !ok {
+			name = field.Field
+		}
+		errors.As(parameter(name, field.Advice()), &own)
+	default:
+		p := problemOf(err)
+		own = &splayError{status: p.Status, message: p.Detail}
+		switch p.Status {
+		case http.StatusUnauthorized:
+			*own = splayError{http.StatusForbidden, splayAPIKey, "Provided APIKey is not valid"}
+		case http.StatusForbidden:
+			*own = splayError{http.StatusForbidden, splayAPIKey, "Provided APIKey does not allow this"}
+		case http.StatusUnprocessableEntity:
+			*own = splayError{http.StatusBadRequest, splayParameter, p.Detail}
+		}
+	}
+	return own.status, SplayAnswer{ErrorCode: own.code, Message: own.message}
+}
+
+// writeSplay writes the refusal of who is not known, or has not the rights.
+func writeSplay(p *Problem, w http.ResponseWriter) {
+	status, answer := splayRefusal(p)
+	maps.Copy(w.Header(), p.header)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // the client has gone
+}
+
+// readSplay reads a body, in the one way that it can be read.
+func readSplay(body []byte, v any) error {
+	if jsonv2.Unmarshal(body, v, jsonv2.RejectUnknownMembers(true)) != nil {
+		return &splayError{http.StatusBadRequest, splayParameter, "Parameters are not as they have to be: look for syntax, names that are not known here, and values of another kind"}
+	}
+	return nil
+}
+
+func splayCreate(ctx context.Context, c *call, body []byte) (string, error) {
+	var b SplayToken
+	if err := readSplay(body, &b); err != nil {
+		return "", err
+	}
+	if len(c.Orgs) != 1 {
+		return "", &splayError{http.StatusBadRequest, splayParameter, "the API key must be for exactly one organisation, whose tokens these are; make such a one (playgate apikey create)"}
+	}
+	r, err := b.request()
+	if err != nil {
+		return "", err
+	}
+	r.Org = c.Orgs[0]
+	issued, _, err := c.issue(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	return issued.Token, nil
+}
+
+// request is the same in our own terms.
+func (b *SplayToken) request() (r issue.Request, err error) {
+	yes := func(b *bool) bool { return b != nil && *b }
+	switch {
+	case b.GroupID != nil:
+		return r, parameter("groupid", "there are no groups here; name the streams, or use orgawide")
+	case b.Cust != nil:
+		return r, parameter("cust", "it is not supported yet; leave it out")
+	case yes(b.Revocable):
+		return r, parameter("revocable", "it is not supported yet; leave it out")
+	case yes(b.ForceDisconnect):
+		return r, parameter("forceDisconnect", "it is not supported yet; leave it out")
+	case yes(b.OrgaWide) == (len(b.Streams) > 0):
+		return r, &splayError{http.StatusBadRequest, splayParameter, "Parameter required: exactly one of streams and orgawide"}
+	}
+	r = issue.Request{Streams: b.Streams, OrgWide: yes(b.OrgaWide), Tag: b.Tag, User: b.User}
+	if b.Domain != nil {
+		r.Referers = []string{*b.Domain}
+	}
+	if r.IPs, err = addresses(b.IP); err != nil {
+		return r, err
+	}
+	if r.NotBefore, err = seconds("nbf", b.NBF); err != nil {
+		return r, err
+	}
+	r.Expires, err = seconds("exp", b.Exp)
+	return r, err
+}
+
+// addresses are one address or several.
+func addresses(v jsontext.Value) (list []string, err error) {
+	if v == nil {
+		return nil, nil
+	}
+	var one string
+	if jsonv2.Unmarshal(v, &one) == nil && v.Kind() == '"' {
+		return []string{one}, nil
+	}
+	if jsonv2.Unmarshal(v, &list) != nil || len(list) < 1 || len(list) > 10 {
+		return nil, parameter("ip", "write an address or prefix, or an array of 1 to 10 of them")
+	}
+	return list, nil
+}
+
+// seconds is a time; nil means that nobody said one.
+func seconds(name string, at *int64) (time.Time, error) {
+	switch {
+	case at == nil:
+		return time.Time{}, nil
+	case *at <= 0 || *at > 1<<40:
+		return time.Time{}, parameter(name, "write seconds since 1970")
+	}
+	return time.Unix(*at, 0), nil
+}
+
+func splayVerify(ctx context.Context, c *call, body []byte) (string, error) {
+	var b SplayVerify
+	if err := readSplay(body, &b); err != nil {
+		return "", err
+	}
+	if b.Token == "" || strings.Contains(b.Token, "/") {
+		return "", &splayError{http.StatusBadRequest, splayParameter, "Parameter required: token"}
+	}
+	answer, err := c.explain(ctx, issue.Question{Text: b.Token, At: c.now})
+	if err != nil {
+		return "", err
+	}
+	if answer.Allowed {
+		return b.Token, nil
+	}
+	message := cmp.Or(map[access.Reason]string{
+		access.MalformedToken: "jwt malformed", access.UnknownKey: "invalid signature", access.Expired: "jwt expired", access.NotYetValid: "jwt not active",
+	}[access.Reason(answer.Reason)], "jwt not accepted: "+answer.Reason)
+	return "", &splayError{http.StatusForbidden, splayToken, message}
+}

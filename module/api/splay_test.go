@@ -1,0 +1,152 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// The requests that clients of nanocosmos send, with the answers that they know.
+func TestSplay(t *testing.T) {
+	s := newStand(t, "")
+	key := s.key(registry.Issue, "acme")
+	now := time.Now().Unix()
+	in := func(d time.Duration) string { return fmt.Sprint(now + int64(d/time.Second)) }
+	for _, tc := range []struct {
+		body, says string // says "" for a token
+		want       map[string]any
+	}{
+		{`{"streams":["cam"]}`, "", map[string]any{"streams": []any{"cam"}}},
+		{`{"streams":["cam","XXXXX-YYYYY"],"revocable":false,"forceDisconnect":false,"orgawide":false}`, "", map[string]any{"streams": []any{"cam", "XXXXX-YYYYY"}}},
+		{`{"orgawide":true,"tag":"t","user":"u"}`, "", map[string]any{"orgwide": true, "tag": "t", "user": "u"}},
+		{`{"orgawide":true,"domain":"*.example.com"}`, "", map[string]any{"referer": []any{"*.example.com"}}},
+		{`{"orgawide":true,"ip":"203.0.113.7"}`, "", map[string]any{"ip": []any{"203.0.113.7"}}},
+		{`{"orgawide":true,"ip":["203.0.113.0/24","198.51.100.7"]}`, "", map[string]any{"ip": []any{"203.0.113.0/24", "198.51.100.7"}}},
+		{`{"orgawide":true,"exp":` + in(time.Hour) + `}`, "", map[string]any{"expires": time.Unix(now+3600, 0).UTC().Format(time.RFC3339)}},
+		{`{"orgawide":true,"nbf":` + in(time.Hour) + `,"exp":` + in(2*time.Hour) + `}`, "", map[string]any{"status": "not_yet_valid"}},
+		{`{"groupid":"g"}`, "groupid", nil},
+		{`{"groupid":"g","orgawide":true}`, "groupid", nil},
+		{`{"groupid":null,"orgawide":true}`, "groupid", nil},
+		{`{}`, "exactly one of", nil},
+		{`{"orgawide":false}`, "exactly one of", nil},
+		{`{"streams":[]}`, "exactly one of", nil},
+		{`{"streams":["cam"],"orgawide":true}`, "exactly one of", nil},
+		{`{"orgawide":true,"revocable":true}`, "revocable: it is not supported yet", nil},
+		{`{"orgawide":true,"forceDisconnect":true}`, "forceDisconnect: it is not supported yet", nil},
+		{`{"orgawide":true,"cust":"x"}`, "cust: it is not supported yet", nil},
+		{`{"orgawide":true,"cust":null}`, "cust: it is not supported yet", nil},
+		{`{"orgawide":true,"domain":""}`, "domain", nil},
+		{`{"orgawide":true,"domain":"https://example.com/"}`, "domain", nil},
+		{`{"orgawide":true,"ip":[]}`, "ip", nil},
+		{`{"orgawide":true,"ip":7}`, "ip", nil},
+		{`{"orgawide":true,"ip":"nowhere"}`, "ip", nil},
+		{`{"orgawide":true,"ip":[` + strings.Repeat(`"203.0.113.7",`, 10) + `"203.0.113.8"]}`, "1 to 10", nil},
+		{`{"orgawide":true,"exp":1}`, "exp", nil},
+		{`{"orgawide":true,"exp":0}`, "exp", nil},
+		{`{"orgawide":true,"exp":` + in(366*24*time.Hour) + `}`, "exp", nil},
+		{`{"orgawide":true,"exp":` + in(time.Hour) + `,"nbf":` + in(2*time.Hour) + `}`, "nbf", nil},
+		{`{"orgawide":true,"exp":"tomorrow"}`, "Parameters", nil},
+		{`{"orgawide":true,"colour":"blue"}`, "Parameters", nil},
+		{`{"orgawide":true,"org":"zebra"}`, "Parameters", nil},
+		{`{"orgawide":true,"orgawide":true}`, "Parameters", nil},
+		{`{"streams":["a/b"]}`, "streams", nil},
+		{`{"orgawide":true,"tag":"` + strings.Repeat("x", 129) + `"}`, "tag", nil},
+		{`[]`, "Parameters", nil},
+	} {
+		before := s.all()
+		a := s.do("", "POST", "/api/v1/splay", tc.body, "Authorization: ", "X-BINTU-APIKEY: "+key)
+		if tc.says != "" {
+			a.want(400)
+			if v := a.json(); v["success"] != false || v["errorCode"] != 1000.0 || v["data"] != nil || !strings.Contains(v["message"].(string), tc.says) {
+				t.Errorf("%s: %s", tc.body, a.Body)
+			}
+			if s.all() != before {
+				t.Errorf("%s has changed something", tc.body)
+			}
+			continue
+		}
+		v := a.want(200).json()
+		text, _ := v["data"].(map[string]any)["token"].(string)
+		if v["success"] != true || len(v) != 2 || text == "" {
+			t.Errorf("%s: %s", tc.body, a.Body)
+			continue
+		}
+		verified := s.do(key, "POST", "/api/v1/tokens/verify", `{"token":"`+text+`"}`).want(200).json()["token"].(map[string]any)
+		kept := s.do(key, "GET", "/api/v1/tokens/"+verified["id"].(string), "").want(200).json()
+		if kept["org"] != "acme" {
+			t.Errorf("%s: %v", tc.body, kept)
+		}
+		for name, value := range tc.want {
+			if !reflect.DeepEqual(kept[name], value) {
+				t.Errorf("%s: %s is %v", tc.body, name, kept[name])
+			}
+		}
+	}
+}
+
+func TestSplayRights(t *testing.T) {
+	s := newStand(t, "")
+	refused := func(status, code int, headers ...string) {
+		t.Helper()
+		for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify"} {
+			if code == 1000 && path != "/api/v1/splay" {
+				continue
+			}
+			a := s.send(request("POST", path, `{"orgawide":true}`, headers...)).want(status)
+			if v := a.json(); v["success"] != false || v["errorCode"] != float64(code) {
+				t.Errorf("%s", a.Body)
+			}
+		}
+	}
+	good := s.key(registry.Issue, "acme")
+	refused(403, 1001)
+	refused(403, 1001, "X-BINTU-APIKEY: x")
+	refused(403, 1001, "X-BINTU-APIKEY: "+good, "Authorization: Bearer "+good)
+	if a := s.do(s.key(registry.Read, "acme"), "POST", "/api/v1/splay", `{"orgawide":true}`).want(403); a.json()["errorCode"] != 1001.0 {
+		t.Errorf("%s", a.Body)
+	}
+	refused(400, 1000, "Authorization: Bearer "+s.key(registry.Issue))
+	refused(400, 1000, "Authorization: Bearer "+s.key(registry.Issue, "acme", "zebra"))
+	refused(400, 1000, "Authorization: Bearer "+s.key(registry.Issue, "nobody"))
+	s.do(good, "POST", "/api/v1/splay", `{"orgawide":true}`).want(200) // the usual header does as well
+}
+
+func TestSplayVerify(t *testing.T) {
+	s := newStand(t, "")
+	acme, zebra := s.key(registry.Issue, "acme"), s.key(registry.Issue, "zebra")
+	verify := func(key, token string) (status int, v map[string]any) {
+		t.Helper()
+		body, _ := json.Marshal(map[string]string{"token": token})
+		a := s.do(key, "POST", "/api/v1/splay/verify", string(body))
+		return a.Code, a.json()
+	}
+	create := func(key, body string) string {
+		t.Helper()
+		return s.do(key, "POST", "/api/v1/splay", body).want(200).json()["data"].(map[string]any)["token"].(string)
+	}
+	good := create(acme, `{"orgawide":true}`)
+	if status, v := verify(acme, good); status != 200 || v["success"] != true || v["data"].(map[string]any)["token"] != good {
+		t.Errorf("%d %v", status, v)
+	}
+	later := create(acme, fmt.Sprintf(`{"orgawide":true,"nbf":%d}`, time.Now().Unix()+3600))
+	for _, tc := range []struct{ key, token, message string }{
+		{zebra, good, "invalid signature"},
+		{acme, good[:len(good)-8] + "AAAAAAAA", "invalid signature"},
+		{acme, later, "jwt not active"},
+		{acme, "nonsense", "jwt malformed"},
+	} {
+		if status, v := verify(tc.key, tc.token); status != 403 || v["success"] != false || v["errorCode"] != 1002.0 || v["message"] != tc.message {
+			t.Errorf("%d %v instead of %s", status, v, tc.message)
+		}
+	}
+	if status, v := verify(acme, ""); status != 400 || v["errorCode"] != 1000.0 {
+		t.Errorf("%d %v", status, v)
+	}
+	s.do(acme, "POST", "/api/v1/splay/verify", `{"token":"x","colour":1}`).want(400)
+	s.do(acme, "POST", "/api/v1/splay/revoke", `{"token":"x"}`).problem(404)
+}

@@ -1,0 +1,217 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token"
+)
+
+// stand is an API on a real registry, with two organisations that have the same
+// of everything: acme, and zebra, whose name no text of ours has in it.
+type stand struct {
+	t       *testing.T
+	dir     string
+	app     *app.App
+	handler *Handler
+	apiKeys map[string]string // the id of the API key that each has
+}
+
+// newStand starts an app with this further configuration.
+func newStand(t *testing.T, more string) *stand {
+	t.Helper()
+	// Where Caddy keeps the id of the instance.
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	s := &stand{t: t, dir: t.TempDir(), apiKeys: make(map[string]string)}
+	if more != "" {
+		more = ", " + more
+	}
+	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{
+		app.ID: json.RawMessage(fmt.Sprintf(`{"store": {"dir": %q}%s}`, s.dir, more)),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := ctx.App(app.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.app = found.(*app.App)
+	t.Cleanup(func() { _ = s.app.Cleanup() })
+	s.handler = new(Handler)
+	if err := s.handler.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, org := range []string{"acme", "zebra"} {
+		s.furnish(org)
+	}
+	return s
+}
+
+// furnish makes an organisation and one of everything for it.
+func (s *stand) furnish(org string) {
+	s.t.Helper()
+	ctx, r := s.t.Context(), s.app.Registry()
+	key, err := token.GenerateKey(org+"-key", token.ES256)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, keyErr := r.AddOrgKey(ctx, org, key, org+"-by")
+	now := time.Now().UTC()
+	apiKey := &registry.APIKey{Name: org + "-apikey", Role: registry.Read, Orgs: []string{org}}
+	_, apiKeyErr := r.CreateAPIKey(ctx, apiKey, org+"-by")
+	s.apiKeys[org] = apiKey.ID
+	for _, err := range []error{
+		r.CreateOrg(ctx, &registry.Org{Hash: org, Name: "The " + org, Glass: &registry.Glass{Since: now, Until: now.Add(time.Hour), Reason: org + "-fire"}}, org+"-by"),
+		r.CreateStream(ctx, &registry.Stream{Org: org, Name: org + "-cam", Title: org + "-title", Tags: []string{"hall"}}, org+"-by"),
+		r.CreateStream(ctx, &registry.Stream{Org: org, Name: "cam", Tags: []string{"hall"}}, org+"-by"),
+		r.CreateToken(ctx, &registry.Token{ID: org + "-id", Org: org, Streams: []string{"cam"}, Tag: "hall", User: "ann", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		r.CreateToken(ctx, &registry.Token{ID: "shared", Org: org, OrgWide: true, Tag: org + "-tag", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		keyErr, apiKeyErr,
+	} {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// key makes an API key.
+func (s *stand) key(role registry.Role, orgs ...string) string {
+	s.t.Helper()
+	text, err := s.app.Registry().CreateAPIKey(s.t.Context(), &registry.APIKey{Role: role, Orgs: orgs}, "test")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
+}
+
+// answer is what came back.
+type answer struct {
+	*httptest.ResponseRecorder
+	t *testing.T
+}
+
+// request makes a request as Caddy's server hands it on, from an address of
+// its own.
+func request(method, target, body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	} else {
+		r.Body = http.NoBody
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Del(name)
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
+	n := clients.Add(1)
+	return from(r, fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
+}
+
+// clients counts requests, each of which comes from an address of its own.
+var clients atomic.Uint32
+
+// from is the request, from this address.
+func from(r *http.Request, address string) *http.Request {
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, address)
+	return r
+}
+
+func (s *stand) send(r *http.Request) *answer {
+	s.t.Helper()
+	w := httptest.NewRecorder()
+	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		return nil
+	})
+	if err := s.handler.ServeHTTP(w, r, next); err != nil {
+		s.t.Fatal(err)
+	}
+	return &answer{w, s.t}
+}
+
+// do sends a request with an API key.
+func (s *stand) do(key, method, target, body string, headers ...string) *answer {
+	s.t.Helper()
+	return s.send(request(method, target, body, append([]string{"Authorization: Bearer " + key}, headers...)...))
+}
+
+func (a *answer) want(status int) *answer {
+	a.t.Helper()
+	if a.Code != status {
+		a.t.Fatalf("status %d instead of %d: %s", a.Code, status, a.Body)
+	}
+	return a
+}
+
+// json reads the body.
+func (a *answer) json() map[string]any {
+	a.t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(a.Body.Bytes(), &v); err != nil {
+		a.t.Fatalf("%v: %s", err, a.Body)
+	}
+	return v
+}
+
+// problem checks that the answer is one, and reads it.
+func (a *answer) problem(status int) *Problem {
+	a.t.Helper()
+	a.want(status)
+	p := new(Problem)
+	d := json.NewDecoder(bytes.NewReader(a.Body.Bytes()))
+	d.DisallowUnknownFields()
+	if err := d.Decode(p); err != nil || a.Header().Get("Content-Type") != problemType || p.Status != status || p.Detail == "" || p.Title == "" || p.Type != "about:blank" {
+		a.t.Fatalf("%v: %s %s", err, a.Header(), a.Body)
+	}
+	for _, m := range p.Errors {
+		if m.Message == "" || m.Location == "" {
+			a.t.Fatalf("a mistake says too little: %s", a.Body)
+		}
+	}
+	return p
+}
+
+// all is what the registry holds, as text, so that a change of anything shows.
+func (s *stand) all() string {
+	s.t.Helper()
+	ctx := context.Background()
+	r := s.app.Registry()
+	index, err := r.Tokens(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	now := time.Now()
+	tokens, _ := index.Page(registry.Filter{}, nil, 1000, now)
+	keys, err := r.APIKeys(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text, err := json.Marshal([]any{r.Orgs(), r.Streams(""), tokens, keys, r.SigningKeys(), r.OrgKeys()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (s *stand) handlerApp() *app.App { return s.app }

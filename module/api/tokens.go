@@ -1,0 +1,247 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token"
+)
+
+// Token is what is kept of a playback token: everything but the token.
+type Token struct {
+	ID        string     `json:"id" doc:"Its jti; unique within its organisation."`
+	Org       string     `json:"org"`
+	Streams   []string   `json:"streams,omitempty" doc:"The streams that it may play."`
+	OrgWide   bool       `json:"orgwide,omitempty" doc:"Whether it may play all streams of the organisation."`
+	IP        []string   `json:"ip,omitempty" doc:"Addresses and prefixes that may use it; left out: all."`
+	Referer   []string   `json:"referer,omitempty" doc:"Pages that may embed it; left out: all."`
+	Tag       string     `json:"tag,omitempty"`
+	User      string     `json:"user,omitempty"`
+	Created   time.Time  `json:"created"`
+	By        string     `json:"by,omitempty" doc:"Who made it."`
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	Expires   time.Time  `json:"expires"`
+	Status    string     `json:"status" enum:"active,expired,not_yet_valid"`
+	Key       string     `json:"key" doc:"The id of the key that signed it."`
+}
+
+// Tokens is a page of them, the newest first.
+type Tokens struct {
+	Tokens []Token `json:"tokens"`
+	Next   string  `json:"next,omitempty" doc:"The cursor of the next page; left out at the end."`
+}
+
+// NewToken is a token to be made.
+type NewToken struct {
+	Org       string   `json:"org"`
+	Streams   []string `json:"streams,omitempty" doc:"The streams that it may play; this or orgwide."`
+	OrgWide   bool     `json:"orgwide,omitempty" doc:"All streams of the organisation; this or streams."`
+	Expires   string   `json:"expires,omitempty" doc:"When it ends: a time, or a duration from now like 14d or 2h. Default: what the configuration says, or 14d; at most 365d." example:"14d"`
+	NotBefore string   `json:"not_before,omitempty" doc:"When it begins, in the same form. Default: at once."`
+	IP        []string `json:"ip,omitempty" doc:"Addresses and prefixes that may use it. Default: all." example:"[\"203.0.113.0/24\"]"`
+	Referer   []string `json:"referer,omitempty" doc:"Pages that may embed it: example.com, *.example.com, host:port. Default: all."`
+	Tag       string   `json:"tag,omitempty" doc:"To find it by; at most 128 characters."`
+	User      string   `json:"user,omitempty" doc:"Whom it is for; at most 128 characters."`
+}
+
+// IssuedToken is a new token, which is shown this once.
+type IssuedToken struct {
+	Text string `json:"token" doc:"The token. Nothing shows it again."`
+	Token
+	WebPlayoutURL string             `json:"web_playout_url,omitempty" doc:"The player page with the token."`
+	StreamURL     string             `json:"stream_url,omitempty" doc:"The manifest or socket with the token."`
+	URLs          []issue.StreamURLs `json:"urls,omitempty" doc:"All of them, where there are several."`
+	Warnings      []string           `json:"warnings" doc:"What may not do what was meant."`
+}
+
+type oneToken struct{ Body Token }
+
+func (s *server) tokens() {
+	tags := []string{"tokens"}
+	route(s, toRead, huma.Operation{
+		OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: tags, Summary: "Lists tokens, the newest first",
+	}, listTokens)
+	route(s, toIssue, huma.Operation{
+		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes a token",
+	}, func(ctx context.Context, c *call, in *struct{ Body NewToken }) (*struct{ Body IssuedToken }, error) {
+		request, err := c.read(&in.Body)
+		if err != nil {
+			return nil, err
+		}
+		issued, record, err := c.issue(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body IssuedToken }{c.show(issued, record)}, nil
+	})
+	route(s, toRead, huma.Operation{
+		OperationID: "get-token", Method: http.MethodGet, Path: "/api/v1/tokens/{id}", Tags: tags, Summary: "Shows what is kept of a token",
+	}, getToken)
+}
+
+func describeToken(t *registry.Token, now time.Time) Token {
+	return Token{
+		ID: t.ID, Org: t.Org, Streams: t.Streams, OrgWide: t.OrgWide, IP: t.IPs, Referer: t.Referers, Tag: t.Tag, User: t.User,
+		Created: t.Created.UTC(), By: t.By, NotBefore: moment(t.NotBefore), Expires: t.Expires.UTC(), Status: t.Status(now), Key: t.Key,
+	}
+}
+
+// recordOf is what is kept of a token.
+func recordOf(g *token.Grant) *registry.Token {
+	t := &registry.Token{
+		ID: g.ID, Org: g.Org, Streams: g.Streams, OrgWide: g.OrgWide, Tag: g.Tag, User: g.Subject,
+		Expires: g.ExpiresAt().UTC(), Key: g.KeyID,
+	}
+	if g.IssuedAt != 0 {
+		t.Created = time.Unix(g.IssuedAt, 0).UTC()
+	}
+	if g.NotBefore != 0 {
+		t.NotBefore = time.Unix(g.NotBefore, 0).UTC()
+	}
+	for _, r := range g.IPs {
+		t.IPs = append(t.IPs, r.String())
+	}
+	for _, p := range g.Referers {
+		t.Referers = append(t.Referers, p.String())
+	}
+	return t
+}
+
+// read understands what somebody wants a token for.
+func (c *call) read(n *NewToken) (r issue.Request, err error) {
+	r = issue.Request{
+		Org: n.Org, Streams: n.Streams, OrgWide: n.OrgWide, IPs: n.IP, Referers: n.Referer, Tag: n.Tag, User: n.User,
+	}
+	if n.Expires != "" {
+		if r.Expires, err = issue.ParseTime(n.Expires, c.now); err != nil {
+			return r, mistake("body.expires", err.Error())
+		}
+	}
+	if n.NotBefore != "" {
+		if r.NotBefore, err = issue.ParseTime(n.NotBefore, c.now); err != nil {
+			return r, mistake("body.not_before", err.Error())
+		}
+	}
+	return r, nil
+}
+
+// issue makes a token and keeps its record. It returns the token only when the
+// record is kept: what nobody can list, nobody can find to revoke.
+func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *registry.Token, error) {
+	if err := c.orgInBody("body.org", r.Org); err != nil {
+		return nil, nil, err
+	}
+	issuer, err := c.app.Issuer(ctx, r.Org)
+	if err != nil {
+		return nil, nil, err
+	}
+	issued, err := issuer.Issue(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	record := recordOf(issued.Grant)
+	record.Created, record.By = c.now.UTC().Truncate(time.Millisecond), c.Name
+	if err := c.registry.CreateToken(ctx, record); err != nil {
+		return nil, nil, unavailable("there is no token, because its record could not be kept: " + err.Error())
+	}
+	return issued, record, nil
+}
+
+// show is the one answer that has the token in it.
+func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
+	t := IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: append([]string{}, i.Warnings...)}
+	for _, stream := range record.Streams {
+		if _, err := c.registry.Stream(record.Org, stream); err != nil {
+			t.Warnings = append(t.Warnings, "stream "+stream+" is not known here; the token plays it all the same, if an origin has it")
+		}
+	}
+	if len(i.URLs) > 0 {
+		t.WebPlayoutURL, t.StreamURL = i.URLs[0].WebPlayoutURL, i.URLs[0].StreamURL
+	}
+	if len(i.URLs) > 1 {
+		t.URLs = i.URLs
+	}
+	return t
+}
+
+// tokenCursor is the last token of a page.
+type tokenCursor struct {
+	Created time.Time `json:"t"`
+	ID      string    `json:"i"`
+}
+
+func listTokens(ctx context.Context, c *call, in *struct {
+	Page
+	Org    string `query:"org" doc:"Of this organisation only."`
+	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
+	Tag    string `query:"tag" doc:"With this tag only."`
+	User   string `query:"user" doc:"For this user only."`
+	Status string `query:"status" enum:"active,expired,not_yet_valid" doc:"In this state only."`
+},
+) (*struct{ Body Tokens }, error) {
+	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status}
+	if in.Org != "" {
+		if err := c.org(in.Org); err != nil {
+			return nil, err
+		}
+		filter.Orgs = []string{in.Org}
+	}
+	var after *registry.Cursor
+	if in.Cursor != "" {
+		var at tokenCursor
+		if err := readCursor(in.Cursor, &at); err != nil {
+			return nil, err
+		}
+		after = &registry.Cursor{Created: at.Created, ID: at.ID}
+	}
+	index, err := c.registry.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, next := index.Page(filter, after, in.Limit, c.now)
+	out := Tokens{Tokens: make([]Token, 0, len(list))}
+	for _, t := range list {
+		out.Tokens = append(out.Tokens, describeToken(t, c.now))
+	}
+	if next != nil {
+		out.Next = writeCursor(tokenCursor{next.Created, next.ID})
+	}
+	return &struct{ Body Tokens }{out}, nil
+}
+
+func getToken(ctx context.Context, c *call, in *struct {
+	ID  string `path:"id" doc:"The token's id."`
+	Org string `query:"org" doc:"Its organisation. It may be left out where only one has a token by this id."`
+},
+) (*oneToken, error) {
+	orgs := c.orgs()
+	if in.Org != "" {
+		if err := c.org(in.Org); err != nil {
+			return nil, err
+		}
+		orgs = []string{in.Org}
+	}
+	var found *registry.Token
+	for _, org := range orgs {
+		t, err := c.registry.Token(ctx, org, in.ID)
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case found != nil:
+			return nil, mistake("query.org", "several organisations have a token by this id; say which one is meant")
+		default:
+			found = t
+		}
+	}
+	if found == nil {
+		return nil, registry.ErrNotFound
+	}
+	return &oneToken{describeToken(found, c.now)}, nil
+}

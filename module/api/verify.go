@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/issue"
+)
+
+// TokenQuestion is a token, and the request that it is tried with.
+type TokenQuestion struct {
+	Token   string `json:"token" doc:"The token, or a URL that carries it."`
+	At      string `json:"at,omitempty" doc:"When: a time, or a duration from now. Default: now."`
+	IP      string `json:"ip,omitempty" doc:"The viewer's address. Default: not checked."`
+	Referer string `json:"referer,omitempty" doc:"The page that embeds the stream. Default: not checked."`
+	URL     string `json:"url,omitempty" doc:"The stream's URL. Default: the one that carries the token, or not checked."`
+}
+
+// TokenAnswer says whether the token would be accepted, check by check.
+type TokenAnswer struct {
+	Allowed bool          `json:"allowed"`
+	Reason  string        `json:"reason,omitempty" doc:"That of the first check that failed."`
+	Checks  []issue.Check `json:"checks"`
+	Token   *Token        `json:"token,omitempty" doc:"What the token says, where its signature holds and its organisation is the caller's."`
+}
+
+// streamRule is how URLs name streams, where nobody says it.
+const streamRule = "/live/{org}/{stream}/*"
+
+func (s *server) verify() {
+	route(s, toRead, huma.Operation{
+		OperationID: "verify-token", Method: http.MethodPost, Path: "/api/v1/tokens/verify", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
+		Summary: "Says why a token is accepted or refused",
+	}, func(ctx context.Context, c *call, in *struct{ Body TokenQuestion }) (*struct{ Body TokenAnswer }, error) {
+		b := in.Body
+		at := c.now
+		if b.At != "" {
+			var err error
+			if at, err = issue.ParseTime(b.At, c.now); err != nil {
+				return nil, mistake("body.at", err.Error())
+			}
+		}
+		if a, err := netip.ParseAddr(b.IP); b.IP != "" && (err != nil || a.Zone() != "") {
+			return nil, mistake("body.ip", "that is no IP address")
+		}
+		answer, err := c.explain(ctx, issue.Question{Text: b.Token, At: at, IP: b.IP, Referer: b.Referer, URL: b.URL})
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body TokenAnswer }{*answer}, nil
+	})
+}
+
+// stranger is the answer to every token that nobody here has made for one of
+// the caller's organisations. It is always the same, so that nothing can be
+// learned about others.
+func stranger() *TokenAnswer {
+	return &TokenAnswer{Reason: string(access.UnknownKey), Checks: []issue.Check{{
+		Name: "signature", Result: issue.Failed, Reason: string(access.UnknownKey),
+		Text: "no key that is known here has signed this token for one of your organisations",
+	}}}
+}
+
+// explain judges a token as the gate would. What the token says is only told
+// when the caller may know it.
+func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, error) {
+	q.Rule, q.Terms = streamRule, c.app.Terms()
+	// First the token alone, without a key: whose it is comes before whether
+	// its signature holds.
+	alone, err := issue.Explain(issue.Question{Text: q.Text, At: q.At, Rule: q.Rule, Terms: q.Terms})
+	if err != nil {
+		return nil, mistake("body.token", "there is no token in this URL, or there are several; send the token alone")
+	}
+	if alone.Grant == nil {
+		return &TokenAnswer{Reason: alone.Reason, Checks: alone.Checks}, nil
+	}
+	if !c.owns(alone.Grant.Org) {
+		return stranger(), nil
+	}
+	q.Keys = c.app.Trust().Keys
+	e, err := issue.Explain(q)
+	if err != nil {
+		return nil, err
+	}
+	for _, check := range e.Checks {
+		if check.Name == "signature" && check.Result != issue.OK {
+			return stranger(), nil
+		}
+	}
+	t := recordOf(e.Grant)
+	if kept, err := c.registry.Token(ctx, t.Org, t.ID); err == nil {
+		t.Created, t.By = kept.Created, kept.By
+	}
+	told := describeToken(t, q.At.Truncate(time.Second))
+	return &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}, nil
+}

@@ -1,0 +1,73 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/internal/issue"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "status",
+		Usage: "[--json]",
+		Short: "Says which server answers, and how its store is",
+		Long: `Says which server answers, where it keeps organisations, streams and tokens,
+whether that can be written, how old what it knows is, and which organisations
+are open because somebody broke the glass.`,
+		CobraFunc: func(cmd *cobra.Command) { status(cmd) },
+	})
+}
+
+func status(cmd *cobra.Command) {
+	cmd.Example = "  playgate status\n  playgate status --config /etc/caddy/Caddyfile"
+	cmd.Args = cobra.NoArgs
+	online(cmd, func(c *client, _ []string) error {
+		c.told = true // it is in the answer
+		var s struct {
+			Instance, Version string
+			Store             struct {
+				Driver, Error    string
+				Writable         bool
+				StalenessSeconds float64 `json:"staleness_seconds"`
+			}
+			Organisations, Streams int
+			BrokenGlass            []string `json:"broken_glass"`
+		}
+		answer, err := c.get("status", nil, &s)
+		if err != nil {
+			return err
+		}
+		return c.show(answer, func(w io.Writer) error {
+			writable := yesNo(s.Store.Writable)
+			if s.Store.Error != "" {
+				writable += ": " + s.Store.Error
+			}
+			known := ""
+			if s.Store.Driver != "off" {
+				age := time.Duration(s.Store.StalenessSeconds * float64(time.Second))
+				known = issue.Days(max(age, 0)) + " ago"
+			}
+			glass := "none"
+			if len(s.BrokenGlass) > 0 {
+				glass = fmt.Sprintf("%s (to end it: playgate org secure ORG mend)", strings.Join(s.BrokenGlass, ", "))
+			}
+			return card(w, [][2]string{
+				{"Instance", s.Instance},
+				{"Version", s.Version},
+				{"Store", s.Store.Driver},
+				{"Writable", writable},
+				{"Last known to be true", known},
+				{"Organisations", strconv.Itoa(s.Organisations)},
+				{"Streams", strconv.Itoa(s.Streams)},
+				{"Broken glass", glass},
+			})
+		})
+	})
+}

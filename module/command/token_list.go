@@ -1,0 +1,119 @@
+package command
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// tokenAnswer is the record of a token as the API tells it.
+type tokenAnswer struct {
+	ID, Org       string
+	Streams       []string
+	OrgWide       bool
+	IP, Referer   []string
+	Tag, User     string
+	Created       time.Time
+	By            string
+	NotBefore     time.Time `json:"not_before"`
+	Expires       time.Time
+	Status, Key   string
+	Token         string // when it was made, and never again
+	WebPlayoutURL string `json:"web_playout_url"`
+	StreamURL     string `json:"stream_url"`
+	URLs          []issue.StreamURLs
+	Warnings      []string
+}
+
+func (t *tokenAnswer) scope() string {
+	if t.OrgWide {
+		return "all"
+	}
+	return strings.Join(t.Streams, ", ")
+}
+
+func (t *tokenAnswer) print(w io.Writer) error {
+	return card(w, [][2]string{
+		{"Token", t.ID},
+		{"Organisation", t.Org},
+		{"Streams", t.scope()},
+		{"Status", strings.ReplaceAll(t.Status, "_", " ")},
+		{"Valid from", when(t.NotBefore)},
+		{"Expires", when(t.Expires)},
+		{"Addresses", strings.Join(t.IP, ", ")},
+		{"Pages", strings.Join(t.Referer, ", ")},
+		{"Tag", t.Tag},
+		{"User", t.User},
+		{"Key", t.Key},
+		{"Created", when(t.Created)},
+		{"By", t.By},
+	})
+}
+
+func tokenList() *cobra.Command {
+	var org, stream, tag, user, status string
+	var p pages
+	cmd := &cobra.Command{
+		Use:   "list [--org ORG] [--stream STREAM] [--tag TAG] [--user USER] [--status STATUS]",
+		Short: "Lists the tokens that a running server made",
+		Long: `Lists the tokens that a running server made, the newest first. The tokens
+themselves are kept nowhere and cannot be shown again.`,
+		Example: `  playgate token list
+  playgate token list --org acme --stream cam1 --status active
+  playgate token list --org acme --all --json`,
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&org, "org", "", "those of one organisation")
+	f.StringVar(&stream, "stream", "", "those that may play a stream")
+	f.StringVar(&tag, "tag", "", "those with a tag")
+	f.StringVar(&user, "user", "", "those for a user")
+	f.StringVar(&status, "status", "", "active, expired or not_yet_valid")
+	p.flags(cmd)
+	return online(cmd, func(c *client, _ []string) error {
+		var list struct{ Tokens []tokenAnswer }
+		answer, err := p.read(c, "tokens", "tokens", filter(map[string]string{"org": org, "stream": stream, "tag": tag, "user": user, "status": status}), &list)
+		if err != nil {
+			return err
+		}
+		return c.show(answer, func(w io.Writer) error {
+			rows := make([][]string, len(list.Tokens))
+			for i, t := range list.Tokens {
+				rows[i] = []string{t.ID, t.Org, t.scope(), strings.ReplaceAll(t.Status, "_", " "), when(t.Expires), t.Tag, t.User, t.By}
+			}
+			return table(w, []string{"ID", "ORG", "STREAMS", "STATUS", "EXPIRES", "TAG", "USER", "BY"}, rows)
+		})
+	})
+}
+
+func tokenShow() *cobra.Command {
+	var org string
+	cmd := &cobra.Command{
+		Use:   "show ID [--org ORG]",
+		Short: "Shows the record of a token",
+		Long: `Shows the record of a token that a running server made. ID is the one that
+token list shows and that is in the access log.`,
+		Example: `  playgate token show 0123456789abcdef
+  playgate token show 0123456789abcdef --org acme`,
+		Args: takes(1),
+	}
+	cmd.Flags().StringVar(&org, "org", "", "its organisation, where several have the id")
+	return online(cmd, func(c *client, args []string) error {
+		if jwt.HasForm(args[0]) {
+			// It would get into the server's log.
+			return errors.New("that is a token and not its id; playgate token explain says the id")
+		}
+		var t tokenAnswer
+		answer, err := c.get(path("tokens", args[0]), filter(map[string]string{"org": org}), &t)
+		if err != nil {
+			return err
+		}
+		return c.show(answer, t.print)
+	})
+}
