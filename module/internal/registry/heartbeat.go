@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,12 @@ const (
 
 // heartbeat is when the newest heartbeat was seen, by this node's own clock.
 type heartbeat struct{ seen atomic.Int64 }
+
+// reset takes a whole snapshot of the edge bucket.
+func (r *Registry) reset(entries []Entry) {
+	r.beat.seen.Store(r.now().UnixNano())
+	r.view.reset(slices.DeleteFunc(entries, func(e Entry) bool { return e.Key == beatKey }))
+}
 
 // take takes a change of the edge bucket.
 func (r *Registry) take(e Entry) {
