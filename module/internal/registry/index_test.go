@@ -95,6 +95,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// slower is what time limits are multiplied by.
+var slower time.Duration = 1
+
 // The first page of any filter, of 100,000 records, in at most 50 ms.
 func TestFirstPageIsFast(t *testing.T) {
 	x, now := many(t, 100_000)
@@ -108,13 +111,13 @@ func TestFirstPageIsFast(t *testing.T) {
 		"what is nobody": {User: "nobody", Tag: "nothing", Stream: "none", Status: StatusActive},
 	} {
 		best := time.Hour
-		for range 3 {
+		for range 10 {
 			began := time.Now()
 			x.Page(f, nil, 50, now)
 			best = min(best, time.Since(began))
 		}
 		t.Logf("%s: %s", name, best)
-		if best > 50*time.Millisecond {
+		if best > slower*50*time.Millisecond {
 			t.Errorf("%s: %s", name, best)
 		}
 	}
