@@ -180,6 +180,7 @@ var syntaxSources = []string{
 	"module/app/caddyfile.go",
 	"module/gate/caddyfile.go",
 	"module/gate/health.go",
+	"module/api/caddyfile.go",
 	"module/logging/encoder.go",
 }
 

@@ -50,6 +50,7 @@ func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.
 	s.status()
 	s.splay()
 	s.jwks()
+	s.backup()
 	s.document()
 	return s
 }
@@ -94,6 +95,12 @@ func (s *server) refused(r *http.Request) *Problem {
 			return refuse(http.StatusMethodNotAllowed, "this path is for "+allow).with("Allow", allow)
 		}
 		return refuse(http.StatusNotFound, "there is nothing by this path; /api/openapi.json lists what there is")
+	}
+	if r.URL.Path == restorePath {
+		if r.Header.Get("Content-Type") != backupType {
+			return refuse(http.StatusUnsupportedMediaType, "send the backup as "+backupType)
+		}
+		return nil
 	}
 	if hasBody(r) && !isJSON(r.Header["Content-Type"]) {
 		return refuse(http.StatusUnsupportedMediaType, "send the body as application/json")

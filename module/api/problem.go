@@ -113,7 +113,7 @@ func problemOf(err error) *Problem {
 		return refuse(http.StatusConflict, err.Error())
 	case errors.Is(err, app.ErrNoStore):
 		return refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
-	case errors.Is(err, registry.ErrUnavailable):
+	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrSealed):
 		return unavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable(registry.ErrUnavailable.Error())

@@ -50,6 +50,8 @@ var routes = []struct {
 	{"GET", "/api/v1/audit", "", toAdminister, 200, 0, false},
 	{"GET", "/api/v1/audit?org=ORG", "", toAdminister, 200, 404, false},
 	{"GET", "/api/v1/status", "", toRead, 200, 0, false},
+	{"GET", "/api/v1/backup", "", toAdministerAll, 200, 0, false},
+	{"POST", "/api/v1/restore", "{}", toAdministerAll, 422, 0, false}, // no backup
 }
 
 // Every role on every route, for an organisation of its own and for another

@@ -113,6 +113,9 @@ func request(method, target, body string, headers ...string) *http.Request {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+		if strings.HasPrefix(target, restorePath) {
+			r.Header.Set("Content-Type", backupType)
+		}
 	} else {
 		r.Body = http.NoBody
 	}

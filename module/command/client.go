@@ -81,13 +81,47 @@ func (c *client) ask(method, path string, query url.Values, in, out any) (json.R
 		}
 		body = bytes.NewReader(data)
 	}
+	kind := ""
+	if in != nil {
+		kind = "application/json"
+	}
+	from, err := c.send(method, target, path, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	answer, err := io.ReadAll(io.LimitReader(from, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", c.name, err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(answer, out); err != nil {
+			return nil, fmt.Errorf("the answer of %s cannot be read, perhaps because it is of another version: %w", c.name, err)
+		}
+	}
+	return answer, nil
+}
+
+// stream sends a request whose body, or whose answer, may be large and take
+// long. The caller closes the answer.
+func (c *client) stream(method, path string, body io.Reader) (io.ReadCloser, error) {
+	c.http.Timeout = 0
+	kind := ""
+	if body != nil {
+		kind = "application/jsonl"
+	}
+	return c.send(method, c.base+"/api/v1/"+path, path, kind, body)
+}
+
+// send sends a request and returns the answer's body, if it is a good one.
+func (c *client) send(method, target, path, kind string, body io.Reader) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(c.cmd.Context(), method, target, body)
 	if err != nil {
 		return nil, err
 	}
 	request.Header = c.header.Clone()
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -97,25 +131,22 @@ func (c *client) ask(method, path string, query url.Values, in, out any) (json.R
 		}
 		return nil, c.unreachable(err)
 	}
+	instance := response.Header.Get("Playgate-Instance")
+	if instance != "" {
+		c.tell(instance)
+	}
+	if instance != "" && response.StatusCode < http.StatusMultipleChoices {
+		return response.Body, nil
+	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", c.name, err)
 	}
-	instance := response.Header.Get("Playgate-Instance")
 	if instance == "" {
 		return nil, c.stranger(response.StatusCode, answer)
 	}
-	c.tell(instance)
-	if response.StatusCode >= http.StatusMultipleChoices {
-		return nil, refusal(path, response.StatusCode, answer)
-	}
-	if out != nil {
-		if err := json.Unmarshal(answer, out); err != nil {
-			return nil, fmt.Errorf("the answer of %s cannot be read, perhaps because it is of another version: %w", c.name, err)
-		}
-	}
-	return answer, nil
+	return nil, refusal(path, response.StatusCode, answer)
 }
 
 // path is one of names that may hold anything.

@@ -48,6 +48,9 @@ func openSealer(dir string) (*sealer, error) {
 	return &sealer{aead}, nil
 }
 
+// ErrSealed: a private key cannot be read here.
+var ErrSealed = errors.New("it was sealed with another seal key")
+
 func (s *sealer) seal(name string, plain []byte) []byte {
 	return s.aead.Seal(nil, nil, plain, []byte(name))
 }
@@ -55,7 +58,7 @@ func (s *sealer) seal(name string, plain []byte) []byte {
 func (s *sealer) open(name string, sealed []byte) ([]byte, error) {
 	plain, err := s.aead.Open(nil, nil, sealed, []byte(name))
 	if err != nil {
-		return nil, fmt.Errorf("it was sealed with another seal key; copy the file %s of the node that made it, or run playgate key rotate", sealFile)
+		return nil, fmt.Errorf("%w; copy the file %s of the node that made it, or run playgate key rotate", ErrSealed, sealFile)
 	}
 	return plain, nil
 }

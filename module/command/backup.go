@@ -1,0 +1,159 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "backup",
+		Usage: "FILE|-",
+		Short: "Writes all records of a running server into a file",
+		Long: `Writes all records of a running server into a file: organisations, streams, token
+records, API keys (hashed), keys and the audit trail.
+
+Private keys are in it as they are stored, encrypted under the file seal.key of
+the store's directory, which is not in it: keep a copy of that file elsewhere.
+Session keys are not in it. No token can be read from it.`,
+		CobraFunc: func(cmd *cobra.Command) { backup(cmd) },
+	})
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "restore",
+		Usage: "FILE|- --yes",
+		Short: "Makes the records of a running server those of a backup",
+		Long: `Makes the records of a running server those of a backup. What is not in the
+backup is removed, and whatever was changed after it is lost: switches, public
+streams, retired keys. Keys that were retired later verify again; retire them
+anew, or their tokens play.
+
+Nothing is touched before the whole backup was read and its checksum compared.`,
+		CobraFunc: func(cmd *cobra.Command) { restore(cmd) },
+	})
+}
+
+func backup(cmd *cobra.Command) {
+	cmd.Example = "  playgate backup playgate-$(date +%F).backup\n  playgate backup - --config /etc/caddy/Caddyfile | age -r age1... > playgate.age"
+	cmd.Args = takes(1)
+	online(cmd, func(c *client, args []string) error {
+		body, err := c.stream(http.MethodGet, "backup", nil)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		if args[0] == "-" {
+			_, err := copyBackup(cmd.OutOrStdout(), body)
+			return err
+		}
+		n, err := writeBackup(args[0], body)
+		if err != nil {
+			return err
+		}
+		c.remark("%d records in %s. Keep a copy of seal.key, from the store's directory, in another place.", n, args[0])
+		return nil
+	})
+}
+
+// writeBackup writes a file that is whole or not there.
+func writeBackup(file string, from io.Reader) (records int, err error) {
+	f, err := os.CreateTemp(filepath.Dir(file), ".backup-") // mode 0600
+	if err != nil {
+		return 0, err
+	}
+	records, err = copyBackup(f, from)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(f.Name()))
+	}
+	return records, nil
+}
+
+// copyBackup copies a backup, and sees to it that its end is there.
+func copyBackup(to io.Writer, from io.Reader) (records int, err error) {
+	const longest = 1 << 20
+	lines := bufio.NewReaderSize(from, longest)
+	var last []byte
+	for {
+		line, err := lines.ReadSlice('\n')
+		if len(line) > 0 {
+			if _, err := to.Write(line); err != nil {
+				return 0, err
+			}
+			last = bytes.Clone(line)
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, fmt.Errorf("the backup broke off: %w", err)
+		}
+	}
+	var foot struct {
+		End     bool
+		Records int
+	}
+	if json.Unmarshal(last, &foot) != nil || !foot.End {
+		return 0, errors.New("the backup broke off: its end is not there")
+	}
+	return foot.Records, nil
+}
+
+func restore(cmd *cobra.Command) {
+	var yes bool
+	cmd.Example = "  playgate restore playgate-2027-01-31.backup --yes\n  age -d -i key.txt playgate.age | playgate restore - --yes"
+	cmd.Args = takes(1)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
+	online(cmd, func(c *client, args []string) error {
+		if !yes {
+			return errors.New("what is not in the backup is removed, and whatever was changed after it is lost; add --yes to do it")
+		}
+		from := cmd.InOrStdin()
+		if args[0] != "-" {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			from = f
+		}
+		body, err := c.stream(http.MethodPost, "restore", from)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		answer, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+		if err != nil {
+			return err
+		}
+		var done struct {
+			Time             time.Time
+			Records, Removed int
+			Sealed           bool
+		}
+		if err := json.Unmarshal(answer, &done); err != nil {
+			return err
+		}
+		return c.show(answer, func(io.Writer) error {
+			c.remark("Put back: %d records of %s; %d others were removed.", done.Records, when(done.Time), done.Removed)
+			c.remark("Whatever was changed after that time is lost: look at switches and public streams, and retire again what had been retired.")
+			if !done.Sealed {
+				c.remark("The private keys were sealed with another seal.key. Tokens play; before new ones can be made, run: playgate key rotate")
+			}
+			return nil
+		})
+	})
+}
