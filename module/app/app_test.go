@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -154,10 +155,10 @@ func TestWhoseWordCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := &registry.Org{Hash: "acme", Secure: tc.stored}
-			switch {
-			case tc.glass == "broken":
+			switch tc.glass {
+			case "broken":
 				o.Glass = &registry.Glass{Until: now.Add(time.Hour)}
-			case tc.glass == "mended":
+			case "mended":
 				o.Glass = &registry.Glass{Until: now}
 			}
 			if tc.stored == "unreadable" {
@@ -233,7 +234,7 @@ func TestKeysOfTheRegistry(t *testing.T) {
 	if a.Trust().Lives(session.KeyHash(former), "acme") {
 		t.Error("a retired key verifies")
 	}
-	if a.Trust() != a.Trust() {
+	if again := a.Trust(); again != a.Trust() {
 		t.Error("trust is made anew without need")
 	}
 }
@@ -286,6 +287,36 @@ func TestSecretsAreInNoDump(t *testing.T) {
 		_, err := provision(t, `{"keys": [{"id": "a", "secret": "{env.PLAYGATE_TEST_SECRET}"}]}`)
 		if err == nil || short != "" && strings.Contains(err.Error(), short) {
 			t.Errorf("a secret of %d bytes: %v", len(short), err)
+		}
+	}
+}
+
+// What is known may be older than the operator allows: then tokens are refused
+// instead of judged by it.
+func TestStaleAfter(t *testing.T) {
+	dir := t.TempDir()
+	r := registry.New(registry.Settings{Dir: dir}, zap.NewNop())
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil { // which leaves its copy
+		t.Fatal(err)
+	}
+	for config, stale := range map[string]access.Reason{`"stale_after": "10m",`: access.StoreUnavailable, "": ""} {
+		a, err := provision(t, fmt.Sprintf(`{%s "store": {"driver": "nats", "urls": ["nats://127.0.0.1:1"], "dir": %q}}`, config, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = a.Cleanup() })
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		if got := a.Unavailable(now); got != "" {
+			t.Errorf("%s: at once %q", config, got)
+		}
+		if got := a.Unavailable(now.Add(11 * time.Minute)); got != stale {
+			t.Errorf("%s: after 11 minutes %q", config, got)
 		}
 	}
 }

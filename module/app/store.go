@@ -197,7 +197,7 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 	case registry.Broken:
 		return true
 	case registry.On:
-		return !(said && !off) && view.Public(org, stream)
+		return (!said || off) && view.Public(org, stream)
 	case registry.Off:
 		return !said || off
 	}

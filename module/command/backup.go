@@ -127,7 +127,7 @@ func restore(cmd *cobra.Command) {
 			if err != nil {
 				return err
 			}
-			defer f.Close()
+			defer func() { _ = f.Close() }() // nothing was written
 			from = f
 		}
 		body, err := c.stream(http.MethodPost, "restore", from)

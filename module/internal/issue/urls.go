@@ -55,7 +55,7 @@ func fill(template, org, stream string) string {
 // For are the URLs of a token, stream by stream. A token for a whole
 // organisation has one only where the template names no stream.
 func (t Templates) For(g *token.Grant, text string) []StreamURLs {
-	var list []StreamURLs
+	var list []StreamURLs //nolint:prealloc // nil for none
 	for _, u := range t {
 		list = append(list, u.of(g, text)...)
 	}

@@ -127,7 +127,7 @@ func TestKillLosesNothing(t *testing.T) {
 	r := open(t, dir)
 	took := time.Since(began)
 	t.Logf("%d were acknowledged; opening took %s", created, took)
-	if took > slower*time.Second {
+	if took > limit(time.Second) {
 		t.Errorf("opening took %s", took)
 	}
 	for i := range created {

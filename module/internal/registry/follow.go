@@ -70,7 +70,7 @@ func (f *follower) once(ctx context.Context) error {
 				for _, e := range snapshot {
 					last = max(last, e.Revision)
 				}
-				snapshot = nil
+				snapshot = nil //nolint:prealloc // nobody knows how many there will be
 				f.move(last)
 			case e.Key == "":
 				f.move(0)

@@ -73,8 +73,10 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	if s.Bucket == "" {
 		s.Bucket = DefaultBucket
 	}
-	r := &Registry{settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{}),
-		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket)}
+	r := &Registry{
+		settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{}),
+		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket),
+	}
 	r.edges = follow(r.edge, logger, r.reset, r.take)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
