@@ -36,7 +36,8 @@ type server struct {
 // New makes the handler of /api/ and /.well-known/jwks.json. find gives the app
 // of the newest configuration; where it gives none, or one without a registry,
 // the answer is 503. who says who asks; its errors refuse, those of this
-// package and of the registry with a fitting status, and others with 500.
+// package, of the registry and of huma (huma.Error400BadRequest) with their
+// status, and others with 500.
 func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.Handler {
 	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
 	s.api = describe(s.mux)

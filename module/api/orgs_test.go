@@ -98,6 +98,20 @@ func TestOrganisations(t *testing.T) {
 	}
 }
 
+// What a status counts is the caller's own.
+func TestStatusIsOfOwnOrganisations(t *testing.T) {
+	s := newStand(t, "")
+	for _, tc := range []struct {
+		orgs          []string
+		organisations float64
+	}{{nil, 2}, {[]string{"acme"}, 1}, {[]string{"nobody"}, 0}} {
+		v := s.do(s.key(registry.Read, tc.orgs...), "GET", "/api/v1/status", "").want(200).json()
+		if v["organisations"] != tc.organisations || v["streams"] != 2*tc.organisations || float64(len(v["broken_glass"].([]any))) != tc.organisations {
+			t.Errorf("%v: %v", tc.orgs, v)
+		}
+	}
+}
+
 func TestAudit(t *testing.T) {
 	s := newStand(t, "")
 	key := s.key(registry.Admin)

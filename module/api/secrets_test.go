@@ -106,7 +106,7 @@ func TestNothingIsRepeated(t *testing.T) {
 				question = "&"
 			}
 			escaped := strings.ReplaceAll(secret, " ", "%20")
-			bodies := []string{quoted, secret, `{` + quoted + `:1}`, `{"x":{` + quoted + `:1}}`, "[" + quoted + "]"}
+			bodies := []string{quoted, secret, `{` + quoted + `:1}`, `{` + quoted + `:1,` + quoted + `:2}`, `{"x":{` + quoted + `:1}}`, "[" + quoted + "]"}
 			if body != "" {
 				for _, member := range []string{"org", "name", "secure", "for", "reason", "stream", "title", "public", "tags", "streams", "orgwide", "expires", "not_before", "ip", "referer", "tag", "user", "token", "at", "url", "jwk", "role", "orgs"} {
 					for _, value := range []string{quoted, "[" + quoted + "]", "[" + quoted + "," + quoted + "]", "{" + quoted + ":" + quoted + "}", `{"kty":"oct","k":` + quoted + `}`, `{"kty":"OKP","kid":` + quoted + `}`, `{"kty":` + quoted + `,"kid":"x"}`, `{"kid":"x","kty":"OKP","crv":"Ed25519","x":` + quoted + `}`, `{"kid":"x","alg":` + quoted + `}`, `{"kid":"x","use":` + quoted + `}`} {
