@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -173,6 +174,37 @@ func TestSecondProcess(t *testing.T) {
 	}
 }
 
+// A single record that is lost is noticed too, though the store counts it.
+func TestLostRecord(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir)
+	fill(t, r)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	head, entries, err := readCopy(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head.Edge.Records--
+	for i := range entries {
+		if entries[i].Key == orgKey("acme") {
+			entries[i].Key = orgKey("lost")
+		}
+	}
+	if err := writeCopy(dir, head, entries); err != nil {
+		t.Fatal(err)
+	}
+	again := New(Settings{Dir: dir}, zap.NewNop())
+	defer func() { _ = again.Close() }()
+	if err := again.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Writable(); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "1 records") {
+		t.Errorf("the store: %v", err)
+	}
+}
+
 // damage changes bytes in the middle of every file of messages below a directory.
 func damage(t *testing.T, dir string) {
 	t.Helper()
@@ -222,6 +254,16 @@ func TestDamagedStore(t *testing.T) {
 	err := again.CreateOrg(t.Context(), &Org{Hash: "acme"}, "test")
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a write: %v", err)
+	}
+	// Nothing else fails in another way.
+	_, signErr := again.Signer(t.Context())
+	_, _, rotateErr := again.Rotate(t.Context(), "test")
+	_, listErr := again.Tokens(t.Context())
+	_, backupErr := again.Backup(t.Context(), io.Discard)
+	for what, err := range map[string]error{"the signer": signErr, "a rotation": rotateErr, "a list": listErr, "a backup": backupErr} {
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 	if err := again.Close(); err != nil {
 		t.Fatal(err)

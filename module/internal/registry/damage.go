@@ -26,8 +26,9 @@ type extent struct {
 
 // checkLoss finds a store that has lost something. JetStream itself goes on
 // with the rest, and without a word: what is missing could be a switch, a
-// retired key or, worse, a revocation. head tells how far the store had been.
-func (r *Registry) checkLoss(ctx context.Context, head copyHead) error {
+// retired key or, worse, a revocation. head tells how far the store had
+// been, and known what was in it.
+func (r *Registry) checkLoss(ctx context.Context, head copyHead, known []Entry) error {
 	var lost []error
 	for _, b := range []struct {
 		what   string
@@ -47,6 +48,11 @@ func (r *Registry) checkLoss(ctx context.Context, head copyHead) error {
 			lost = append(lost, fmt.Errorf("the last %d changes of %s are missing", b.seen.Last-now.Last, b.what))
 		}
 	}
+	if n, err := r.missing(ctx, known); err != nil {
+		return err
+	} else if n > 0 && lost == nil {
+		lost = append(lost, fmt.Errorf("%d records of organisations, streams and keys cannot be read", n))
+	}
 	if lost == nil {
 		return nil
 	}
@@ -57,4 +63,28 @@ func (r *Registry) checkLoss(ctx context.Context, head copyHead) error {
 		return errors.Join(os.Remove(accept), os.Remove(filepath.Join(r.settings.Dir, viewFile)))
 	}
 	return fmt.Errorf("%w; put a backup back (playgate restore) into an empty directory, or go on with what is left: touch %s", err, accept)
+}
+
+// missing counts the entries that are neither in the edge bucket any more nor
+// marked as deleted there.
+func (r *Registry) missing(ctx context.Context, known []Entry) (n int, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	entries, err := r.edge.Watch(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	newest := make(map[string]uint64)
+	for e := range entries {
+		if e.Key == "" {
+			for _, k := range known {
+				if newest[k.Key] < k.Revision {
+					n++
+				}
+			}
+			return n, nil
+		}
+		newest[e.Key] = e.Revision
+	}
+	return 0, ErrUnavailable
 }

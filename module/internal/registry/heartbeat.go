@@ -78,8 +78,8 @@ func (r *Registry) writeBeat() {
 
 // Seen is when the view was last known to be true.
 func (r *Registry) Seen() time.Time {
-	if r.settings.embedded() && r.writable() == nil {
-		return r.now()
+	if r.settings.embedded() && r.failure.Load() == nil && r.view.Complete() {
+		return r.now() // nobody else changes it, also while it takes no changes
 	}
 	at := r.beat.seen.Load()
 	if at == 0 {

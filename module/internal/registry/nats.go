@@ -28,7 +28,40 @@ type opened struct {
 	kv jetstream.KeyValue
 }
 
-func (b *natsBucket) kv() jetstream.KeyValue { return b.open.Load().kv }
+// kv is the bucket, or one that has nothing as long as it is not open.
+func (b *natsBucket) kv() jetstream.KeyValue {
+	if o := b.open.Load(); o != nil {
+		return o.kv
+	}
+	return closed{}
+}
+
+// closed is a bucket that is not open.
+type closed struct{ jetstream.KeyValue }
+
+func (closed) Get(context.Context, string) (jetstream.KeyValueEntry, error) {
+	return nil, errNotOpen
+}
+
+func (closed) Create(context.Context, string, []byte, ...jetstream.KVCreateOpt) (uint64, error) {
+	return 0, errNotOpen
+}
+
+func (closed) Update(context.Context, string, []byte, uint64) (uint64, error) {
+	return 0, errNotOpen
+}
+
+func (closed) Delete(context.Context, string, ...jetstream.KVDeleteOpt) error { return errNotOpen }
+
+func (closed) Watch(context.Context, string, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	return nil, errNotOpen
+}
+
+func (closed) WatchAll(context.Context, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	return nil, errNotOpen
+}
+
+var errNotOpen = errors.New("the store is not open")
 
 // bucketSettings say how a bucket is made when it is not there yet.
 type bucketSettings struct {
@@ -177,6 +210,9 @@ func (b *natsBucket) extent(ctx context.Context) (extent, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	o := b.open.Load()
+	if o == nil {
+		return extent{}, translate(errNotOpen)
+	}
 	stream, err := o.js.Stream(ctx, "KV_"+o.kv.Bucket())
 	if err != nil {
 		return extent{}, translate(err)

@@ -105,7 +105,7 @@ func (r *Registry) Start() error {
 		r.logger.Warn("the copy of the registry cannot be used", zap.Error(copyErr))
 	}
 	if r.settings.embedded() {
-		if err := r.startEmbedded(head); err != nil {
+		if err := r.startEmbedded(head, entries); err != nil {
 			if errors.Is(err, ErrLocked) || copyErr != nil {
 				r.shut()
 				return err
@@ -131,7 +131,7 @@ func (r *Registry) Start() error {
 	return nil
 }
 
-func (r *Registry) startEmbedded(head copyHead) error {
+func (r *Registry) startEmbedded(head copyHead, known []Entry) error {
 	var err error
 	if r.server, err = startServer(r.settings.Dir, r.logger.Named("nats")); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (r *Registry) startEmbedded(head copyHead) error {
 	if err := r.enter(ctx); err != nil {
 		return err
 	}
-	if err := r.checkLoss(ctx, head); err != nil {
+	if err := r.checkLoss(ctx, head, known); err != nil {
 		return err
 	}
 	close(r.opened)

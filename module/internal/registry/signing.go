@@ -171,6 +171,9 @@ func (r *Registry) SigningKeys() []SigningKey { return r.view.signing() }
 
 // Signer is the active key, with its private part.
 func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
+	if err := r.writable(); err != nil {
+		return nil, err
+	}
 	if err := r.EnsureSigning(ctx); err != nil {
 		return nil, err
 	}
