@@ -15,7 +15,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "key",
-		Usage: "new|public|list|rotate|retire",
+		Usage: "new|public|list|add|rotate|retire",
 		Short: "Keeps the keys that tokens are signed with",
 		Long: `Keeps the keys that tokens are signed with.
 
@@ -23,10 +23,10 @@ new and public work with files. A key made there is one private JSON Web Key
 (RFC 7517) with its id and its algorithm in it. Whoever has the file can make
 tokens; the gate itself needs only the public part.
 
-list, rotate and retire are about the keys of a running server, which makes its
+list, add, rotate and retire are about the keys of a running server, which makes its
 own.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(keyNew(), keyPublic(), keyList(), keyRotate(), keyRetire())
+			cmd.AddCommand(keyNew(), keyPublic(), keyList(), keyAdd(), keyRotate(), keyRetire())
 			group(cmd)
 		},
 	})
