@@ -71,7 +71,7 @@ func child(what string) {
 		return
 	}
 	fmt.Println("at once", create(3))
-	for r.Writable() != nil {
+	for end := time.Now().Add(60 * time.Second); r.Writable() != nil && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	fmt.Println("freed", create(4))
@@ -202,6 +202,42 @@ func TestLostRecord(t *testing.T) {
 	}
 	if err := again.Writable(); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "1 records") {
 		t.Errorf("the store: %v", err)
+	}
+}
+
+// So are records of tokens, of which the copy knows only the number.
+func TestLostTokens(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir)
+	fill(t, r)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	head, entries, err := readCopy(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head.Issuing.Records < 100 || head.Issuing.Last < 100 {
+		t.Errorf("the copy knows of %+v", head.Issuing)
+	}
+	for what, seen := range map[string]extent{
+		"records": {head.Issuing.Last, head.Issuing.Records + 1}, "changes": {head.Issuing.Last + 1, head.Issuing.Records},
+	} {
+		lost := head
+		lost.Issuing = seen
+		if err := writeCopy(dir, lost, entries); err != nil {
+			t.Fatal(err)
+		}
+		again := New(Settings{Dir: dir}, zap.NewNop())
+		if err := again.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Writable(); !errors.Is(err, errDamaged) {
+			t.Errorf("%s: the store: %v", what, err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -82,3 +82,30 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		t.Error("there are new keys")
 	}
 }
+
+// An API key ends when it says so, and when it is deleted.
+func TestAPIKeysEnd(t *testing.T) {
+	r := open(t, t.TempDir())
+	ctx := t.Context()
+	now := time.Now()
+	r.now = func() time.Time { return now }
+	k := &APIKey{Role: Read, Expires: now.Add(time.Hour)}
+	secret, err := r.CreateAPIKey(ctx, k, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Authenticate(ctx, secret); err != nil {
+		t.Errorf("before its end: %v", err)
+	}
+	now = now.Add(time.Hour)
+	if _, err := r.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
+		t.Errorf("at its end: %v", err)
+	}
+	now = now.Add(-time.Minute)
+	if err := r.DeleteAPIKey(ctx, k, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
+		t.Errorf("after it was deleted: %v", err)
+	}
+}
