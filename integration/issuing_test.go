@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +47,13 @@ type issuing struct {
 
 func startIssuing(t *testing.T, caddyfile string, env harness.Env) *issuing {
 	t.Helper()
-	origin := harness.NewOrigin(t, nil)
+	return startIssuingFor(t, nil, caddyfile, env)
+}
+
+// startIssuingFor is startIssuing in front of another origin.
+func startIssuingFor(t *testing.T, handler http.Handler, caddyfile string, env harness.Env) *issuing {
+	t.Helper()
+	origin := harness.NewOrigin(t, handler)
 	if env == nil {
 		env = harness.Env{"STORE": filepath.Join(t.TempDir(), "store"), "API": harness.Loopback(harness.Port(t))}
 	}

@@ -44,6 +44,7 @@ func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.
 	s.orgs()
 	s.streams()
 	s.tokens()
+	s.revocations()
 	s.verify()
 	s.keys()
 	s.apiKeys()

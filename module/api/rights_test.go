@@ -38,6 +38,13 @@ var routes = []struct {
 	{"POST", "/api/v1/tokens", `{"org":"ORG","streams":["cam"]}`, toIssue, 201, 422, true},
 	{"GET", "/api/v1/tokens/ORG-id", "", toRead, 200, 404, false},
 	{"GET", "/api/v1/tokens/shared?org=ORG", "", toRead, 200, 404, false},
+	{"DELETE", "/api/v1/tokens/ORG-id", "", toIssue, 204, 404, true},
+	{"GET", "/api/v1/revocations", "", toRead, 200, 0, false},
+	{"GET", "/api/v1/revocations?org=ORG", "", toRead, 200, 404, false},
+	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"tag","value":"x"}`, toIssue, 201, 422, true},
+	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"stream","value":"x"}`, toAdminister, 201, 422, true},
+	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"org"}`, toAdminister, 201, 422, true},
+	{"DELETE", "/api/v1/revocations/ORG/none", "", toIssue, 404, 404, false},
 	{"POST", "/api/v1/tokens/verify", `{"token":"x"}`, toRead, 200, 0, false},
 	{"GET", "/api/v1/keys", "", toRead, 200, 0, false},
 	{"POST", "/api/v1/keys", `{"org":"ORG","jwk":` + publicJWK + `}`, toAdminister, 201, 422, true},
@@ -131,7 +138,7 @@ func TestAllRoutesAreInTheMatrix(t *testing.T) {
 	in := make(map[string]bool)
 	for _, route := range routes {
 		path, _, _ := strings.Cut(route.path, "?")
-		r := strings.NewReplacer("/tokens/ORG-id", "/tokens/{id}", "/tokens/shared", "/tokens/{id}", "/keys/ORG-key", "/keys/{id}", "ORG/cam", "{org}/{stream}", "ORG", "{org}", "APIKEY", "{id}")
+		r := strings.NewReplacer("/tokens/ORG-id", "/tokens/{id}", "/tokens/shared", "/tokens/{id}", "/keys/ORG-key", "/keys/{id}", "/revocations/ORG/none", "/revocations/{org}/{id}", "ORG/cam", "{org}/{stream}", "ORG", "{org}", "APIKEY", "{id}")
 		in[strings.ToLower(route.method)+" "+r.Replace(path)] = true
 	}
 	in["post /api/v1/splay"], in["post /api/v1/splay/verify"], in["get /.well-known/jwks.json"] = true, true, true // tests of their own

@@ -27,7 +27,8 @@ type Token struct {
 	By        string     `json:"by,omitempty" doc:"Who made it."`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	Expires   time.Time  `json:"expires"`
-	Status    string     `json:"status" enum:"active,expired,not_yet_valid"`
+	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
+	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`
 }
 
@@ -83,6 +84,26 @@ func (s *server) tokens() {
 	route(s, toRead, huma.Operation{
 		OperationID: "get-token", Method: http.MethodGet, Path: "/api/v1/tokens/{id}", Tags: tags, Summary: "Shows what is kept of a token",
 	}, getToken)
+	route(s, toIssue, huma.Operation{
+		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
+		Summary: "Revokes a token", Description: "It is refused from now on, on every edge. Its record stays.",
+	}, revokeToken)
+}
+
+// Revoked is why a token is refused.
+type Revoked struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+func (c *call) describeToken(t *registry.Token, now time.Time) Token {
+	d := describeToken(t, now)
+	if v := c.registry.RevocationOf(t); v != nil {
+		d.Status = c.registry.StatusOf(t, now)
+		d.Revoked = &Revoked{At: v.At.UTC(), By: v.By, Reason: v.Reason}
+	}
+	return d
 }
 
 func describeToken(t *registry.Token, now time.Time) Token {
@@ -182,10 +203,10 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
 	Tag    string `query:"tag" doc:"With this tag only."`
 	User   string `query:"user" doc:"For this user only."`
-	Status string `query:"status" enum:"active,expired,not_yet_valid" doc:"In this state only."`
+	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
 },
 ) (*struct{ Body Tokens }, error) {
-	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status}
+	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
@@ -207,7 +228,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	list, next := index.Page(filter, after, in.Limit, c.now)
 	out := Tokens{Tokens: make([]Token, 0, len(list))}
 	for _, t := range list {
-		out.Tokens = append(out.Tokens, describeToken(t, c.now))
+		out.Tokens = append(out.Tokens, c.describeToken(t, c.now))
 	}
 	if next != nil {
 		out.Next = writeCursor(tokenCursor{next.Created, next.ID})
@@ -215,11 +236,37 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	return &struct{ Body Tokens }{out}, nil
 }
 
-func getToken(ctx context.Context, c *call, in *struct {
+// TokenPath is a token in a path.
+type TokenPath struct {
 	ID  string `path:"id" doc:"The token's id."`
 	Org string `query:"org" doc:"Its organisation. It may be left out where only one has a token by this id."`
+}
+
+func getToken(ctx context.Context, c *call, in *TokenPath) (*oneToken, error) {
+	found, err := c.findToken(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &oneToken{c.describeToken(found, c.now)}, nil
+}
+
+func revokeToken(ctx context.Context, c *call, in *struct {
+	TokenPath
+	Reason string `query:"reason" doc:"Why; at most 128 characters."`
 },
-) (*oneToken, error) {
+) (*nothing, error) {
+	if err := checkText("query.reason", in.Reason); err != nil {
+		return nil, err
+	}
+	found, err := c.findToken(ctx, &in.TokenPath)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.registry.Revoke(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, Reason: in.Reason}, c.Name)
+}
+
+// findToken finds the record of a token that the caller may see.
+func (c *call) findToken(ctx context.Context, in *TokenPath) (*registry.Token, error) {
 	orgs := c.orgs()
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -243,5 +290,5 @@ func getToken(ctx context.Context, c *call, in *struct {
 	if found == nil {
 		return nil, registry.ErrNotFound
 	}
-	return &oneToken{describeToken(found, c.now)}, nil
+	return found, nil
 }

@@ -70,7 +70,7 @@ func TestTokens(t *testing.T) {
 	if v := s.do(key, "GET", "/api/v1/tokens/shared", "").want(200).json(); v["org"] != "acme" {
 		t.Errorf("%v", v)
 	}
-	s.do(key, "GET", "/api/v1/tokens?status=revoked", "").problem(422)
+	s.do(key, "GET", "/api/v1/tokens?status=gone", "").problem(422)
 }
 
 // A token that nobody here has made for one of the caller's organisations is

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -96,6 +97,13 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	if kept, err := c.registry.Token(ctx, t.Org, t.ID); err == nil {
 		t.Created, t.By = kept.Created, kept.By
 	}
-	told := describeToken(t, q.At.Truncate(time.Second))
-	return &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}, nil
+	told := c.describeToken(t, q.At.Truncate(time.Second))
+	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
+	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
+	if told.Revoked != nil {
+		revocation = issue.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it was revoked at " + told.Revoked.At.Format(time.RFC3339)}
+		answer.Allowed, answer.Reason = false, cmp.Or(answer.Reason, revocation.Reason)
+	}
+	answer.Checks = append(answer.Checks, revocation)
+	return answer, nil
 }

@@ -35,8 +35,9 @@ Session keys are not in it. No token can be read from it.`,
 		Short: "Makes the records of a running server those of a backup",
 		Long: `Makes the records of a running server those of a backup. What is not in the
 backup is removed, and whatever was changed after it is lost: switches, public
-streams, retired keys. Keys that were retired later verify again; retire them
-anew, or their tokens play.
+streams, retired keys, revocations. Tokens that were revoked later play again, and
+so do those of keys that were retired later. --revoke-issued-before refuses all
+tokens of all organisations that were issued before a time, such as now.
 
 Nothing is touched before the whole backup was read and its checksum compared.`,
 		CobraFunc: func(cmd *cobra.Command) { restore(cmd) },
@@ -114,12 +115,17 @@ func copyBackup(to io.Writer, from io.Reader) (records int, err error) {
 
 func restore(cmd *cobra.Command) {
 	var yes bool
+	var before string
 	cmd.Example = "  playgate restore playgate-2027-01-31.backup --yes\n  age -d -i key.txt playgate.age | playgate restore - --yes"
 	cmd.Args = takes(1)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it")
+	cmd.Flags().StringVar(&before, "revoke-issued-before", "", "refuse all tokens that were issued before this time, or now")
 	online(cmd, func(c *client, args []string) error {
 		if !yes {
-			return errors.New("what is not in the backup is removed, and whatever was changed after it is lost; add --yes to do it")
+			return errors.New("what is not in the backup is removed, and whatever was changed after it is lost, revocations too (see --revoke-issued-before); add --yes to do it")
+		}
+		if before == "now" {
+			before = time.Now().UTC().Format(time.RFC3339)
 		}
 		from := cmd.InOrStdin()
 		if args[0] != "-" {
@@ -147,13 +153,37 @@ func restore(cmd *cobra.Command) {
 		if err := json.Unmarshal(answer, &done); err != nil {
 			return err
 		}
+		if before != "" {
+			if err := revokeAll(c, before); err != nil {
+				return fmt.Errorf("the backup was put back, but not all tokens issued before %s were revoked: %w; run playgate token revoke --org ORG --all --issued-before %s for each organisation", before, err, before)
+			}
+		}
 		return c.show(answer, func(io.Writer) error {
 			c.remark("Put back: %d records of %s; %d others were removed.", done.Records, when(done.Time), done.Removed)
 			c.remark("Whatever was changed after that time is lost: look at switches and public streams, and retire again what had been retired.")
+			if before == "" {
+				c.remark("Tokens that were revoked after that time play again; to refuse all that were issued until now: playgate token revoke --org ORG --all --issued-before %s", time.Now().UTC().Format(time.RFC3339))
+			}
 			if !done.Sealed {
 				c.remark("The private keys were sealed with another seal.key. Tokens play; before new ones can be made, run: playgate key rotate")
 			}
 			return nil
 		})
 	})
+}
+
+// revokeAll revokes the tokens of every organisation that were issued before a
+// time.
+func revokeAll(c *client, before string) error {
+	var list struct{ Orgs []struct{ Org string } }
+	if _, err := c.get("orgs", nil, &list); err != nil {
+		return err
+	}
+	for _, o := range list.Orgs {
+		in := map[string]string{"org": o.Org, "kind": "org", "issued_before": before, "reason": "restored from a backup"}
+		if _, err := c.post("revocations", in, nil); err != nil {
+			return fmt.Errorf("%s: %w", o.Org, err)
+		}
+	}
+	return nil
 }

@@ -136,8 +136,21 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 			x.verified = false
 			return access.Deny(reason, ""), false
 		}
+		if x.revoked() {
+			x.verified = false
+			return access.Deny(access.Revoked, "the token has been revoked; get a new one"), false
+		}
 	}
 	return v, false
+}
+
+// revoked reports whether the token, or the one that its session began with,
+// has been revoked.
+func (x *exchange) revoked() bool {
+	if x.session != nil {
+		return x.h.app.SessionRevoked(x.session, x.target.Org, x.target.Stream)
+	}
+	return x.h.app.Revoked(x.grant, x.target.Stream)
 }
 
 // denyToken is the refusal of a token that cannot be verified. A key that is

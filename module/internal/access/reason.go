@@ -25,6 +25,7 @@ const (
 	NotYetValid    Reason = "not_yet_valid"
 	Lifetime       Reason = "lifetime"
 	Issuer         Reason = "issuer"
+	Revoked        Reason = "revoked"
 	WrongOrg       Reason = "wrong_org"
 	WrongStream    Reason = "wrong_stream"
 	TooEarly       Reason = "too_early"
@@ -57,6 +58,7 @@ var reasons = map[Reason]reasonInfo{
 	NotYetValid:    {http.StatusUnauthorized, "The token is not valid yet"},
 	Lifetime:       {http.StatusUnauthorized, "The token is valid for longer than is allowed here"},
 	Issuer:         {http.StatusUnauthorized, "The token was issued by or for somebody else"},
+	Revoked:        {http.StatusUnauthorized, "The token has been revoked"},
 	WrongOrg:       {http.StatusForbidden, "The token belongs to another organisation"},
 	WrongStream:    {http.StatusForbidden, "The token is for another stream"},
 	TooEarly:       {http.StatusTooEarly, "The address is not known yet; try again"},

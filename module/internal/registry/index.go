@@ -134,6 +134,8 @@ type Filter struct {
 	Tag    string
 	User   string
 	Status string
+	// StatusOf tells the status; nil leaves revocation apart.
+	StatusOf func(t *Token, now time.Time) string
 }
 
 // Cursor is where a page begins: after this token, in the order of the list.
@@ -189,7 +191,14 @@ func (f *Filter) match(t *Token, now time.Time) bool {
 	return (f.Stream == "" || slices.Contains(t.Streams, f.Stream)) &&
 		(f.Tag == "" || t.Tag == f.Tag) &&
 		(f.User == "" || t.User == f.User) &&
-		(f.Status == "" || t.Status(now) == f.Status)
+		(f.Status == "" || f.status(t, now) == f.Status)
+}
+
+func (f *Filter) status(t *Token, now time.Time) string {
+	if f.StatusOf == nil {
+		return t.Status(now)
+	}
+	return f.StatusOf(t, now)
 }
 
 // Len is how many tokens are known.

@@ -15,6 +15,9 @@ const (
 	copyEvery = time.Minute
 )
 
+// sweepEvery is how often revocations that concern nobody any more are looked for.
+const sweepEvery = time.Hour
+
 // keepCopy writes the view to disk after changes, and at the end.
 func (r *Registry) keepCopy() {
 	if r.edges.wait(r.ctx, 0) != nil {
@@ -23,6 +26,7 @@ func (r *Registry) keepCopy() {
 	tick := time.NewTicker(copyPause)
 	defer tick.Stop()
 	var written time.Time
+	swept := time.Now()
 	changes, failed := uint64(0), false
 	for ended := false; !ended; {
 		if now := r.view.changes.Load(); now != changes || time.Since(written) > copyEvery {
@@ -33,6 +37,10 @@ func (r *Registry) keepCopy() {
 			if failed = err != nil; !failed {
 				changes, written = now, time.Now()
 			}
+		}
+		if time.Since(swept) > sweepEvery {
+			swept = time.Now()
+			r.expireRevocations(r.ctx)
 		}
 		select {
 		case <-r.ctx.Done():

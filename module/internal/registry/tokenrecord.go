@@ -60,9 +60,38 @@ const (
 	StatusActive      = "active"
 	StatusExpired     = "expired"
 	StatusNotYetValid = "not_yet_valid"
+	StatusRevoked     = "revoked"
 )
 
-// Status is what has become of the token by a time.
+// RevocationOf is why all that a token may play is refused, or nil. A revoked
+// stream is only one of those that a token may play.
+func (r *Registry) RevocationOf(t *Token) *Revocation {
+	if !r.view.Revokes() {
+		return nil
+	}
+	for _, v := range []Revocation{
+		{Org: t.Org, Kind: byToken, Value: t.ID}, {Org: t.Org, Kind: byTag, Value: t.Tag},
+		{Org: t.Org, Kind: byUser, Value: t.User}, {Org: t.Org, Kind: byOrg},
+	} {
+		if v.Value == "" && v.Kind != byOrg {
+			continue
+		}
+		if found := r.view.revocation(t.Org, v.ID()); found != nil && (found.IssuedBefore.IsZero() || t.Created.Unix() <= found.IssuedBefore.Unix()) {
+			return found
+		}
+	}
+	return nil
+}
+
+// StatusOf is what has become of a token by a time.
+func (r *Registry) StatusOf(t *Token, now time.Time) string {
+	if status := t.Status(now); status == StatusExpired || r.RevocationOf(t) == nil {
+		return status
+	}
+	return StatusRevoked
+}
+
+// Status is what has become of the token by a time, revocation apart.
 func (t *Token) Status(now time.Time) string {
 	switch {
 	case !now.Before(t.Expires):

@@ -29,10 +29,17 @@ type View struct {
 	sessions atomic.Pointer[[]session.Key]
 	orgs     atomic.Pointer[map[string]*orgState]
 
+	revoked     revokedSet
+	revocations atomic.Int64 // how many
+
 	mu      sync.Mutex // of what follows
 	entries map[string]Entry
 	streams map[string]map[string]*Stream // by organisation and name
 	made    []SigningKey
+	// revokedBy are the revocations by their keys, and unreadable the
+	// organisations of those that cannot be read.
+	revokedBy  map[string]*Revocation
+	unreadable map[string]string
 }
 
 // orgState is what gates ask of an organisation. It does not change.
@@ -52,6 +59,8 @@ func (v *View) clear() {
 	v.entries = make(map[string]Entry)
 	v.streams = make(map[string]map[string]*Stream)
 	v.made = nil
+	v.revokedBy = make(map[string]*Revocation)
+	v.unreadable = make(map[string]string)
 	v.orgs.Store(&map[string]*orgState{})
 	v.playback.Store(&[]*token.Key{})
 	v.sessions.Store(&[]session.Key{})
@@ -124,6 +133,7 @@ func (v *View) reset(entries []Entry) {
 	defer v.mu.Unlock()
 	v.entries = make(map[string]Entry, len(entries))
 	v.streams = make(map[string]map[string]*Stream)
+	gone := slices.Concat(slices.Collect(maps.Keys(v.revokedBy)), slices.Collect(maps.Keys(v.unreadable)))
 	orgs := make(map[string]*orgState)
 	for _, e := range entries {
 		if e.Deleted {
@@ -131,6 +141,14 @@ func (v *View) reset(entries []Entry) {
 		}
 		v.entries[e.Key] = e
 		v.take(orgs, e)
+		if strings.HasPrefix(e.Key, revokedPrefix+".") {
+			v.takeRevocation(e)
+		}
+	}
+	for _, key := range gone {
+		if _, there := v.entries[key]; !there {
+			v.takeRevocation(Entry{Key: key, Deleted: true})
+		}
 	}
 	v.orgs.Store(&orgs)
 	v.takeKeys()
@@ -163,6 +181,8 @@ func (v *View) apply(e Entry) {
 		v.orgs.Store(&orgs)
 	case signingRecord, sessionRecord, orgKeyPrefix:
 		v.takeKeys()
+	case revokedPrefix:
+		v.takeRevocation(e)
 	}
 }
 

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// Revocation refuses all tokens of an organisation that have a value.
+type Revocation struct {
+	ID           string     `json:"id"`
+	Org          string     `json:"org"`
+	Kind         string     `json:"kind" enum:"token,tag,user,stream,org"`
+	Value        string     `json:"value,omitempty" doc:"Left out for all of the organisation."`
+	IssuedBefore *time.Time `json:"issued_before,omitempty" doc:"Tokens that were issued later are spared. Those that do not say when are not."`
+	Reason       string     `json:"reason,omitempty"`
+	At           time.Time  `json:"at"`
+	By           string     `json:"by,omitempty"`
+	Until        time.Time  `json:"until" doc:"Then it is forgotten: no token that it can concern is valid any more."`
+}
+
+// Revocations is a list of them, the newest first.
+type Revocations struct {
+	Revocations []Revocation `json:"revocations"`
+}
+
+// NewRevocation is what is to be revoked.
+type NewRevocation struct {
+	Org          string `json:"org"`
+	Kind         string `json:"kind" enum:"token,tag,user,stream,org" doc:"By what the tokens are known. stream and org need an admin."`
+	Value        string `json:"value,omitempty" doc:"The token's id, the tag, the user or the stream; left out for org."`
+	IssuedBefore string `json:"issued_before,omitempty" doc:"Spares tokens that were issued later than this time. Default: none is spared, those of the future included."`
+	Reason       string `json:"reason,omitempty" doc:"Why; at most 128 characters."`
+}
+
+func (s *server) revocations() {
+	tags := []string{"revocations"}
+	route(s, toRead, huma.Operation{
+		OperationID: "list-revocations", Method: http.MethodGet, Path: "/api/v1/revocations", Tags: tags, Summary: "Lists what is revoked",
+	}, func(_ context.Context, c *call, in *struct {
+		Org string `query:"org" doc:"Of this organisation only."`
+	},
+	) (*struct{ Body Revocations }, error) {
+		if in.Org != "" {
+			if err := c.org(in.Org); err != nil {
+				return nil, err
+			}
+		}
+		out := Revocations{Revocations: make([]Revocation, 0)}
+		for _, v := range c.registry.Revocations(in.Org) {
+			if c.owns(v.Org) {
+				out.Revocations = append(out.Revocations, describeRevocation(v))
+			}
+		}
+		return &struct{ Body Revocations }{out}, nil
+	})
+	route(s, toIssue, huma.Operation{
+		OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: tags,
+		Summary: "Revokes tokens", Description: "They are refused from now on, on every edge.",
+	}, revoke)
+	route(s, toIssue, huma.Operation{
+		OperationID: "undo-revocation", Method: http.MethodDelete, Path: "/api/v1/revocations/{org}/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
+		Summary: "Takes a revocation back",
+	}, func(ctx context.Context, c *call, in *struct {
+		OrgPath
+		ID string `path:"id" doc:"The revocation's id."`
+	},
+	) (*nothing, error) {
+		if err := c.org(in.Org); err != nil {
+			return nil, err
+		}
+		for _, v := range c.registry.Revocations(in.Org) {
+			if v.ID() == in.ID {
+				if err := c.mayRevoke(v.Kind); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
+	})
+}
+
+// mayRevoke refuses who would refuse more than the tokens of some viewers.
+func (c *call) mayRevoke(kind string) error {
+	if kind == "stream" || kind == "org" {
+		return toAdminister.check(&c.Principal)
+	}
+	return nil
+}
+
+func describeRevocation(v *registry.Revocation) Revocation {
+	return Revocation{
+		ID: v.ID(), Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedBefore: moment(v.IssuedBefore),
+		Reason: v.Reason, At: v.At.UTC(), By: v.By, Until: v.Until.UTC(),
+	}
+}
+
+func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Revocation }, error) {
+	b := in.Body
+	if err := c.mayRevoke(b.Kind); err != nil {
+		return nil, err
+	}
+	if err := c.orgInBody("body.org", b.Org); err != nil {
+		return nil, err
+	}
+	v := &registry.Revocation{Org: b.Org, Kind: b.Kind, Value: b.Value, Reason: b.Reason}
+	if (b.Kind == "org") != (b.Value == "") {
+		return nil, mistake("body.value", "write the id, tag, user or stream that is revoked; for kind org leave it out")
+	}
+	if err := checkText("body.value", b.Value); err != nil {
+		return nil, err
+	}
+	if err := checkText("body.reason", b.Reason); err != nil {
+		return nil, err
+	}
+	if b.IssuedBefore != "" {
+		var err error
+		if v.IssuedBefore, err = issue.ParseTime(b.IssuedBefore, c.now); err != nil {
+			return nil, mistake("body.issued_before", err.Error())
+		}
+		if v.IssuedBefore.After(c.now) {
+			return nil, mistake("body.issued_before", "that is in the future; leave it out to revoke later tokens too")
+		}
+	}
+	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
+		return nil, err
+	}
+	return &struct{ Body Revocation }{describeRevocation(v)}, nil
+}

@@ -1,0 +1,226 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/session"
+)
+
+// Kinds of revocations: by what a token is known. The first three are hashed
+// as session tokens hash them.
+const (
+	byToken  = "token"
+	byTag    = "tag"
+	byUser   = "user"
+	byStream = "stream"
+	byOrg    = "org"
+)
+
+// RevocationKinds lists them.
+var RevocationKinds = []string{byToken, byTag, byUser, byStream, byOrg}
+
+// Revocation refuses all tokens of an organisation that have a value: an id, a
+// tag, a user, a stream, or that belong to it at all.
+type Revocation struct {
+	Header
+
+	Org   string `json:"org"`
+	Kind  string `json:"kind"`
+	Value string `json:"value,omitempty"` // none for all of the organisation
+
+	// IssuedBefore, when it is there, spares tokens that were issued later.
+	// Tokens that do not say when they were issued are never spared.
+	IssuedBefore time.Time `json:"issued_before,omitzero"`
+
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"`
+	// Until is when no token that it can concern is valid any more.
+	Until time.Time `json:"until"`
+
+	Revision uint64 `json:"-"`
+}
+
+const revokedPrefix = "revoked"
+
+// revokedKept is how long a revocation is kept after the latest end of a token
+// that it can concern.
+const revokedKept = 24 * time.Hour
+
+func (v *Revocation) key() string {
+	return revokedPrefix + "." + v.Org + "." + name(v.Kind+"\x00"+v.Value)
+}
+
+// ID names the revocation within its organisation.
+func (v *Revocation) ID() string { return name(v.Kind + "\x00" + v.Value) }
+
+func (v *Revocation) hash() uint64 {
+	value := v.Value
+	if v.Kind == byOrg {
+		value = v.Org
+	}
+	return session.Hash(v.Kind, v.Org, value)
+}
+
+// ErrRevocation: a revocation that says nothing, or too much.
+var ErrRevocation = errors.New("a revocation is by token, tag, user or stream and its value, or by org without one")
+
+func (v *Revocation) check() error {
+	if !token.ValidOrg(v.Org) || !slices.Contains(RevocationKinds, v.Kind) || (v.Kind == byOrg) != (v.Value == "") {
+		return ErrRevocation
+	}
+	return nil
+}
+
+// Revoke keeps a revocation, and returns when this node refuses what it says.
+// One of the same value is replaced, unless it refuses more.
+func (r *Registry) Revoke(ctx context.Context, v *Revocation, by string) error {
+	if err := v.check(); err != nil {
+		return err
+	}
+	if err := r.writable(); err != nil {
+		return err
+	}
+	v.At, v.By = r.now().UTC().Truncate(time.Millisecond), by
+	v.Until = v.At.Add(token.MaxLifetime + token.MaxLeeway + revokedKept)
+	if !v.IssuedBefore.IsZero() && v.IssuedBefore.Before(v.At) {
+		v.Until = v.IssuedBefore.Add(token.MaxLifetime + token.MaxLeeway + revokedKept)
+	}
+	revision, err := r.create(ctx, r.edge, v.key(), v)
+	if errors.Is(err, ErrExists) {
+		wanted := *v
+		err = r.update(ctx, r.edge, v.key(), v, func() error {
+			if !v.IssuedBefore.IsZero() && (wanted.IssuedBefore.IsZero() || wanted.IssuedBefore.After(v.IssuedBefore)) {
+				v.IssuedBefore = wanted.IssuedBefore
+			}
+			v.Reason, v.At, v.By = wanted.Reason, wanted.At, wanted.By
+			if wanted.Until.After(v.Until) {
+				v.Until = wanted.Until
+			}
+			return nil
+		})
+		revision = v.Revision
+	}
+	if err != nil {
+		return err
+	}
+	v.Revision = revision
+	r.Audit(ctx, by, v.Org, "revoke", v.detail())
+	return nil
+}
+
+func (v *Revocation) detail() map[string]string {
+	d := map[string]string{"by": v.Kind, "value": v.Value, "reason": v.Reason}
+	if !v.IssuedBefore.IsZero() {
+		d["issued_before"] = v.IssuedBefore.UTC().Format(time.RFC3339)
+	}
+	return d
+}
+
+// Undo takes a revocation back.
+func (r *Registry) Undo(ctx context.Context, org, id, by string) error {
+	v := r.view.revocation(org, id)
+	if v == nil {
+		return ErrNotFound
+	}
+	if err := r.remove(ctx, r.edge, v.key()); err != nil {
+		return err
+	}
+	r.Audit(ctx, by, org, "revoke.undo", v.detail())
+	return nil
+}
+
+// Revocations lists those of an organisation, or all for "", the newest first.
+func (r *Registry) Revocations(org string) []*Revocation {
+	list := r.view.allRevocations(org)
+	slices.SortFunc(list, func(a, b *Revocation) int {
+		if c := b.At.Compare(a.At); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key(), b.key())
+	})
+	return list
+}
+
+// expireRevocations removes those that can concern no valid token any more.
+func (r *Registry) expireRevocations(ctx context.Context) {
+	now := r.now()
+	for _, v := range r.view.allRevocations("") {
+		if now.After(v.Until) {
+			if err := r.remove(ctx, r.edge, v.key()); err != nil && !errors.Is(err, ErrNotFound) {
+				r.logger.Debug("an old revocation could not be removed yet", zap.Error(err))
+				return
+			}
+		}
+	}
+}
+
+// takeRevocation takes an entry of the view, or that it is gone. One that cannot
+// be read refuses all tokens of its organisation: nobody knows whom it means.
+func (v *View) takeRevocation(e Entry) {
+	_, rest, _ := strings.Cut(e.Key, ".")
+	org, _, _ := strings.Cut(rest, ".")
+	old := v.revokedBy[e.Key]
+	delete(v.revokedBy, e.Key)
+	delete(v.unreadable, e.Key)
+	var now *Revocation
+	if !e.Deleted {
+		now = new(Revocation)
+		if err := decode(e.Value, now); err != nil || now.check() != nil || now.key() != e.Key {
+			v.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
+			now = nil
+			v.unreadable[e.Key] = org
+		} else {
+			now.Revision = e.Revision
+			v.revokedBy[e.Key] = now
+		}
+	}
+	v.revocations.Store(int64(len(v.revokedBy) + len(v.unreadable)))
+	// What is new counts before what is old does not.
+	for _, x := range []*Revocation{now, {Org: org, Kind: byOrg}, old} {
+		if x != nil {
+			v.settle(x)
+		}
+	}
+}
+
+// settle puts into the set what holds for the value of a revocation.
+func (v *View) settle(x *Revocation) {
+	holds := v.revokedBy[x.key()]
+	switch {
+	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(v.unreadable)), x.Org):
+		v.revoked.add(x.hash(), everLater)
+	case holds == nil:
+		v.revoked.remove(x.hash())
+	case holds.IssuedBefore.IsZero():
+		v.revoked.add(x.hash(), everLater)
+	default:
+		v.revoked.add(x.hash(), holds.IssuedBefore.Unix())
+	}
+}
+
+func (v *View) revocation(org, id string) *Revocation {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.revokedBy[revokedPrefix+"."+org+"."+id]
+}
+
+func (v *View) allRevocations(org string) []*Revocation {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var list []*Revocation
+	for _, x := range v.revokedBy {
+		if org == "" || x.Org == org {
+			list = append(list, x)
+		}
+	}
+	return list
+}

@@ -1,0 +1,200 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/module/token/session"
+)
+
+// bearer is a token of acme with one of everything, issued at a time.
+func bearer(issued int64) Bearer {
+	return Bearer{
+		Org: "acme", Stream: "cam", IssuedAt: issued,
+		TokenID: session.Hash("token", "acme", "t1"), Tag: session.Hash("tag", "acme", "press"), User: session.Hash("user", "acme", "ann"),
+	}
+}
+
+// A token is revoked by each of its values, by those of its own organisation
+// alone, and no more when that is undone.
+func TestRevocation(t *testing.T) {
+	dir := t.TempDir()
+	r := open(t, dir)
+	ctx := t.Context()
+	for _, tc := range []struct {
+		kind, value string
+		before      int64
+		issued      int64
+		revoked     bool
+	}{
+		{"token", "t1", 0, 1000, true},
+		{"token", "t2", 0, 1000, false},
+		{"tag", "press", 0, 1000, true},
+		{"tag", "Press", 0, 1000, false},
+		{"user", "ann", 0, 1000, true},
+		{"stream", "cam", 0, 1000, true},
+		{"stream", "cam2", 0, 1000, false},
+		{"org", "", 0, 1000, true},
+		{"org", "", 0, 0, true},
+		{"org", "", 1000, 1000, true},
+		{"org", "", 1000, 1001, false},
+		{"org", "", 1000, 0, true},
+		{"tag", "press", 1000, 999, true},
+		{"tag", "press", 1000, 1001, false},
+		{"token", "press", 0, 1000, false},
+	} {
+		for _, org := range []string{"acme", "other"} {
+			name := fmt.Sprintf("%+v of %s", tc, org)
+			v := &Revocation{Org: org, Kind: tc.kind, Value: tc.value}
+			if tc.before != 0 {
+				v.IssuedBefore = time.Unix(tc.before, 0)
+			}
+			if err := r.Revoke(ctx, v, "test"); err != nil {
+				t.Fatal(name, err)
+			}
+			want := tc.revoked && org == "acme"
+			if got := r.View().Revoked(bearer(tc.issued)); got != want {
+				t.Errorf("%s: revoked %t", name, got)
+			}
+			if err := r.Undo(ctx, org, v.ID(), "test"); err != nil {
+				t.Fatal(name, err)
+			}
+			if r.View().Revoked(bearer(tc.issued)) {
+				t.Errorf("%s: still revoked", name)
+			}
+		}
+	}
+	if r.View().revocations.Load() != 0 {
+		t.Error("something is left")
+	}
+	for _, bad := range []*Revocation{{Org: "acme"}, {Org: "acme", Kind: "tag"}, {Org: "acme", Kind: "org", Value: "x"}, {Org: "acme", Kind: "colour", Value: "x"}, {Org: "a-b", Kind: "org"}} {
+		if err := r.Revoke(ctx, bad, "test"); !errors.Is(err, ErrRevocation) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if err := r.Undo(ctx, "acme", "nothing", "test"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("undoing nothing: %v", err)
+	}
+
+	// A second one of the same value never refuses less.
+	narrow := func() *Revocation {
+		return &Revocation{Org: "acme", Kind: "tag", Value: "press", IssuedBefore: time.Unix(1000, 0)}
+	}
+	for _, v := range []*Revocation{narrow(), {Org: "acme", Kind: "tag", Value: "press"}, narrow()} {
+		if err := r.Revoke(ctx, v, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !r.View().Revoked(bearer(5000)) || len(r.Revocations("acme")) != 1 {
+		t.Error("a second one has narrowed the first")
+	}
+
+	// It holds after a restart, and from the copy.
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, dir)
+	if !again.View().Revoked(bearer(5000)) {
+		t.Error("it does not hold after a restart")
+	}
+	_, entries, err := readCopy(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromCopy := newView(again.logger)
+	fromCopy.reset(entries)
+	if !fromCopy.Revoked(bearer(5000)) {
+		t.Error("it does not hold from the copy")
+	}
+	fromCopy.reset(nil)
+	if fromCopy.Revoked(bearer(5000)) {
+		t.Error("a snapshot without it still has it")
+	}
+}
+
+// A revocation that cannot be read refuses everything of its organisation, until
+// it is gone or can be read.
+func TestUnreadableRevocation(t *testing.T) {
+	r := open(t, t.TempDir())
+	ctx := t.Context()
+	put := func(key, raw string) uint64 {
+		t.Helper()
+		revision, err := r.edge.Create(ctx, key, []byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.edges.wait(ctx, revision); err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	for _, raw := range []string{"{", `{"schema":2,"needs":["only_from"],"org":"acme","kind":"tag","value":"x"}`, `{"schema":1,"org":"acme","kind":"tag","value":"another key's"}`} {
+		revision := put("revoked.acme.AAAA", raw)
+		if !r.View().Revoked(bearer(1000)) {
+			t.Errorf("%s: nothing is refused", raw)
+		}
+		other := bearer(1000)
+		other.Org = "other"
+		if other.TokenID, other.Tag, other.User = 0, 0, 0; r.View().Revoked(other) {
+			t.Errorf("%s: another organisation is refused", raw)
+		}
+		gone, err := r.edge.Delete(ctx, "revoked.acme.AAAA", revision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.edges.wait(ctx, gone); err != nil {
+			t.Fatal(err)
+		}
+		if r.View().Revoked(bearer(1000)) {
+			t.Errorf("%s: something is still refused", raw)
+		}
+	}
+}
+
+// Revocations are kept until no token that they can concern is valid.
+func TestRevocationsEnd(t *testing.T) {
+	r := open(t, t.TempDir())
+	ctx := t.Context()
+	now := time.Now()
+	r.now = func() time.Time { return now }
+	for _, v := range []*Revocation{{Org: "acme", Kind: "org"}, {Org: "acme", Kind: "tag", Value: "x", IssuedBefore: now.Add(-100 * 24 * time.Hour)}} {
+		if err := r.Revoke(ctx, v, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct{ days, left int }{{265, 2}, {267, 1}, {365, 1}, {367, 0}} {
+		r.now = func() time.Time { return now.Add(time.Duration(step.days) * 24 * time.Hour) }
+		r.expireRevocations(ctx)
+		if got := len(r.Revocations("")); got != step.left {
+			t.Errorf("after %d days there are %d", step.days, got)
+		}
+	}
+}
+
+// What 100,000 revocations cost to look up, and to read.
+func BenchmarkRevoked(b *testing.B) {
+	v := newView(nil)
+	entries := make([]Entry, 100_000)
+	for i := range entries {
+		x := &Revocation{Org: "acme", Kind: "token", Value: fmt.Sprintf("id%d", i), At: time.Now()}
+		data, err := encode(x)
+		if err != nil {
+			b.Fatal(err)
+		}
+		entries[i] = Entry{Key: x.key(), Value: data, Revision: uint64(i + 1)}
+	}
+	began := time.Now()
+	v.reset(entries)
+	fmt.Fprintln(os.Stderr, "reading", len(entries), time.Since(began))
+	x := bearer(1000)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if v.Revoked(x) {
+			b.Fatal("it is revoked")
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"math"
+	"sync"
+
+	"github.com/playgate/playgate/module/token/session"
+)
+
+// revokedSet is what has been revoked, for gates to ask. Values are known by the
+// 64-bit hashes that session tokens have of them, each with its organisation, so
+// that one question serves both kinds of token. It is split into parts with
+// locks of their own: no request waits for another one.
+type revokedSet struct{ parts [revokedParts]revokedPart }
+
+const revokedParts = 64
+
+type revokedPart struct {
+	mu sync.RWMutex
+	// before is the iat up to which tokens are revoked, everLater for all.
+	before map[uint64]int64
+}
+
+// everLater revokes tokens whenever they were issued.
+const everLater = math.MaxInt64
+
+func (s *revokedSet) part(hash uint64) *revokedPart { return &s.parts[hash%revokedParts] }
+
+func (s *revokedSet) add(hash uint64, before int64) {
+	p := s.part(hash)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.before == nil {
+		p.before = make(map[uint64]int64)
+	}
+	p.before[hash] = before
+}
+
+func (s *revokedSet) remove(hash uint64) {
+	p := s.part(hash)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.before, hash)
+}
+
+// has reports whether a hash is revoked for tokens issued at a time; 0 stands
+// for tokens that do not say it, which every time includes.
+func (s *revokedSet) has(hash uint64, issued int64) bool {
+	if hash == 0 {
+		return false
+	}
+	p := s.part(hash)
+	p.mu.RLock()
+	before, found := p.before[hash]
+	p.mu.RUnlock()
+	return found && (before == everLater || issued <= before)
+}
+
+// Bearer is what of a token can be revoked. The hashes are those of package
+// session; 0 stands for what the token does not have.
+type Bearer struct {
+	Org, Stream        string
+	TokenID, Tag, User uint64
+	IssuedAt           int64
+}
+
+// Revokes reports whether anything is revoked.
+func (v *View) Revokes() bool { return v.revocations.Load() > 0 }
+
+// Revoked reports whether a token has been revoked, by whichever of its values.
+func (v *View) Revoked(b Bearer) bool {
+	if !v.Revokes() {
+		return false
+	}
+	return v.revoked.has(b.TokenID, b.IssuedAt) || v.revoked.has(b.Tag, b.IssuedAt) || v.revoked.has(b.User, b.IssuedAt) ||
+		v.revoked.has(session.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
+		v.revoked.has(session.Hash(byOrg, b.Org, b.Org), b.IssuedAt)
+}
