@@ -9,6 +9,9 @@ import (
 
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // Revocation refuses all tokens of an organisation that have a value.
@@ -114,6 +117,10 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 	}
 	if err := checkText("body.value", b.Value); err != nil {
 		return nil, err
+	}
+	if b.Kind == "token" && (!token.ValidID(b.Value) || jwt.HasForm(b.Value) || session.HasForm(b.Value)) {
+		// It would be kept, and logged.
+		return nil, mistake("body.value", "write the token's id (jti), never a token itself; POST /api/v1/tokens/verify tells the id")
 	}
 	if err := checkText("body.reason", b.Reason); err != nil {
 		return nil, err

@@ -154,3 +154,16 @@ func TestVerify(t *testing.T) {
 		ask(acme, q).problem(422)
 	}
 }
+
+// A token in the place of its id would be kept and logged.
+func TestTokensAreNoIDs(t *testing.T) {
+	s := newStand(t, "")
+	key := s.key(registry.Admin)
+	for _, text := range []string{"a.b.c", "s." + strings.Repeat("A", 94), "a b", "a/b", strings.Repeat("a", 129)} {
+		p := s.do(key, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"`+text+`"}`).problem(422)
+		if p.Errors[0].Location != "body.value" {
+			t.Errorf("%s: %+v", text, p)
+		}
+	}
+	s.do(key, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"sha256:abc"}`).want(201)
+}

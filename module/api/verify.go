@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -100,8 +102,18 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	told := c.describeToken(t, q.At.Truncate(time.Second))
 	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
+	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(s string) bool { return !c.app.Revoked(e.Grant, s) })
+	switch {
+	case len(refused) == 0:
+	case len(refused) < len(t.Streams):
+		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
+	default:
+		revocation = issue.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it has been revoked for all of its streams"}
+	}
 	if told.Revoked != nil {
 		revocation = issue.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it was revoked at " + told.Revoked.At.Format(time.RFC3339)}
+	}
+	if revocation.Result == issue.Failed {
 		answer.Allowed, answer.Reason = false, cmp.Or(answer.Reason, revocation.Reason)
 	}
 	answer.Checks = append(answer.Checks, revocation)

@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -175,44 +174,4 @@ func (a *App) Unavailable(now time.Time) access.Reason {
 		return access.StoreUnavailable
 	}
 	return ""
-}
-
-// Public reports whether a stream needs no token. The word secure on wins over
-// off, whoever says it, but a broken glass wins over everything until it ends.
-// Where nothing is said, the stream needs one. A stream that the registry calls
-// public is, unless the configuration says secure on for its organisation.
-func (a *App) Public(org, stream string, now time.Time) bool {
-	said, off := false, false
-	if o := a.Orgs[org]; o != nil && o.Secure != nil {
-		said, off = true, !*o.Secure
-	}
-	if a.registry == nil {
-		return said && off
-	}
-	view := a.registry.View()
-	if !view.Complete() {
-		return false // it may say on
-	}
-	switch view.Secure(org, now) {
-	case registry.Broken:
-		return true
-	case registry.On:
-		return (!said || off) && view.Public(org, stream)
-	case registry.Off:
-		return !said || off
-	}
-	if said && !off {
-		return false
-	}
-	return off || view.Public(org, stream)
-}
-
-// warnOfGlass tells the operator at start which organisations are open.
-func (a *App) warnOfGlass(now time.Time) {
-	for _, o := range a.registry.Orgs() {
-		if o.Broken(now) {
-			a.logger.Warn("the glass is broken: this organisation's streams need no token",
-				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))
-		}
-	}
 }

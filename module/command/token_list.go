@@ -10,6 +10,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/token/jwt"
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // tokenAnswer is the record of a token as the API tells it.
@@ -92,6 +93,15 @@ themselves are kept nowhere and cannot be shown again.`,
 	})
 }
 
+// refuseToken refuses a token where its id belongs: it would stand in a path,
+// and get into the server's log.
+func refuseToken(id string) error {
+	if jwt.HasForm(id) || session.HasForm(id) {
+		return errors.New("that is a token and not its id; playgate token explain says the id")
+	}
+	return nil
+}
+
 func tokenShow() *cobra.Command {
 	var org string
 	cmd := &cobra.Command{
@@ -105,9 +115,8 @@ token list shows and that is in the access log.`,
 	}
 	cmd.Flags().StringVar(&org, "org", "", "its organisation, where several have the id")
 	return online(cmd, func(c *client, args []string) error {
-		if jwt.HasForm(args[0]) {
-			// It would get into the server's log.
-			return errors.New("that is a token and not its id; playgate token explain says the id")
+		if err := refuseToken(args[0]); err != nil {
+			return err
 		}
 		var t tokenAnswer
 		answer, err := c.get(path("tokens", args[0]), filter(map[string]string{"org": org}), &t)

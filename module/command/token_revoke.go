@@ -39,6 +39,11 @@ are made later with the same tag, user or stream are refused too, unless
 	f.StringVar(&before, "issued-before", "", "spare those that were issued after this time")
 	f.StringVar(&reason, "reason", "", "why, for the records")
 	return online(cmd, func(c *client, args []string) error {
+		for _, id := range args {
+			if err := refuseToken(id); err != nil {
+				return err
+			}
+		}
 		kind, value, n := "", "", len(args)
 		for _, by := range [][2]string{{"tag", tag}, {"user", user}, {"stream", stream}} {
 			if by[1] != "" {

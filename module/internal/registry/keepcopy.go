@@ -48,7 +48,9 @@ func (r *Registry) keepCopy() {
 		case <-tick.C:
 		}
 	}
-	_ = r.writeCopy() // the last tick has told when it cannot be written
+	if r.settings.embedded() || r.view.changes.Load() != changes {
+		_ = r.writeCopy() // the last tick has told when it cannot be written
+	}
 }
 
 func (r *Registry) writeCopy() error {
