@@ -40,6 +40,8 @@ type Socket struct {
 	Status int
 	Header http.Header
 	Echo   func(text string) (string, error)
+	// Receive has the bytes of the frames that come, over HTTP/2 and 3.
+	Receive io.Reader
 }
 
 // SocketClient opens WebSockets over one version of HTTP.
@@ -162,7 +164,7 @@ func openHTTP3(t testing.TB, s *Server, target string) Socket {
 	stream.SetDeadline(time.Now().Add(Deadline))
 	socket := byHand(response, stream)
 	if socket.Echo != nil {
-		socket.Echo = echo(stream, stream)
+		socket.Echo, socket.Receive = echo(stream, stream), stream
 	}
 	return socket
 }
@@ -170,7 +172,7 @@ func openHTTP3(t testing.TB, s *Server, target string) Socket {
 func byHand(response *http.Response, send io.Writer) Socket {
 	socket := Socket{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode == http.StatusOK {
-		socket.Echo = echo(response.Body, send)
+		socket.Echo, socket.Receive = echo(response.Body, send), response.Body
 	}
 	return socket
 }

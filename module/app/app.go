@@ -77,6 +77,7 @@ type App struct {
 	sessions session.Key
 	trust    trustCell
 	registry *registry.Registry
+	previous *App // while this one may still fail to start
 	poolKey  string
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
@@ -183,7 +184,8 @@ func (a *App) check() error {
 
 // Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
-	current.Store(a)
+	current.start(a)
+	sweep()
 	a.startJWKS()
 	if a.registry == nil {
 		return nil
@@ -195,8 +197,12 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop does nothing: what the next configuration takes over goes on.
-func (a *App) Stop() error { return nil }
+// Stop makes way for the configuration before, if this one failed: what the next
+// configuration takes over goes on.
+func (a *App) Stop() error {
+	current.stop(a)
+	return nil
+}
 
 // Cleanup lets go of what is shared with other configurations.
 func (a *App) Cleanup() error { return errors.Join(a.cleanupJWKS(), a.closeRegistry()) }

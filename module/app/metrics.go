@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,7 +51,7 @@ func newMetrics() *Metrics {
 
 func registerMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range append([]prometheus.Collector{metrics.vec}, gauges...) {
+	for _, c := range append([]prometheus.Collector{metrics.vec, cuts}, gauges...) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return nil, err
 		}
@@ -67,11 +66,22 @@ func (m *Metrics) Count(result Result, reason access.Reason) {
 	}
 }
 
-// current is the app of the newest configuration, for gauges that are asked
-// when they are scraped.
-var current atomic.Pointer[App]
+// cuts counts what was cut.
+var cuts = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Namespace: "playgate",
+	Name:      "cuts_total",
+	Help:      "Running responses that were cut, by reason.",
+}, []string{"reason"})
 
 var gauges = []prometheus.Collector{
+	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "playgate_running_responses",
+		Help: "Responses of protected and public streams that are running.",
+	}, func() float64 { return float64(running.Len()) }),
+	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "playgate_clock_step_seconds",
+		Help: "How far the clock of this machine was stepped last, forwards or backwards; 0 when it never was.",
+	}, func() float64 { return time.Duration(clockStep.Load()).Seconds() }),
 	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "playgate_store_staleness_seconds",
 		Help: "How long ago what is known of the registry was last known to be true; 0 with store off.",

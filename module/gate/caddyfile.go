@@ -39,6 +39,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		site <origin>...
 //		referer_missing deny|allow|first          # deny
 //		cors *|off|<origin>...                    # *
+//		cut on|off                                # on; off checks tokens at the start only
 //		errors terse|verbose [pass]               # terse
 //		identity on|off                           # on
 //		upstream_token drop|keep|bearer           # drop
@@ -84,6 +85,8 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 		h.RefererMissing, err = app.OneOf(d, "deny", "allow", "first")
 	case "cors":
 		h.CORS, err = app.SomeArgs(d)
+	case "cut":
+		h.Cut, err = app.OnOff(d)
 	case "errors":
 		err = h.parseErrors(d)
 	case "identity":
@@ -98,7 +101,7 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 			h.ReportOnly = *on
 		}
 	default:
-		return d.Errf("unknown option %q in playgate; this version has stream, default_org, open, keys, tokens, propagate, site, referer_missing, cors, errors, identity, upstream_token, downstream_cache and report_only", option)
+		return d.Errf("unknown option %q in playgate; this version has stream, default_org, open, keys, tokens, propagate, site, referer_missing, cors, cut, errors, identity, upstream_token, downstream_cache and report_only", option)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/playout"
+	running "github.com/playgate/playgate/module/internal/session"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/session"
@@ -42,6 +43,9 @@ type exchange struct {
 	// verified says that the token passed step 6: it is good for this stream
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
+
+	running *running.Running // once it is on its way, where it can be cut
+	changes uint64           // what was known when it was judged
 
 	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
@@ -101,6 +105,7 @@ func reportable(reason access.Reason) bool {
 // judge is the order of checks, from the canonical request to the page. The
 // first failure is the reason.
 func (x *exchange) judge() (v access.Verdict, preflight bool) {
+	x.changes = app.Changes()
 	inPath, err := x.readRequest()
 	if err != nil {
 		return access.DenyError(err), false
@@ -269,12 +274,22 @@ var errBrokeOff = errors.New("the origin's answer broke off")
 
 // pass runs what stands below the gate, and answers for it when it fails.
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
+	x.run()
 	rw := newResponse(x)
 	method := x.r.Method
+	answered := false // with a failure
+	if x.running != nil {
+		defer x.running.Release()
+	}
 	defer func() {
 		x.r.Method = method
 		rw.release()
-		switch p := recover(); {
+		p := recover()
+		if reason := x.wasCut(); reason != "" && !answered {
+			err = x.endCut(reason, rw.committed)
+			return
+		}
+		switch {
 		case p == nil:
 		case rw.committed:
 			// The answer has begun; only an aborted connection tells that it
@@ -300,12 +315,13 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 		err = rw.finish()
 	}
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || x.wasCut() != "":
+		return nil // or the deferred function says why
 	case rw.committed:
 		x.h.logger.Debug("a handler below the gate failed after its answer had begun", zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}
+	answered = true
 	if rw.failure != nil {
 		return x.fail(http.StatusBadGateway, rw.failure)
 	}

@@ -88,6 +88,11 @@ type Handler struct {
 	// the token; keep is for a cache that checks tokens itself. Default: private.
 	DownstreamCache string `json:"downstream_cache,omitempty"`
 
+	// Cut ends what is still running when its token expires, is revoked or loses
+	// its key, and when its stream stops being public. Without it tokens are
+	// checked at the start only. Default: true.
+	Cut *bool `json:"cut,omitempty"`
+
 	// ReportOnly lets requests through that their token would not open, and
 	// counts and logs why. What can be read in two ways and what no rule maps
 	// is refused all the same. Default: false.
@@ -183,6 +188,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionSessions(); err != nil {
 		return err
 	}
+	h.provisionCuts(ctx)
 	redact.AddNames(h.places.query...)
 	h.warnOfLogs(ctx)
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/internal/playout"
+	running "github.com/playgate/playgate/module/internal/session"
 )
 
 // maxManifest is the largest manifest that is rewritten, before and after decoding.
@@ -37,11 +38,12 @@ type response struct {
 	head      bool // the client asked with HEAD
 	stage     stage
 	format    format
-	status    int   // of an answer that is held back
-	partly    bool  // a range of a manifest came; it is to be fetched again whole
-	committed bool  // the final header has gone out
-	switched  bool  // below the gate somebody switched protocols unasked
-	failure   error // why the rest of the answer was not taken
+	status    int             // of an answer that is held back
+	partly    bool            // a range of a manifest came; it is to be fetched again whole
+	committed bool            // the final header has gone out
+	switched  bool            // below the gate somebody switched protocols unasked
+	stream    *running.Stream // the frames of a WebSocket on HTTP/2 and 3
+	failure   error           // why the rest of the answer was not taken
 	buf       *bytes.Buffer
 }
 
@@ -121,8 +123,16 @@ func (rw *response) WriteHeader(status int) {
 	}
 }
 
-// commit sends the header.
+// commit sends the header. Of a response that was cut before it began, nothing
+// goes out: a refusal takes its place.
 func (rw *response) commit(status int) {
+	if rw.x.running != nil && !rw.x.running.Begin() {
+		rw.stage, rw.failure = dropping, errCut
+		return
+	}
+	if rw.x.socket && rw.x.running != nil && status == http.StatusOK && rw.x.r.ProtoMajor > 1 {
+		rw.stream = rw.x.running.Stream(rw.writeOut)
+	}
 	rw.x.finalHeader(rw.Header(), status, rw.care == splice)
 	rw.committed, rw.stage = true, passing
 	rw.ResponseWriter.WriteHeader(status)
@@ -150,6 +160,17 @@ func (rw *response) again() {
 
 var errUnasked = caddyhttp.Error(http.StatusBadGateway, errors.New("the origin switched protocols without being asked"))
 
+var errCut = errors.New("the token has stopped being good")
+
+// writeOut sends bytes to the client at once.
+func (rw *response) writeOut(p []byte) (int, error) {
+	n, err := rw.ResponseWriter.Write(p)
+	if err == nil {
+		err = http.NewResponseController(rw.ResponseWriter).Flush()
+	}
+	return n, err
+}
+
 // Write implements io.Writer.
 func (rw *response) Write(p []byte) (int, error) {
 	if rw.switched {
@@ -159,7 +180,10 @@ func (rw *response) Write(p []byte) (int, error) {
 		rw.WriteHeader(http.StatusOK)
 	}
 	if rw.stage == dropping {
-		return len(p), nil
+		return len(p), rw.failure
+	}
+	if rw.stream != nil {
+		return rw.stream.Write(p)
 	}
 	if rw.stage == buffering && rw.format == steering && rw.buf.Len()+len(p) > maxJSON {
 		if err := rw.letGo(); err != nil {
@@ -271,7 +295,7 @@ func (rw *response) ReadFrom(r io.Reader) (int64, error) {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
-	if rw.stage == passing {
+	if rw.stage == passing && rw.stream == nil {
 		return rw.ResponseWriterWrapper.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{rw}, r)
@@ -285,7 +309,11 @@ func (rw *response) FlushError() error {
 	if rw.stage != passing {
 		return nil // a manifest goes out in one piece
 	}
-	return http.NewResponseController(rw.ResponseWriter).Flush()
+	flush := http.NewResponseController(rw.ResponseWriter).Flush
+	if rw.stream != nil {
+		return rw.stream.Do(flush)
+	}
+	return flush()
 }
 
 // Flush implements http.Flusher.
@@ -297,8 +325,16 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		rw.switched = true
 		return nil, nil, errUnasked
 	}
+	if rw.x.running != nil && !rw.x.running.Begin() {
+		rw.failure = errCut
+		return nil, nil, errCut
+	}
 	rw.committed, rw.stage = true, passing
-	return http.NewResponseController(rw.ResponseWriter).Hijack()
+	conn, buffered, err := http.NewResponseController(rw.ResponseWriter).Hijack()
+	if err == nil && rw.x.running != nil {
+		conn = rw.x.running.Hijacked(conn)
+	}
+	return conn, buffered, err
 }
 
 // finalHeader is the last word on the header of an answer from below.

@@ -14,6 +14,13 @@ import (
 	"github.com/playgate/playgate/module/token/session"
 )
 
+// verdicts counts changes, in any view of this process, on which a verdict can
+// depend.
+var verdicts atomic.Uint64
+
+// Changes grows with each change on which a verdict can depend.
+func Changes() uint64 { return verdicts.Load() }
+
 // View is what the edge bucket says, in memory. Gates read it without locks and
 // without I/O.
 type View struct {
@@ -154,6 +161,7 @@ func (v *View) reset(entries []Entry) {
 	v.takeKeys()
 	v.changes.Add(1)
 	v.complete.Store(true)
+	verdicts.Add(1)
 }
 
 // apply takes one change.
@@ -170,7 +178,14 @@ func (v *View) apply(e Entry) {
 	} else {
 		v.entries[e.Key] = e
 	}
-	switch prefix, _, _ := strings.Cut(e.Key, "."); prefix {
+	prefix, _, _ := strings.Cut(e.Key, ".")
+	defer func() { // once it is in force
+		switch prefix {
+		case orgPrefix, streamPrefix, signingRecord, sessionRecord, orgKeyPrefix, revokedPrefix:
+			verdicts.Add(1)
+		}
+	}()
+	switch prefix {
 	case orgPrefix, streamPrefix:
 		orgs := maps.Clone(*v.orgs.Load())
 		if e.Deleted {

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/session"
+)
+
+// running are the responses of this process, whichever configuration they began
+// under. It outlives reloads.
+var running session.Table
+
+const (
+	// sweepEvery is how often running responses are looked at.
+	sweepEvery = 100 * time.Millisecond
+	// spread is the time over which cuts are spread, so that not all clients come
+	// back in the same moment. With sweepEvery and what a cut may wait for, it
+	// stays below one second.
+	spread = 250 * time.Millisecond
+	// settling is how long a new configuration has to last before it judges what
+	// is running: one that fails to start must not cut anybody.
+	settling = 300 * time.Millisecond
+)
+
+// Changes grows with everything on which a verdict can depend, but time.
+func Changes() uint64 { return registry.Changes() + keySetChanges.Load() }
+
+// Run takes a response in that was judged when [Changes] was seen. Its handler
+// has to release it.
+func (a *App) Run(r *session.Running, seen uint64) {
+	r.Seen = seen
+	running.Add(r)
+}
+
+// ends is why a running response may not go on, or "". The time is not asked.
+func (a *App) ends(s *session.Subject, now time.Time) access.Reason {
+	switch {
+	case a.Public(s.Org, s.Stream, now):
+		return ""
+	case a.registry != nil && !a.registry.View().Complete():
+		return "" // nobody knows
+	case s.Public:
+		return access.MissingToken
+	case !a.Trust().Lives(s.Key, s.Org):
+		return access.UnknownKey
+	case a.Revokes() && a.registry.View().Revoked(registry.Bearer{
+		Org: s.Org, Stream: s.Stream, IssuedAt: s.IssuedAt, TokenID: s.TokenID, Tag: s.Tag, User: s.User,
+	}):
+		return access.Revoked
+	}
+	return ""
+}
+
+// sweep begins to look at what is running, once for the process.
+var sweep = sync.OnceFunc(func() { go new(sweeper).run() })
+
+// sweeper judges running responses again: when their time is over, when anything
+// has changed on which their verdict depends, and those without a token always,
+// because an organisation can be open for a while.
+type sweeper struct {
+	app, coming *App // that judges, and that will
+	since       time.Time
+	started     bool
+}
+
+func (s *sweeper) run() {
+	last := time.Now()
+	for now := range time.Tick(sweepEvery) {
+		noteClock(last, now)
+		last = now
+		s.sweep(now)
+	}
+}
+
+func (s *sweeper) sweep(now time.Time) {
+	all := s.settle(now)
+	changes := Changes()
+	running.Each(func(r *session.Running) {
+		switch {
+		case !r.Deadline.IsZero() && !now.Before(r.Deadline):
+			cut(r, access.Expired, session.CloseExpired)
+		case s.app == nil:
+		case all || r.Seen != changes || r.Subject.Public:
+			if reason := s.app.ends(&r.Subject, now); reason != "" {
+				cut(r, reason, session.CloseRevoked)
+				return
+			}
+			r.Seen = changes
+		}
+	})
+}
+
+// settle chooses the app that judges, and reports whether it is another one.
+func (s *sweeper) settle(now time.Time) bool {
+	newest := current.Load()
+	if newest != s.coming {
+		s.coming, s.since = newest, now
+	}
+	if s.app == s.coming || s.started && now.Sub(s.since) < settling {
+		return false
+	}
+	s.app, s.started = s.coming, true
+	return true
+}
+
+func cut(r *session.Running, reason access.Reason, code uint16) {
+	if !r.Schedule() {
+		return
+	}
+	time.AfterFunc(rand.N(spread), func() {
+		cuts.WithLabelValues(string(reason)).Inc()
+		r.Cut(string(reason), code)
+	})
+}
+
+// clockStep is by how much the clock was stepped last, a [time.Duration].
+var clockStep atomic.Int64
+
+// stepped is the least difference between the clock and the time that has passed
+// that counts as a step.
+const stepped = time.Second
+
+// noteClock tells the operator when the clock was stepped. What is running is
+// not concerned: deadlines count the time that passes.
+func noteClock(last, now time.Time) {
+	step := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+	if step.Abs() < stepped {
+		return
+	}
+	clockStep.Store(int64(step))
+	if a := current.Load(); a != nil {
+		a.logger.Warn("the clock of this machine was stepped; tokens are judged by the new time, and what is running ends when it would have", zap.Duration("by", step))
+	}
+}

@@ -1,0 +1,89 @@
+package gate
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/internal/access"
+	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/token/session"
+)
+
+type connKey struct{}
+
+// provisionCuts has the server tell each request's connection: on HTTP/1 it is
+// what a cut closes.
+func (h *Handler) provisionCuts(ctx caddy.Context) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || !h.cuts() {
+		return
+	}
+	server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
+		if ctx.Value(connKey{}) != nil {
+			return ctx
+		}
+		return context.WithValue(ctx, connKey{}, conn)
+	})
+}
+
+// cuts reports whether this gate ends what it has let through. One that only
+// reports does not.
+func (h *Handler) cuts() bool { return (h.Cut == nil || *h.Cut) && !h.ReportOnly }
+
+// run takes the response in among those that can be cut.
+func (x *exchange) run() {
+	if !x.h.cuts() || x.target.Open || !x.public && !x.verified {
+		return
+	}
+	ctx, cancel := context.WithCancel(x.r.Context())
+	conn, _ := ctx.Value(connKey{}).(net.Conn)
+	x.running = running.Start(x.w, x.r, conn, cancel)
+	x.running.Subject = x.subject()
+	if !x.public {
+		now := time.Now()
+		x.running.Deadline = now.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(now))
+	}
+	*x.r = *x.r.WithContext(ctx)
+	x.h.app.Run(x.running, x.changes)
+}
+
+func (x *exchange) subject() running.Subject {
+	s := running.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: x.public}
+	switch {
+	case x.public:
+	case x.session != nil:
+		s.TokenID, s.Tag, s.User, s.Key, s.IssuedAt = x.session.TokenID, x.session.Tag, x.session.User, x.session.Key, x.session.IssuedAt
+	default:
+		g := x.grant
+		s.TokenID, s.Tag, s.User = session.Hash("token", g.Org, g.ID), session.Hash("tag", g.Org, g.Tag), session.Hash("user", g.Org, g.Subject)
+		s.Key, s.IssuedAt = session.KeyHash(g.KeyID), g.IssuedAt
+	}
+	return s
+}
+
+// wasCut is why the response was cut, or "".
+func (x *exchange) wasCut() access.Reason {
+	if x.running == nil {
+		return ""
+	}
+	return access.Reason(x.running.Reason())
+}
+
+// endCut ends a response that was cut. What has begun is aborted, so that it
+// never looks complete; a socket that got its close frame ends like any other.
+func (x *exchange) endCut(reason access.Reason, committed bool) error {
+	if !committed {
+		x.resetHeader()
+		return x.refuse(access.Deny(reason, "the token has stopped being good while the request was under way"))
+	}
+	x.log(reason)
+	if x.running.Closed() {
+		return nil
+	}
+	panic(http.ErrAbortHandler)
+}

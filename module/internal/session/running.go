@@ -1,0 +1,172 @@
+package session
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Subject is what a running response depends on. The hashes are those that
+// session tokens have of (organisation, value); 0 stands for what is not there.
+type Subject struct {
+	Org, Stream string
+	// Public: it runs without a token.
+	Public bool
+	// TokenID, Tag, User and Key are of the token.
+	TokenID, Tag, User, Key uint64
+	// IssuedAt is its iat.
+	IssuedAt int64
+}
+
+// Running is one response on its way to the client.
+type Running struct {
+	Subject Subject
+	// Deadline is when it has to end, with its monotonic reading, so that a step
+	// of the clock does not move it. Zero: never.
+	Deadline time.Time
+	// Seen is the state of the world that it was judged in; see package app.
+	Seen uint64
+
+	part          *part
+	before, after *Running
+	scheduled     atomic.Bool
+
+	cancel context.CancelFunc
+	conn   net.Conn // of HTTP/1
+
+	mu     sync.Mutex // of what follows
+	writer http.ResponseWriter
+	old    bool // HTTP/1.0: the end of the connection is the end of a body
+	begun  bool
+	done   bool
+	reason string
+	socket *socket
+}
+
+// Start makes a running response. Writer is the client's, conn its connection on
+// HTTP/1 and nil on HTTP/2 and 3, where many responses share one. Cancel ends
+// what stands below the gate.
+func Start(w http.ResponseWriter, r *http.Request, conn net.Conn, cancel context.CancelFunc) *Running {
+	run := &Running{writer: w, cancel: cancel, old: r.ProtoMajor == 1 && r.ProtoMinor == 0}
+	if r.ProtoMajor == 1 {
+		run.conn = conn
+	}
+	return run
+}
+
+// Begin says that the header is about to go out. It reports false when the
+// response has been cut: then nothing may go out but a refusal.
+func (r *Running) Begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reason != "" {
+		return false
+	}
+	r.begun = true
+	return true
+}
+
+// Reason is why the response was cut, or "".
+func (r *Running) Reason() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reason
+}
+
+// Closed reports whether a socket was ended by a close frame, so that its stream
+// may end like any other.
+func (r *Running) Closed() bool {
+	r.mu.Lock()
+	s := r.socket
+	r.mu.Unlock()
+	return s != nil && s.closed()
+}
+
+// Schedule reports whether the caller is the first who wants to cut.
+func (r *Running) Schedule() bool { return r.scheduled.CompareAndSwap(false, true) }
+
+// patience is how long a cut waits for a frame to be complete, and, before
+// anything has been sent, for the refusal to take its place.
+const patience = 200 * time.Millisecond
+
+// Cut ends the response, whatever its client and the origin do. A socket gets a
+// close frame where one fits. Cut may wait for twice [patience].
+func (r *Running) Cut(reason string, code uint16) {
+	r.mu.Lock()
+	if r.done || r.reason != "" {
+		r.mu.Unlock()
+		return
+	}
+	r.reason = reason
+	s, begun := r.socket, r.begun
+	r.mu.Unlock()
+
+	if s != nil {
+		time.AfterFunc(2*patience, r.abort) // whatever happens meanwhile
+		s.close(code)
+	}
+	r.cancel()
+	if !begun {
+		// The gate can still say why; that it does is not left to others.
+		time.AfterFunc(patience, r.abort)
+		return
+	}
+	if s == nil || !s.closed() {
+		r.abort()
+	}
+}
+
+// abort breaks off what still runs: the connection on HTTP/1, the stream on
+// HTTP/2 and 3.
+func (r *Running) abort() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return
+	}
+	if r.conn != nil {
+		breakOff(r.conn, r.old)
+		return
+	}
+	w := r.writer
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	// The lowest writer: those of Caddy are not made for a second goroutine.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+}
+
+// breakOff closes a connection without a word of TLS, which could wait for a
+// client that does not read. With reset the client cannot take it for an end.
+func breakOff(conn net.Conn, reset bool) {
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = t.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && reset {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// Release says that the response is over. After it nobody touches its writer.
+// It must be called by the handler, before it returns.
+func (r *Running) Release() {
+	r.part.remove(r)
+	r.cancel()
+	r.mu.Lock()
+	s := r.socket
+	r.mu.Unlock()
+	if s != nil {
+		s.release()
+	}
+	r.mu.Lock()
+	r.done = true
+	r.mu.Unlock()
+}

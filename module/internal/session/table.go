@@ -1,0 +1,73 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Table is the set of running responses of a process. It is split into parts
+// with locks of their own. The zero value is empty.
+type Table struct {
+	parts [parts]part
+	next  atomic.Uint32
+}
+
+const parts = 16
+
+type part struct {
+	mu    sync.Mutex
+	first *Running
+	count int
+}
+
+// Add takes a response in. Release takes it out again.
+func (t *Table) Add(r *Running) {
+	p := &t.parts[t.next.Add(1)%parts]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.part, r.after = p, p.first
+	if p.first != nil {
+		p.first.before = r
+	}
+	p.first = r
+	p.count++
+}
+
+func (p *part) remove(r *Running) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.before != nil {
+		r.before.after = r.after
+	} else {
+		p.first = r.after
+	}
+	if r.after != nil {
+		r.after.before = r.before
+	}
+	r.before, r.after = nil, nil
+	p.count--
+}
+
+// Len is how many responses are running.
+func (t *Table) Len() int {
+	n := 0
+	for i := range t.parts {
+		t.parts[i].mu.Lock()
+		n += t.parts[i].count
+		t.parts[i].mu.Unlock()
+	}
+	return n
+}
+
+// Each calls f for every running response, under a lock that new ones wait for:
+// f must not block, nor release one.
+func (t *Table) Each(f func(*Running)) {
+	for i := range t.parts {
+		p := &t.parts[i]
+		p.mu.Lock()
+		for r := p.first; r != nil; r = r.after {
+			f(r)
+		}
+		p.mu.Unlock()
+	}
+}
