@@ -400,3 +400,39 @@ func TestCutWithItsKey(t *testing.T) {
 		t.Errorf("ended %v after the reload: %v", time.Since(retired), got.err)
 	}
 }
+
+// What plays without a token is cut when its organisation is secure again; the
+// viewer with a token plays on.
+func TestCutWhenNotPublicAnyMore(t *testing.T) {
+	t.Parallel()
+	e := new(endless)
+	i := startIssuingFor(t, e, issuer, nil)
+	i.do(t, "org", "create", "org1")
+	token := i.do(t, "token", "create", "--org", "org1", "--stream", "cam")
+	i.do(t, "org", "secure", "org1", "off")
+	watch := func(target string) (over chan ended) {
+		began := make(chan struct{})
+		over = make(chan ended, 1)
+		go func() { over <- viewers()[0].watch(t.Context(), i.Server, target, func() { close(began) }) }()
+		select {
+		case <-began:
+		case got := <-over:
+			t.Fatal(got.err)
+		}
+		return over
+	}
+	without, public := watch("/live/org1/cam/push"), watch("/live/org1/cam/push?token="+token)
+	i.do(t, "org", "secure", "org1", "on")
+	secure := time.Now()
+	with := watch("/live/org1/cam/push?token=" + token)
+	for name, over := range map[string]chan ended{"without a token": without, "with one that was not asked for": public} {
+		if got := <-over; got.err == nil || time.Since(secure) > cutWithin {
+			t.Errorf("%s: ended after %v: %v", name, time.Since(secure), got.err)
+		}
+	}
+	select {
+	case got := <-with:
+		t.Errorf("with a token: cut: %v", got.err)
+	default:
+	}
+}
