@@ -124,6 +124,29 @@ func TestDemo(t *testing.T) {
 		}
 		harness.Play(t, d.StreamURL)
 	})
+	t.Run("revoke", func(t *testing.T) {
+		button := func(what, site string) int {
+			return harness.Curl(t, d.Page+what, "--request", "POST", "--header", "Sec-Fetch-Site: "+site).Status
+		}
+		if got := button("revoke", "cross-site"); got != http.StatusForbidden {
+			t.Errorf("another site may press the button: status %d", got)
+		}
+		if got := harness.Curl(t, d.StreamURL).Status; got != http.StatusOK {
+			t.Errorf("before: status %d", got)
+		}
+		if got := button("revoke", "same-origin"); got != http.StatusOK {
+			t.Errorf("the button: status %d", got)
+		}
+		if a := harness.Curl(t, d.StreamURL); a.Status != http.StatusUnauthorized || !strings.Contains(string(a.Body), `"revoked"`) {
+			t.Errorf("revoked: status %d, %s", a.Status, a.Body)
+		}
+		if got := button("unrevoke", "same-origin"); got != http.StatusOK {
+			t.Errorf("taking it back: status %d", got)
+		}
+		if got := harness.Curl(t, d.StreamURL).Status; got != http.StatusOK {
+			t.Errorf("taken back: status %d", got)
+		}
+	})
 	if err := process.End(syscall.SIGINT, 10*time.Second); err != nil {
 		t.Errorf("the demo on Ctrl-C: %v", err)
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"io/fs"
@@ -26,6 +27,9 @@ type Scene struct {
 	TokenCurl  string    `json:"token_curl"`  // Default: Curl(TokenURL)
 	ValidUntil time.Time `json:"valid_until"` // when the token of TokenURL expires
 	Cases      []Case    `json:"cases"`
+
+	// Revoke revokes the token of TokenURL, or takes that back. Without it the page's button answers 404.
+	Revoke func(ctx context.Context, back bool) error `json:"-"`
 
 	// Mint makes a token of this lifetime for a case with FreshSeconds. Without it such a case answers 404.
 	Mint func(lifetime time.Duration) (url, curl string, expires time.Time, err error) `json:"-"`
@@ -100,7 +104,8 @@ func Curl(url string, fields ...string) string {
 // quote makes one word for a POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// Page serves the demo's page at / and what it needs beside it: style, scripts, scene.json, and POST short-token.
+// Page serves the demo's page at / and what it needs beside it: style, scripts, scene.json, and POST short-token,
+// revoke and unrevoke.
 // Mount it under a prefix with http.StripPrefix.
 func Page(scene Scene) http.Handler {
 	scene = withDefaults(scene)
@@ -122,6 +127,8 @@ func Page(scene Scene) http.Handler {
 		}{scene, time.Now()})
 	})
 	mux.HandleFunc("POST /short-token", shortToken(scene))
+	mux.HandleFunc("POST /revoke", revokeToken(scene, false))
+	mux.HandleFunc("POST /unrevoke", revokeToken(scene, true))
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -204,6 +211,24 @@ func shortToken(scene Scene) http.HandlerFunc {
 			Expires time.Time `json:"expires"`
 			Now     time.Time `json:"now"` // the page counts down by this clock
 		}{url, curl, expires, time.Now()})
+	}
+}
+
+// revokeToken revokes the token that plays, or takes that back. Only the page itself may ask.
+func revokeToken(scene Scene, back bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Sec-Fetch-Site") != "same-origin":
+			writeJSON(w, http.StatusForbidden, map[string]string{"error": "only the demo page itself may ask for this"})
+		case scene.Revoke == nil:
+			writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing can be revoked here"})
+		default:
+			if err := scene.Revoke(r.Context(), back); err != nil {
+				writeJSON(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+				return
+			}
+			writeJSON(w, http.StatusOK, map[string]bool{"revoked": !back})
+		}
 	}
 }
 

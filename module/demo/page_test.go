@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -137,13 +138,20 @@ func TestWords(t *testing.T) {
 	}
 }
 
-func TestShortToken(t *testing.T) {
+func TestButtons(t *testing.T) {
 	broken := testScene()
 	broken.Mint = func(time.Duration) (string, string, time.Time, error) {
 		return "", "", time.Time{}, errors.New("no key")
 	}
 	without := testScene()
 	without.Mint = nil
+	revocable := testScene()
+	revocable.Revoke = func(_ context.Context, back bool) error {
+		if back {
+			return errors.New("no store")
+		}
+		return nil
+	}
 
 	for _, test := range []struct {
 		name, method, target, site string
@@ -159,6 +167,13 @@ func TestShortToken(t *testing.T) {
 		{"no case", http.MethodPost, "/short-token", "same-origin", testScene(), http.StatusNotFound},
 		{"a case with an address", http.MethodPost, "/short-token?case=expired", "same-origin", testScene(), http.StatusNotFound},
 		{"no callback", http.MethodPost, "/short-token?case=short", "same-origin", without, http.StatusNotFound},
+		{"revoke: another site", http.MethodPost, "/revoke", "cross-site", revocable, http.StatusForbidden},
+		{"revoke: no browser", http.MethodPost, "/revoke", "", revocable, http.StatusForbidden},
+		{"revoke: a link", http.MethodGet, "/revoke", "same-origin", revocable, http.StatusMethodNotAllowed},
+		{"revoke: the page", http.MethodPost, "/revoke", "same-origin", revocable, http.StatusOK},
+		{"revoke: nothing to revoke with", http.MethodPost, "/revoke", "same-origin", testScene(), http.StatusNotFound},
+		{"unrevoke: another site", http.MethodPost, "/unrevoke", "cross-site", revocable, http.StatusForbidden},
+		{"unrevoke: an error", http.MethodPost, "/unrevoke", "same-origin", revocable, http.StatusInternalServerError},
 		{"an error", http.MethodPost, "/short-token?case=short", "same-origin", broken, http.StatusInternalServerError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -176,6 +191,9 @@ func TestShortToken(t *testing.T) {
 					t.Errorf("a refusal holds a token: %s", w.Body)
 				}
 				return
+			}
+			if test.target == "/revoke" {
+				return // the gate's own tests say what follows
 			}
 			var fresh struct {
 				URL, Curl    string

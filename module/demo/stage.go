@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,7 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 )
@@ -50,7 +53,7 @@ const caddyfile = `{
 		format playgate console
 	}
 	playgate {
-		store off
+		store embedded %[5]q
 		leeway 0s
 		key demo {
 			file %[2]q
@@ -110,7 +113,7 @@ func start(port int) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, caddyfile, s.dir, keyFile, s.port, upstream), nil)
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, caddyfile, s.dir, keyFile, s.port, upstream, filepath.Join(s.dir, "store")), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +132,21 @@ func (s *stage) serve() (address string, err error) {
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(listener) }()
 	return listener.Addr().String(), nil
+}
+
+// revoke revokes a token of the demo, or takes that back. Once it returns, the
+// gate knows.
+func revoke(ctx context.Context, id string, back bool) error {
+	a, err := caddy.ActiveContext().App(app.ID)
+	if err != nil {
+		return err
+	}
+	store := a.(*app.App).Registry()
+	v := registry.Revocation{Org: org, Kind: "token", Value: id, Reason: "the button of the demo"}
+	if back {
+		return store.Undo(ctx, org, v.ID(), "demo")
+	}
+	return store.Revoke(ctx, &v, "demo")
 }
 
 // stop ends everything that start began.
@@ -197,6 +215,7 @@ func (s *stage) makeScene(base string) (Scene, error) {
 			WrongIP:     elsewhere,
 			Copied:      copied,
 		}),
+		Revoke: func(ctx context.Context, back bool) error { return revoke(ctx, grant.ID, back) },
 		Mint: func(lifetime time.Duration) (string, string, time.Time, error) {
 			url, g, err := mint(issue.Request{Expires: time.Now().Add(lifetime)})
 			if err != nil {

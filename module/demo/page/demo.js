@@ -244,6 +244,11 @@ $('copy').addEventListener('click', async () => {
 	setTimeout(() => ($('copy').textContent = 'Copy'), 1600);
 });
 
+async function tell(what) {
+	const response = await fetch(what, { method: 'POST' });
+	if (!response.ok) throw new Error((await response.json()).error);
+}
+
 // ---- the demo
 
 class Demo {
@@ -264,6 +269,7 @@ class Demo {
 			$('buttons').append(button);
 		}
 		$('left-request').addEventListener('click', () => this.showPlain());
+		$('revoke').addEventListener('click', () => this.revoke());
 		$('right-request').addEventListener('click', () => {
 			press(null);
 			request(this.current);
@@ -295,7 +301,47 @@ class Demo {
 		showWithToken(this.right.part.address, own(url), true);
 		const date = dateOf(until);
 		this.right.part.facts.textContent = date ? `Valid until ${day(date)}, ${minute(date)} (${left(date)} left)` : '';
-		this.right.start(url);
+		this.right.start(url, { onRefused: (answer) => answer.reason === 'revoked' && this.showRevoked(answer) });
+	}
+
+	// The token that plays is taken back. The gate knows at once; the page asks it, because a player has pictures in store.
+	async revoke() {
+		$('revoke').disabled = true;
+		try {
+			if (this.current.url !== this.scene.token_url) this.playLong();
+			await tell('revoke');
+			const answer = await ask(own(this.scene.token_url));
+			if (!isRefusal(answer)) throw new Error(inWords(answer));
+			this.right.stop();
+			this.right.pill(statusName(answer.status), 'bad');
+			this.showRevoked(answer);
+			press(null);
+			showResult({ ...this.current, title: 'A revoked token', explain: 'The signature still holds, and the time is not over.', answer, status: 401, reason: 'revoked' });
+		} catch (error) {
+			$('revoke').disabled = false;
+			$('notice').textContent = `The token was not revoked: ${error.message}`;
+			$('notice').hidden = false;
+		}
+	}
+
+	showRevoked(answer) {
+		$('revoke').disabled = true;
+		this.right.part.facts.textContent = 'Revoked. Its link opens nothing any more.';
+		this.right.cover({
+			title: 'The gate closed', text: inWords(answer), lock: true,
+			action: { title: 'Take it back and play', run: () => this.unrevoke() },
+		});
+	}
+
+	async unrevoke() {
+		try {
+			await tell('unrevoke');
+			$('revoke').disabled = false;
+			this.playLong();
+		} catch (error) {
+			$('notice').textContent = `The token is still revoked: ${error.message}`;
+			$('notice').hidden = false;
+		}
 	}
 
 	async run(entry, button) {
