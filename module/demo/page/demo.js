@@ -325,7 +325,7 @@ class Demo {
 	}
 
 	showRevoked(answer) {
-		$('revoke').disabled = true;
+		$('revoke').hidden = true;
 		this.right.part.facts.textContent = 'Revoked. Its link opens nothing any more.';
 		this.right.cover({
 			title: 'The gate closed', text: inWords(answer), lock: true,
@@ -336,7 +336,7 @@ class Demo {
 	async unrevoke() {
 		try {
 			await tell('unrevoke');
-			$('revoke').disabled = false;
+			$('revoke').hidden = $('revoke').disabled = false;
 			this.playLong();
 		} catch (error) {
 			$('notice').textContent = `The token is still revoked: ${error.message}`;
