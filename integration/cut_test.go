@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,6 +187,19 @@ func viewers() []viewer {
 	return list
 }
 
+var runningCount = regexp.MustCompile(`(?m)^playgate_running_responses (\d+)$`)
+
+// runningResponses is how many the gate has, by its own metric.
+func runningResponses(t *testing.T, s *harness.Server) int {
+	t.Helper()
+	m := runningCount.FindSubmatch(harness.Curl(t, "http://"+s.Admin+"/metrics").Body)
+	if m == nil {
+		t.Fatal("no playgate_running_responses")
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
+}
+
 // cutWithin is what a cut may take on a machine that also runs other tests: the
 // second that is promised, and one for the machine.
 const cutWithin = 2 * time.Second
@@ -204,6 +219,7 @@ func watchAll(t *testing.T, s *harness.Server, e *endless, target func(path stri
 	defer cancel()
 	var results = make(chan result, 64)
 	var running, stuck atomic.Int64
+	before := runningResponses(t, s)
 	count := 0
 	for _, path := range []string{"push", "stall"} {
 		for _, v := range viewers() {
@@ -248,6 +264,11 @@ func watchAll(t *testing.T, s *harness.Server, e *endless, target func(path stri
 	}
 	if !harness.Eventually(time.Until(due.Add(cutWithin)), func() bool { return e.open.Load() == 0 }) {
 		t.Errorf("the origin still has %d requests", e.open.Load())
+	}
+	// The viewers that read nothing are still there; only the gate knows that
+	// they have been cut.
+	if !harness.Eventually(time.Until(due.Add(cutWithin)), func() bool { return runningResponses(t, s) == before }) {
+		t.Errorf("the gate still has %d running responses, and %d before", runningResponses(t, s), before)
 	}
 	t.Logf("the last viewer's stream ended %v after it was due", latest)
 }
