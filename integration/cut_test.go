@@ -120,6 +120,29 @@ func overHTTP(base func(*harness.Server) string, transport func() http.RoundTrip
 	}
 }
 
+// unread opens a response and leaves its body alone.
+func unread(base func(*harness.Server) string, transport func() http.RoundTripper) func(context.Context, *harness.Server, string, func()) ended {
+	return func(ctx context.Context, s *harness.Server, target string, running func()) ended {
+		// The request must outlive the wait, or its end would be the client's doing.
+		request, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, base(s)+target, nil)
+		if err != nil {
+			return ended{err: err}
+		}
+		rt := transport()
+		if c, ok := rt.(io.Closer); ok {
+			defer c.Close()
+		}
+		response, err := rt.RoundTrip(request)
+		if err != nil {
+			return ended{err: err}
+		}
+		defer response.Body.Close()
+		running()
+		<-ctx.Done()
+		return ended{err: errors.New("not read")}
+	}
+}
+
 func insecure(protocols ...string) *tls.Config {
 	return &tls.Config{ServerName: "localhost", InsecureSkipVerify: true, NextProtos: protocols}
 }
@@ -161,6 +184,14 @@ func viewers() []viewer {
 			}
 		}},
 	}
+	list = append(list,
+		viewer{name: "HTTP/2 that reads nothing", stuck: true, watch: unread(secure, func() http.RoundTripper {
+			return &http.Transport{TLSClientConfig: insecure("h2"), DialContext: dialLoopback, ForceAttemptHTTP2: true}
+		})},
+		viewer{name: "HTTP/3 that reads nothing", stuck: true, watch: unread(secure, func() http.RoundTripper {
+			return &http3.Transport{TLSClientConfig: insecure(http3.NextProtoH3)}
+		})},
+	)
 	for _, socket := range []bool{false, true} {
 		name := map[bool]string{false: "HTTP/1.1 that reads nothing", true: "WebSocket that reads nothing"}[socket]
 		list = append(list, viewer{name: name, stuck: true, socket: socket, watch: func(ctx context.Context, s *harness.Server, target string, running func()) ended {

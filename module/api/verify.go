@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
 )
@@ -102,7 +103,10 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	told := c.describeToken(t, q.At.Truncate(time.Second))
 	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
-	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(s string) bool { return !c.app.Revoked(e.Grant, s) })
+	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {
+		s := app.SubjectOf(e.Grant, stream)
+		return !c.app.Revoked(&s)
+	})
 	switch {
 	case len(refused) == 0:
 	case len(refused) < len(t.Streams):

@@ -184,16 +184,15 @@ func (a *App) check() error {
 
 // Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
+	a.startJWKS()
+	if a.registry != nil {
+		if err := a.registry.Start(); err != nil {
+			return err
+		}
+		a.warnOfGlass(time.Now())
+	}
 	current.start(a)
 	sweep()
-	a.startJWKS()
-	if a.registry == nil {
-		return nil
-	}
-	if err := a.registry.Start(); err != nil {
-		return err
-	}
-	a.warnOfGlass(time.Now())
 	return nil
 }
 

@@ -3,10 +3,7 @@ package app
 import (
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -50,9 +47,7 @@ func (a *App) ends(s *session.Subject, now time.Time) access.Reason {
 		return access.MissingToken
 	case !a.Trust().Lives(s.Key, s.Org):
 		return access.UnknownKey
-	case a.Revokes() && a.registry.View().Revoked(registry.Bearer{
-		Org: s.Org, Stream: s.Stream, IssuedAt: s.IssuedAt, TokenID: s.TokenID, Tag: s.Tag, User: s.User,
-	}):
+	case a.Revoked(s):
 		return access.Revoked
 	}
 	return ""
@@ -115,27 +110,8 @@ func cut(r *session.Running, reason access.Reason, code uint16) {
 		return
 	}
 	time.AfterFunc(rand.N(spread), func() {
-		cuts.WithLabelValues(string(reason)).Inc()
-		r.Cut(string(reason), code)
+		if r.Cut(string(reason), code) {
+			cuts.WithLabelValues(string(reason)).Inc()
+		}
 	})
-}
-
-// clockStep is by how much the clock was stepped last, a [time.Duration].
-var clockStep atomic.Int64
-
-// stepped is the least difference between the clock and the time that has passed
-// that counts as a step.
-const stepped = time.Second
-
-// noteClock tells the operator when the clock was stepped. What is running is
-// not concerned: deadlines count the time that passes.
-func noteClock(last, now time.Time) {
-	step := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
-	if step.Abs() < stepped {
-		return
-	}
-	clockStep.Store(int64(step))
-	if a := current.Load(); a != nil {
-		a.logger.Warn("the clock of this machine was stepped; tokens are judged by the new time, and what is running ends when it would have", zap.Duration("by", step))
-	}
 }

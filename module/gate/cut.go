@@ -11,7 +11,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	running "github.com/playgate/playgate/module/internal/session"
-	"github.com/playgate/playgate/module/token/session"
 )
 
 type connKey struct{}
@@ -43,27 +42,13 @@ func (x *exchange) run() {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
-	x.running.Subject = x.subject()
+	x.running.Subject = x.subject
 	if !x.public {
 		now := time.Now()
 		x.running.Deadline = now.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(now))
 	}
 	*x.r = *x.r.WithContext(ctx)
 	x.h.app.Run(x.running, x.changes)
-}
-
-func (x *exchange) subject() running.Subject {
-	s := running.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: x.public}
-	switch {
-	case x.public:
-	case x.session != nil:
-		s.TokenID, s.Tag, s.User, s.Key, s.IssuedAt = x.session.TokenID, x.session.Tag, x.session.User, x.session.Key, x.session.IssuedAt
-	default:
-		g := x.grant
-		s.TokenID, s.Tag, s.User = session.Hash("token", g.Org, g.ID), session.Hash("tag", g.Org, g.Tag), session.Hash("user", g.Org, g.Subject)
-		s.Key, s.IssuedAt = session.KeyHash(g.KeyID), g.IssuedAt
-	}
-	return s
 }
 
 // wasCut is why the response was cut, or "".
@@ -79,6 +64,7 @@ func (x *exchange) wasCut() access.Reason {
 func (x *exchange) endCut(reason access.Reason, committed bool) error {
 	if !committed {
 		x.resetHeader()
+		x.verified = false // nobody below, or at an error route, gets the token
 		return x.refuse(access.Deny(reason, "the token has stopped being good while the request was under way"))
 	}
 	x.log(reason)

@@ -44,6 +44,7 @@ type exchange struct {
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 
+	subject running.Subject  // whom it serves, once a token has been verified
 	running *running.Running // once it is on its way, where it can be cut
 	changes uint64           // what was known when it was judged
 
@@ -119,6 +120,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	}
 	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.h.now())
 	if x.public {
+		x.subject = running.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
 		return access.Allow, false
 	}
 	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {
@@ -135,27 +137,19 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	} else {
 		v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
 		x.verified = scoped(v)
+		x.subject = app.SubjectOf(x.grant, x.target.Stream)
 	}
 	if v.Allowed {
 		if reason := x.h.app.Unavailable(x.h.now()); reason != "" {
 			x.verified = false
 			return access.Deny(reason, ""), false
 		}
-		if x.revoked() {
+		if x.h.app.Revoked(&x.subject) {
 			x.verified = false
 			return access.Deny(access.Revoked, "the token has been revoked; get a new one"), false
 		}
 	}
 	return v, false
-}
-
-// revoked reports whether the token, or the one that its session began with,
-// has been revoked.
-func (x *exchange) revoked() bool {
-	if x.session != nil {
-		return x.h.app.SessionRevoked(x.session, x.target.Org, x.target.Stream)
-	}
-	return x.h.app.Revoked(x.grant, x.target.Stream)
 }
 
 // denyToken is the refusal of a token that cannot be verified. A key that is

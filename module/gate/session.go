@@ -32,6 +32,7 @@ func (x *exchange) judgeSession() access.Verdict {
 	}
 	v := access.JudgeSession(&t, x.grant, f, x.h.policy)
 	x.verified = scoped(v)
+	x.subject = app.SubjectOfSession(&t, x.target.Org, x.target.Stream)
 	return v
 }
 
@@ -56,10 +57,10 @@ func (x *exchange) sessionToken(stream string) string {
 		ID:       key.SessionID(x.token.text, stream),
 		Expires:  g.Expires,
 		IssuedAt: g.IssuedAt,
-		TokenID:  session.Hash("token", g.Org, g.ID),
-		Tag:      session.Hash("tag", g.Org, g.Tag),
-		User:     session.Hash("user", g.Org, g.Subject),
-		Key:      session.KeyHash(g.KeyID),
+		TokenID:  x.subject.TokenID,
+		Tag:      x.subject.Tag,
+		User:     x.subject.User,
+		Key:      x.subject.Key,
 		Prefix:   -1,
 	}
 	scope := session.Scope{Org: g.Org, Stream: stream}

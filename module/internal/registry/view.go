@@ -178,14 +178,7 @@ func (v *View) apply(e Entry) {
 	} else {
 		v.entries[e.Key] = e
 	}
-	prefix, _, _ := strings.Cut(e.Key, ".")
-	defer func() { // once it is in force
-		switch prefix {
-		case orgPrefix, streamPrefix, signingRecord, sessionRecord, orgKeyPrefix, revokedPrefix:
-			verdicts.Add(1)
-		}
-	}()
-	switch prefix {
+	switch prefix, _, _ := strings.Cut(e.Key, "."); prefix {
 	case orgPrefix, streamPrefix:
 		orgs := maps.Clone(*v.orgs.Load())
 		if e.Deleted {
@@ -198,7 +191,10 @@ func (v *View) apply(e Entry) {
 		v.takeKeys()
 	case revokedPrefix:
 		v.takeRevocation(e)
+	default:
+		return
 	}
+	verdicts.Add(1) // it is in force
 }
 
 // state is a copy of what orgs holds of an organisation, to be changed.

@@ -93,12 +93,13 @@ func (r *Running) Schedule() bool { return r.scheduled.CompareAndSwap(false, tru
 const patience = 200 * time.Millisecond
 
 // Cut ends the response, whatever its client and the origin do. A socket gets a
-// close frame where one fits. Cut may wait for twice [patience].
-func (r *Running) Cut(reason string, code uint16) {
+// close frame where one fits. Cut may wait for twice [patience]. It reports false
+// when there was nothing left to cut.
+func (r *Running) Cut(reason string, code uint16) bool {
 	r.mu.Lock()
 	if r.done || r.reason != "" {
 		r.mu.Unlock()
-		return
+		return false
 	}
 	r.reason = reason
 	s, begun := r.socket, r.begun
@@ -112,11 +113,12 @@ func (r *Running) Cut(reason string, code uint16) {
 	if !begun {
 		// The gate can still say why; that it does is not left to others.
 		time.AfterFunc(patience, r.abort)
-		return
+		return true
 	}
 	if s == nil || !s.closed() {
 		r.abort()
 	}
+	return true
 }
 
 // abort breaks off what still runs: the connection on HTTP/1, the stream on
@@ -161,9 +163,12 @@ func (r *Running) Release() {
 	r.part.remove(r)
 	r.cancel()
 	r.mu.Lock()
-	s := r.socket
+	s, cut := r.socket, r.reason != ""
 	r.mu.Unlock()
 	if s != nil {
+		if !cut && s.busy() {
+			r.abort() // the handler does not wait for a client that does not read
+		}
 		s.release()
 	}
 	r.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,15 @@ func start(t *testing.T, table *Table, conn net.Conn) (*Running, context.Context
 	run := Start(httptest.NewRecorder(), r, conn, cancel)
 	table.Add(run)
 	return run, ctx
+}
+
+// hijacked is the response of a WebSocket on its connection.
+func hijacked(t *testing.T, server net.Conn) (*Running, *Conn) {
+	t.Helper()
+	run, _ := start(t, new(Table), server)
+	conn := run.Hijacked(server)
+	run.Begin()
+	return run, conn
 }
 
 func pair(t *testing.T) (server, client net.Conn) {
@@ -53,7 +63,7 @@ func TestCloseFrameBetweenFrames(t *testing.T) {
 		var cut sync.WaitGroup
 		cut.Go(func() { run.Cut("expired", CloseExpired) })
 		for !stream.wanted() {
-			time.Sleep(time.Microsecond)
+			runtime.Gosched()
 		}
 		rest := append(bytes.Clone(whole[at:]), frame(0x82, 5)...)
 		if _, err := stream.Write(rest); err == nil {
@@ -76,11 +86,8 @@ func TestCloseFrameBetweenFrames(t *testing.T) {
 
 // One who reads nothing loses the connection, in the midst of a frame.
 func TestCutOfAStuckSocket(t *testing.T) {
-	server, _ := pair(t)
-	var table Table
-	run, _ := start(t, &table, server)
-	conn := run.Hijacked(server)
-	run.Begin()
+	server, _ := net.Pipe() // a write waits until it is read
+	run, conn := hijacked(t, server)
 	wrote := make(chan error, 1)
 	go func() {
 		for {
@@ -90,7 +97,9 @@ func TestCutOfAStuckSocket(t *testing.T) {
 			}
 		}
 	}()
-	time.Sleep(20 * time.Millisecond)
+	for !conn.socket.busy() {
+		runtime.Gosched()
+	}
 	began := time.Now()
 	run.Cut("revoked", CloseRevoked)
 	select {
@@ -107,10 +116,7 @@ func TestCutOfAStuckSocket(t *testing.T) {
 // The client reads the close frame although it has sent bytes that nobody read.
 func TestCloseFrameIsRead(t *testing.T) {
 	server, client := pair(t)
-	var table Table
-	run, _ := start(t, &table, server)
-	conn := run.Hijacked(server)
-	run.Begin()
+	run, conn := hijacked(t, server)
 	if _, err := client.Write(make([]byte, 10_000)); err != nil {
 		t.Fatal(err)
 	}
@@ -155,4 +161,21 @@ func TestCutBeforeTheBeginning(t *testing.T) {
 		t.Error("it begins")
 	}
 	run.Release()
+}
+
+// A handler that returns while its client does not read is not held up.
+func TestReleaseOfAStuckSocket(t *testing.T) {
+	server, _ := net.Pipe()
+	run, conn := hijacked(t, server)
+	go func() { _, _ = conn.Write(frame(0x82, 100)) }()
+	for !conn.socket.busy() {
+		runtime.Gosched()
+	}
+	released := make(chan struct{})
+	go func() { run.Release(); close(released) }()
+	select {
+	case <-released:
+	case <-time.After(10 * time.Second):
+		t.Fatal("still waiting")
+	}
 }

@@ -18,7 +18,6 @@ type socket struct {
 
 	mu    sync.Mutex // of what follows
 	code  uint16     // of a close frame that is to come; 0 for none
-	text  string
 	sent  bool
 	ended chan struct{} // closed once the close frame was sent
 }
@@ -105,15 +104,13 @@ func (s *socket) sendClose() {
 // Status codes of close frames, from the range for private use (RFC 6455,
 // section 7.4.2).
 const (
-	CloseExpired   = 4401
-	CloseRevoked   = 4403
-	CloseDisplaced = 4429
+	CloseExpired = 4401
+	CloseRevoked = 4403
 )
 
 var closeTexts = map[uint16]string{
-	CloseExpired:   "the token has expired",
-	CloseRevoked:   "the token does not open this stream any more",
-	CloseDisplaced: "the token plays somewhere else",
+	CloseExpired: "the token has expired",
+	CloseRevoked: "the token does not open this stream any more",
 }
 
 func (s *socket) wanted() bool {
@@ -127,6 +124,9 @@ func (s *socket) closed() bool {
 	defer s.mu.Unlock()
 	return s.sent
 }
+
+// busy reports whether somebody writes.
+func (s *socket) busy() bool { return len(s.turn) > 0 }
 
 // release keeps a late close frame from a writer that is not there any more, and
 // waits for one that is under way.
