@@ -95,7 +95,7 @@ type viewer struct {
 	watch  func(ctx context.Context, s *harness.Server, target string, running func()) ended
 }
 
-func overHTTP(base func(*harness.Server) string, transport func() http.RoundTripper) func(context.Context, *harness.Server, string, func()) ended {
+func overHTTP(base func(*harness.Server) string, transport func() http.RoundTripper, read func(context.Context, io.Reader) error) func(context.Context, *harness.Server, string, func()) ended {
 	return func(ctx context.Context, s *harness.Server, target string, running func()) ended {
 		began := time.Now()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base(s)+target, nil)
@@ -115,32 +115,20 @@ func overHTTP(base func(*harness.Server) string, transport func() http.RoundTrip
 			return ended{err: fmt.Errorf("status %d", response.StatusCode)}
 		}
 		running()
-		_, err = io.Copy(io.Discard, response.Body)
+		err = read(ctx, response.Body)
 		return ended{after: time.Since(began), err: err}
 	}
 }
 
-// unread opens a response and leaves its body alone.
-func unread(base func(*harness.Server) string, transport func() http.RoundTripper) func(context.Context, *harness.Server, string, func()) ended {
-	return func(ctx context.Context, s *harness.Server, target string, running func()) ended {
-		// The request must outlive the wait, or its end would be the client's doing.
-		request, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, base(s)+target, nil)
-		if err != nil {
-			return ended{err: err}
-		}
-		rt := transport()
-		if c, ok := rt.(io.Closer); ok {
-			defer c.Close()
-		}
-		response, err := rt.RoundTrip(request)
-		if err != nil {
-			return ended{err: err}
-		}
-		defer response.Body.Close()
-		running()
-		<-ctx.Done()
-		return ended{err: errors.New("not read")}
-	}
+func readAll(_ context.Context, body io.Reader) error {
+	_, err := io.Copy(io.Discard, body)
+	return err
+}
+
+// leaveAlone reads nothing, for as long as the test waits.
+func leaveAlone(ctx context.Context, _ io.Reader) error {
+	<-ctx.Done()
+	return errors.New("not read")
 }
 
 func insecure(protocols ...string) *tls.Config {
@@ -159,15 +147,17 @@ func viewers() []viewer {
 	http1 := func() http.RoundTripper {
 		return &http.Transport{TLSClientConfig: insecure("http/1.1"), DialContext: dialLoopback, DisableKeepAlives: true}
 	}
+	http2 := func() http.RoundTripper {
+		return &http.Transport{TLSClientConfig: insecure("h2"), DialContext: dialLoopback, ForceAttemptHTTP2: true}
+	}
+	quic := func() http.RoundTripper { return &http3.Transport{TLSClientConfig: insecure(http3.NextProtoH3)} }
 	list := []viewer{
-		{name: "HTTP/1.1", watch: overHTTP(plain, http1)},
-		{name: "TLS HTTP/1.1", watch: overHTTP(secure, http1)},
-		{name: "HTTP/2", watch: overHTTP(secure, func() http.RoundTripper {
-			return &http.Transport{TLSClientConfig: insecure("h2"), DialContext: dialLoopback, ForceAttemptHTTP2: true}
-		})},
-		{name: "HTTP/3", watch: overHTTP(secure, func() http.RoundTripper {
-			return &http3.Transport{TLSClientConfig: insecure(http3.NextProtoH3)}
-		})},
+		{name: "HTTP/1.1", watch: overHTTP(plain, http1, readAll)},
+		{name: "TLS HTTP/1.1", watch: overHTTP(secure, http1, readAll)},
+		{name: "HTTP/2", watch: overHTTP(secure, http2, readAll)},
+		{name: "HTTP/3", watch: overHTTP(secure, quic, readAll)},
+		{name: "HTTP/2 that reads nothing", stuck: true, watch: overHTTP(secure, http2, leaveAlone)},
+		{name: "HTTP/3 that reads nothing", stuck: true, watch: overHTTP(secure, quic, leaveAlone)},
 		{name: "WebSocket", socket: true, watch: func(ctx context.Context, s *harness.Server, target string, running func()) ended {
 			began := time.Now()
 			conn, _, err := websocket.Dial(ctx, s.Plain()+target, nil)
@@ -184,14 +174,6 @@ func viewers() []viewer {
 			}
 		}},
 	}
-	list = append(list,
-		viewer{name: "HTTP/2 that reads nothing", stuck: true, watch: unread(secure, func() http.RoundTripper {
-			return &http.Transport{TLSClientConfig: insecure("h2"), DialContext: dialLoopback, ForceAttemptHTTP2: true}
-		})},
-		viewer{name: "HTTP/3 that reads nothing", stuck: true, watch: unread(secure, func() http.RoundTripper {
-			return &http3.Transport{TLSClientConfig: insecure(http3.NextProtoH3)}
-		})},
-	)
 	for _, socket := range []bool{false, true} {
 		name := map[bool]string{false: "HTTP/1.1 that reads nothing", true: "WebSocket that reads nothing"}[socket]
 		list = append(list, viewer{name: name, stuck: true, socket: socket, watch: func(ctx context.Context, s *harness.Server, target string, running func()) ended {
