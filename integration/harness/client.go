@@ -9,6 +9,7 @@ type Request struct {
 	Method string // GET when empty
 	Target string
 	Header []string // "Name: value"
+	Body   string
 }
 
 // Client sends requests over one version of HTTP.
@@ -51,6 +52,9 @@ func curlWith(base func(*Server) string, proto, flag string) func(testing.TB, *S
 		}
 		for _, line := range r.Header {
 			args = append(args, "--header", line)
+		}
+		if r.Body != "" {
+			args = append(args, "--data-binary", r.Body)
 		}
 		answer := Curl(t, base(s)+r.Target, args...)
 		if answer.Status == 0 {

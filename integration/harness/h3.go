@@ -33,7 +33,7 @@ func newRequest(t testing.TB, s *Server, r Request) *http.Request {
 	if err != nil {
 		t.Fatalf("target for HTTP/3: %v", err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), r.Method, "https://"+s.HTTPS, nil)
+	request, err := http.NewRequestWithContext(t.Context(), r.Method, "https://"+s.HTTPS, strings.NewReader(r.Body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,23 @@ func Forge(t testing.TB, algorithm string, key any, header, payload string) stri
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
+// TokenID is the jti of a token.
+func TokenID(t testing.TB, token string) string {
+	t.Helper()
+	var claims struct {
+		ID string `json:"jti"`
+	}
+	_, payload, _ := strings.Cut(Unsigned(token), ".")
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimSuffix(payload, "."))
+	if err == nil {
+		err = json.Unmarshal(text, &claims)
+	}
+	if err != nil || claims.ID == "" {
+		t.Fatalf("the token's id: %v", err)
+	}
+	return claims.ID
+}
+
 // Unsigned is the part of a token before its signature, with the dot.
 func Unsigned(token string) string { return token[:strings.LastIndexByte(token, '.')+1] }
 

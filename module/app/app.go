@@ -199,7 +199,9 @@ func (a *App) Start() error {
 // Stop makes way for the configuration before, if this one failed: what the next
 // configuration takes over goes on.
 func (a *App) Stop() error {
-	current.stop(a)
+	if last := current.stop(a); last {
+		endResources()
+	}
 	return nil
 }
 

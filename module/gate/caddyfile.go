@@ -24,6 +24,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		stream <path template> [{                 # repeatable; begins with /, "*" only at the end: /live/{org}/{stream}/*
 //			query <key> [<name template>]         # the name is in the query; under stream /h5live/*: query stream {org}-{id}
 //			pin <key> <value>                     # repeatable; the origin always gets this query value; another one is bad_request
+//			methods whep                          # POST, PATCH, DELETE and OPTIONS too, for WebRTC
 //			manifest <path pattern>...            # manifests that do not end in .m3u8 or .mpd
 //		}]
 //		default_org <hash>                        # for rules that name none
@@ -135,13 +136,18 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 				return d.Errf("pin takes a query key and its value, not %d values", len(args))
 			}
 			s.Pins = append(s.Pins, playout.Pin{Name: args[0], Value: args[1]})
+		case "methods":
+			var err error
+			if s.Methods, err = app.OneOf(d, methodsWHEP); err != nil {
+				return err
+			}
 		case "manifest":
 			var err error
 			if s.Manifests, err = app.SomeArgs(d); err != nil {
 				return err
 			}
 		default:
-			return d.Errf("unknown option %q in stream %s; this version has query, pin and manifest", option, s.Path)
+			return d.Errf("unknown option %q in stream %s; this version has query, pin, methods and manifest", option, s.Path)
 		}
 	}
 	h.Streams = append(h.Streams, s)

@@ -16,6 +16,7 @@ type cors struct {
 	off         bool
 	origins     []string // nil: all
 	credentials bool
+	whep        bool // some rule lets its methods pass
 }
 
 func newCORS(words []string, credentials bool) (cors, error) {
@@ -94,8 +95,8 @@ func (c *cors) preflight(w http.ResponseWriter, r *http.Request) {
 	c.apply(h, r)
 	delete(h, "Access-Control-Expose-Headers")
 	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept")
+		h.Set("Access-Control-Allow-Methods", allowedMethods(c.whep))
+		h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept")
 		h.Set("Access-Control-Max-Age", "7200")
 	}
 	h.Set("Cache-Control", "no-store")

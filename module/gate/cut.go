@@ -36,19 +36,25 @@ func (h *Handler) cuts() bool { return (h.Cut == nil || *h.Cut) && !h.ReportOnly
 
 // run takes the response in among those that can be cut.
 func (x *exchange) run() {
-	if !x.h.cuts() || x.target.Open || !x.public && !x.verified {
+	if !x.h.cuts() || x.target.Open || !x.public && !x.verified || x.r.Method == http.MethodDelete {
 		return
 	}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
 	x.running.Subject = x.subject
-	if !x.public {
-		now := time.Now()
-		x.running.Deadline = now.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(now))
-	}
+	x.running.Deadline = x.deadline()
 	*x.r = *x.r.WithContext(ctx)
 	x.h.app.Run(x.running, x.changes)
+}
+
+// deadline is when what the request starts has to end; zero: never.
+func (x *exchange) deadline() time.Time {
+	if x.public {
+		return time.Time{}
+	}
+	now := time.Now()
+	return now.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(now))
 }
 
 // wasCut is why the response was cut, or "".

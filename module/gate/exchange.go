@@ -44,9 +44,11 @@ type exchange struct {
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 
-	subject running.Subject  // whom it serves, once a token has been verified
-	running *running.Running // once it is on its way, where it can be cut
-	changes uint64           // what was known when it was judged
+	subject  running.Subject   // whom it serves, once a token has been verified
+	next     caddyhttp.Handler // what stands below the gate
+	running  *running.Running  // once it is on its way, where it can be cut
+	resource *running.Resource // the WHEP resource that it changes or deletes
+	changes  uint64            // what was known when it was judged
 
 	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
@@ -114,7 +116,8 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	if isPreflight(x.r) {
 		return access.Verdict{}, true
 	}
-	x.target, err = x.h.rules.Target(playout.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket})
+	x.findResource()
+	x.target, err = x.h.rules.Target(playout.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
 	if err != nil {
 		return access.DenyError(err), false
 	}
@@ -127,7 +130,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 		return v, false
 	}
 	if x.token.cookie && !x.cookieAllowed() {
-		return access.Deny(access.MissingToken, "the token is in a cookie, and the page that opens the socket is not one of those that may use it"), false
+		return access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"), false
 	}
 	x.trust = x.h.trust()
 	if session.HasForm(x.token.text) {
@@ -135,9 +138,9 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	} else if x.grant, err = jwt.Read(x.token.text, x.trust.Keys); err != nil {
 		return x.denyToken(err), false
 	} else {
+		x.subject = app.SubjectOf(x.grant, x.target.Stream)
 		v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
 		x.verified = scoped(v)
-		x.subject = app.SubjectOf(x.grant, x.target.Stream)
 	}
 	if v.Allowed {
 		if reason := x.h.app.Unavailable(x.h.now()); reason != "" {
@@ -147,6 +150,10 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 		if x.h.app.Revoked(&x.subject) {
 			x.verified = false
 			return access.Deny(access.Revoked, "the token has been revoked; get a new one"), false
+		}
+		if !x.mayChange() {
+			x.verified = false
+			return access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"), false
 		}
 	}
 	return v, false
@@ -228,7 +235,7 @@ func socketAsked(r *http.Request) (bool, error) {
 
 // facts are what the judgement needs to know of the request.
 func (x *exchange) facts() access.Facts {
-	f := access.Facts{Now: x.h.now()}
+	f := access.Facts{Now: x.judgedAt()}
 	if x.grant.IPs != nil {
 		f.EarlyData = earlyData(x.r)
 		f.Address = app.ClientAddress(x.r)
@@ -268,6 +275,7 @@ var errBrokeOff = errors.New("the origin's answer broke off")
 
 // pass runs what stands below the gate, and answers for it when it fails.
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
+	x.next = next
 	x.run()
 	rw := newResponse(x)
 	method := x.r.Method

@@ -109,7 +109,8 @@ type Handler struct {
 	logger *zap.Logger
 	needsQ bool // a rule reads the query
 
-	accessLog bool // there may be one
+	accessLog bool          // there may be one
+	deletions chan struct{} // of WHEP sessions, that are under way
 }
 
 // Stream maps a path, or a path and a query value, to a stream.
@@ -126,6 +127,10 @@ type Stream struct {
 	// Pins are query values that the origin always gets. A request with
 	// another one is refused.
 	Pins []playout.Pin `json:"pins,omitempty"`
+
+	// Methods is "whep" where WebRTC is signalled over HTTP: POST, PATCH, DELETE
+	// and OPTIONS pass too. Default: GET and HEAD alone.
+	Methods string `json:"methods,omitempty"`
 
 	// Manifests are patterns of manifests that end neither in .m3u8 nor in .mpd.
 	Manifests []string `json:"manifests,omitempty"`
@@ -154,6 +159,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.now = time.Now
+	h.deletions = make(chan struct{}, maxDeletions)
 	a, err := ctx.App(app.ID)
 	if err != nil {
 		return err
@@ -181,9 +187,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.sites = append(h.sites, site)
 	}
+	whep := h.cors.whep
 	if h.cors, err = newCORS(h.CORS, h.Propagate == byCookie); err != nil {
 		return err
 	}
+	h.cors.whep = whep
 	h.policy = access.Policy{Terms: h.app.Terms(), MissingPage: missingPages[h.RefererMissing]}
 	if err := h.provisionSessions(); err != nil {
 		return err
@@ -292,6 +300,13 @@ func (h *Handler) provisionRules() error {
 				return fmt.Errorf("stream %s: %w", s.Path, err)
 			}
 			rule.Pins = append(rule.Pins, pin)
+		}
+		switch s.Methods {
+		case "":
+		case methodsWHEP:
+			rule.WHEP, h.cors.whep = true, true
+		default:
+			return fmt.Errorf("stream %s: methods %s: write whep, or leave it out", s.Path, s.Methods)
 		}
 		if rule.Manifests, err = parsePatterns(s.Manifests); err != nil {
 			return fmt.Errorf("stream %s: manifest: %w", s.Path, err)

@@ -27,7 +27,8 @@ func dropForged(r *http.Request) {
 	}
 	// Trailers arrive after the verdict, and media is played without a body.
 	r.Trailer = nil
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions:
 		r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
 		delete(r.Header, "Content-Length")
 		delete(r.Header, "Trailer")

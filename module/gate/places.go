@@ -75,6 +75,7 @@ type found struct {
 	name string // the query name that it came under
 	path bool   // it came in the path
 
+	header bool // it came in the Authorization header, and maybe elsewhere
 	cookie bool // it came in the cookie alone
 }
 
@@ -120,6 +121,7 @@ func (p *places) find(inPath []string, q playout.Query, header http.Header) (fou
 				if !add(text) {
 					return f, ambiguous
 				}
+				f.header = true
 			case text != "":
 				other = true
 			}

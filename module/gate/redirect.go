@@ -12,7 +12,7 @@ import (
 // out of relative URIs, so in the modes that keep it elsewhere a manifest
 // moves back to its plain URL.
 func (x *exchange) redirect() string {
-	if !x.verified || x.socket || x.session != nil && x.h.Propagate != bySession {
+	if !x.verified || x.socket || x.target.Kind == playout.WHEP || x.session != nil && x.h.Propagate != bySession {
 		return ""
 	}
 	rest := x.query.Without(x.h.places.isTokenPair).Raw()

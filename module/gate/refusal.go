@@ -48,7 +48,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
 	case http.StatusMethodNotAllowed:
-		h.Set("Allow", "GET, HEAD, OPTIONS")
+		h.Set("Allow", x.methods())
 	}
 	if x.h.ErrorsPass {
 		x.strip()

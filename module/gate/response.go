@@ -84,7 +84,7 @@ const (
 // root-absolute URIs need it, whatever the mode that lets it stand. One in the
 // query is the player's to carry where a manifest tells it to.
 func (x *exchange) care() care {
-	if !x.verified || x.target.Kind == playout.Socket {
+	if !x.verified || x.target.Kind == playout.Socket || x.target.Kind == playout.WHEP {
 		return letPass
 	}
 	switch x.h.Propagate {
@@ -129,6 +129,12 @@ func (rw *response) commit(status int) {
 	if rw.x.running != nil && !rw.x.running.Begin() {
 		rw.stage, rw.failure = dropping, errCut
 		return
+	}
+	if rw.x.target.Kind == playout.WHEP {
+		if rw.failure = rw.x.signalled(rw.Header(), status); rw.failure != nil {
+			rw.stage = dropping
+			return
+		}
 	}
 	if rw.x.socket && rw.x.running != nil && status == http.StatusOK && rw.x.r.ProtoMajor > 1 {
 		rw.stream = rw.x.running.Stream(rw.writeOut)
@@ -341,6 +347,10 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	x.h.cors.apply(h, x.r)
 	if !x.verified {
+		return
+	}
+	if x.target.Kind == playout.WHEP {
+		neverStore(h)
 		return
 	}
 	if splices {

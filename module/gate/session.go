@@ -26,13 +26,13 @@ func (x *exchange) judgeSession() access.Verdict {
 		ID: "session:" + hex.EncodeToString(t.ID[:]), Org: x.target.Org, Streams: []string{x.target.Stream},
 		Expires: t.Expires, IssuedAt: t.IssuedAt,
 	}
-	f := access.Facts{Now: x.h.now(), EarlyData: earlyData(x.r)}
+	x.subject = app.SubjectOfSession(&t, x.target.Org, x.target.Stream)
+	f := access.Facts{Now: x.judgedAt(), EarlyData: earlyData(x.r)}
 	if t.Paged {
 		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
 	}
 	v := access.JudgeSession(&t, x.grant, f, x.h.policy)
 	x.verified = scoped(v)
-	x.subject = app.SubjectOfSession(&t, x.target.Org, x.target.Stream)
 	return v
 }
 

@@ -153,6 +153,20 @@ func (rw *Rewriter) ownOrigin(r *reference) bool {
 	return false
 }
 
+// Leads tells where on this site a URI reference leads to, such as that of a
+// Location header: the path in its raw spelling, dot segments resolved, and the
+// raw query. ok is false for one that leads to another site, or that readers do
+// not agree on.
+func (rw *Rewriter) Leads(ref string) (path, query string, ok bool) {
+	rw.prepare()
+	r, ok := parseReference(ref)
+	if !ok || r.authority && !rw.ownOrigin(&r) {
+		return "", "", false
+	}
+	path, ok = rw.resolve(&r)
+	return path, r.query, ok
+}
+
 // resolve returns the path that a reference of this site leads to, by RFC 3986
 // section 5.2.
 func (rw *Rewriter) resolve(r *reference) (string, bool) {

@@ -16,6 +16,7 @@ const (
 	Segment  Kind = iota // media, keys, subtitles: whatever is no manifest
 	Manifest             // a playlist or MPD, by the look of its path
 	Socket               // a WebSocket
+	WHEP                 // signalling of WebRTC: all methods of [Rule.WHEP]
 )
 
 // Target is what a request wants to play.
@@ -41,6 +42,8 @@ type Rule struct {
 	QueryName segment
 	Pins      []Pin
 	Manifests []Pattern
+	// WHEP allows POST, and what goes with it: PATCH, DELETE and OPTIONS.
+	WHEP bool
 }
 
 // ParseRule reads a rule: a path template, and, when queryKey is not empty,
@@ -129,6 +132,21 @@ type Request struct {
 	Path   string // raw
 	Query  Query
 	Socket bool // asks for a WebSocket
+	// Resource says that the gate knows a WHEP resource by this URL. It can be
+	// changed and deleted whatever its own rule says of methods.
+	Resource bool
+}
+
+// signalling reports whether a rule lets a method through that is not for
+// playing but for its preparation and end.
+func (r *Request) signalling(rule *Rule) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodOptions:
+		return rule.WHEP
+	case http.MethodPatch, http.MethodDelete:
+		return rule.WHEP || r.Resource
+	}
+	return false
 }
 
 // Target finds what a request wants to play. Errors are [Error] values of kind
@@ -149,11 +167,13 @@ func (rs *Rules) Target(r Request) (Target, error) {
 	switch {
 	case r.Socket && r.Method != http.MethodGet && r.Method != http.MethodConnect:
 		return t, &Error{ErrMethod, "a WebSocket is opened with GET, or with CONNECT on HTTP/2 and 3"}
-	case !r.Socket && r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return t, &Error{ErrMethod, "streams are played with GET and HEAD"}
-	}
-	if r.Socket {
+	case r.Socket:
 		t.Kind = Socket
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+	case r.signalling(t.Rule):
+		t.Kind = WHEP
+	default:
+		return t, &Error{ErrMethod, "streams are played with GET and HEAD"}
 	}
 	for _, pin := range t.Rule.Pins {
 		if p, n := r.Query.Single(pin.Name); n > 1 || n == 1 && p.Value != pin.Value {

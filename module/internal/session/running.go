@@ -36,6 +36,7 @@ type Running struct {
 
 	cancel context.CancelFunc
 	conn   net.Conn // of HTTP/1
+	end    func()   // of what goes on beside HTTP
 
 	mu     sync.Mutex // of what follows
 	writer http.ResponseWriter
@@ -93,8 +94,9 @@ func (r *Running) Schedule() bool { return r.scheduled.CompareAndSwap(false, tru
 const patience = 200 * time.Millisecond
 
 // Cut ends the response, whatever its client and the origin do. A socket gets a
-// close frame where one fits. Cut may wait for twice [patience]. It reports false
-// when there was nothing left to cut.
+// close frame where one fits. Cut may wait for twice [patience], and for a
+// [Resource] as long as the origin takes. It reports false when there was nothing
+// left to cut.
 func (r *Running) Cut(reason string, code uint16) bool {
 	r.mu.Lock()
 	if r.done || r.reason != "" {
@@ -105,6 +107,10 @@ func (r *Running) Cut(reason string, code uint16) bool {
 	s, begun := r.socket, r.begun
 	r.mu.Unlock()
 
+	if r.end != nil {
+		r.end()
+		return true
+	}
 	if s != nil {
 		time.AfterFunc(2*patience, r.abort) // whatever happens meanwhile
 		s.close(code)
@@ -160,7 +166,9 @@ func breakOff(conn net.Conn, reset bool) {
 // Release says that the response is over. After it nobody touches its writer.
 // It must be called by the handler, before it returns.
 func (r *Running) Release() {
-	r.part.remove(r)
+	if r.part != nil {
+		r.part.remove(r)
+	}
 	r.cancel()
 	r.mu.Lock()
 	s, cut := r.socket, r.reason != ""

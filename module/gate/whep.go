@@ -1,0 +1,298 @@
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/playout"
+	running "github.com/playgate/playgate/module/internal/session"
+)
+
+// With WHEP the media goes beside HTTP, from the origin to the viewer. A POST
+// begins a session, whose URL the origin tells in Location; PATCH changes it, and
+// DELETE ends it (as WHIP does, RFC 9725). The gate keeps who began a session,
+// lets nobody else change it, and deletes it when the token stops being good.
+
+const methodsWHEP = "whep"
+
+// lateDelete is how long after the end of a token its sessions can be deleted
+// with it.
+const lateDelete = 10 * time.Minute
+
+// methods are those that the Allow header of a refusal names.
+func (x *exchange) methods() string {
+	return allowedMethods(x.target.Rule != nil && x.target.Rule.WHEP)
+}
+
+func allowedMethods(whep bool) string {
+	if whep {
+		return "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+	}
+	return "GET, HEAD, OPTIONS"
+}
+
+// changesResource reports whether the request is for a WHEP session that is there.
+func (x *exchange) changesResource() bool {
+	return x.r.Method == http.MethodPatch || x.r.Method == http.MethodDelete
+}
+
+// findResource looks for the WHEP session that the request is for.
+func (x *exchange) findResource() {
+	if x.changesResource() {
+		_, host := publicOrigin(x.r)
+		x.resource = x.h.app.Resource(resourceURL(host, x.path, x.query.Without(x.h.places.isTokenPair).Raw()))
+	}
+}
+
+// resourceURL is by what a WHEP session is known. The port does not count: one
+// site may have several.
+func resourceURL(host, path, query string) string {
+	u := url.URL{Host: host}
+	return strings.ToLower(u.Hostname()) + withQuery(path, query)
+}
+
+// mayChange reports whether the token may do what the request asks for with a
+// WHEP session. Only reported requests change what they want: nothing is known of
+// them.
+func (x *exchange) mayChange() bool {
+	return !x.changesResource() || x.h.ReportOnly || x.resource != nil && x.owns()
+}
+
+func (x *exchange) owns() bool {
+	return x.resource.OwnedBy(&x.subject) && x.resource.Subject.Stream == x.subject.Stream
+}
+
+// judgedAt is the time that the token is judged by. To delete its own session, a
+// token is good for a while longer.
+func (x *exchange) judgedAt() time.Time {
+	now := x.h.now()
+	if x.resource == nil || x.r.Method != http.MethodDelete || !x.owns() {
+		return now
+	}
+	end := x.grant.ExpiresAt()
+	if now.Before(end) || now.Sub(end) > lateDelete {
+		return now
+	}
+	return end.Add(-time.Second)
+}
+
+var errNoResource = errors.New("the origin began a WHEP session without a Location that a rule of this gate maps to the same stream, so that it could not be ended with its token; " +
+	"let the origin send one, map it with a stream rule, or write cut off")
+
+// signalled looks at the header of an answer to WHEP signalling before it goes
+// out: a session that has begun is kept, and its URL gets the token. Without a
+// session to end, the client must not learn the origin's answer.
+func (x *exchange) signalled(h http.Header, status int) error {
+	success := status >= 200 && status < 300
+	switch {
+	case x.r.Method == http.MethodDelete && x.resource != nil && deleted(status):
+		x.h.app.Drop(x.resource)
+	case !x.public && !x.verified:
+	case x.r.Method == http.MethodPost && success:
+		path, query, ok := x.location(h)
+		switch {
+		case ok && x.keep(path, query):
+			x.propagateLocation(h, path, query)
+		case !x.public && x.h.cuts():
+			return errNoResource
+		}
+	case status >= 300 && status < 400:
+		if path, query, ok := x.location(h); ok {
+			x.propagateLocation(h, path, query)
+		}
+	}
+	return nil
+}
+
+// deleted reports whether a WHEP session is not there any more after an answer to
+// DELETE.
+func deleted(status int) bool {
+	return status >= 200 && status < 300 || status == http.StatusNotFound || status == http.StatusGone
+}
+
+// location is where on this site the Location header leads to, without tokens.
+func (x *exchange) location(h http.Header) (path, query string, ok bool) {
+	lines := h["Location"]
+	if len(lines) != 1 {
+		return "", "", false
+	}
+	scheme, host := publicOrigin(x.r)
+	site := manifest.Rewriter{Scheme: scheme, Host: host, Path: x.path, Sites: x.h.sites}
+	path, raw, ok := site.Leads(lines[0])
+	if !ok {
+		return "", "", false
+	}
+	path, _ = x.h.rules.CutToken(path, isToken)
+	q, err := playout.ParseQuery(raw)
+	if err != nil || playout.CheckPath(path) != nil {
+		return "", "", false
+	}
+	return path, q.Without(x.h.places.isTokenPair).Raw(), true
+}
+
+// propagateLocation writes the token into the Location header, as manifests get
+// it. A client that sends its token in the header sends it with every request, so
+// that no other one may stand in the URL.
+func (x *exchange) propagateLocation(h http.Header, path, query string) {
+	if !x.verified {
+		return
+	}
+	rw := x.rewriter()
+	ref := h["Location"][0]
+	switch {
+	case x.token.path && x.h.Propagate != bySession:
+	case x.h.Propagate == byPath:
+		rw.InPath, ref = true, withQuery(path, query) // absolute, so that it gets the segment
+	case x.h.Propagate == byCookie, x.h.Propagate == byNothing:
+		return
+	case x.token.header:
+		rw.Token = x.token.text
+	}
+	h["Location"] = []string{rw.URI(ref)}
+}
+
+// keep takes the session in that the origin has begun, and reports whether it
+// could.
+func (x *exchange) keep(path, query string) bool {
+	q, err := playout.ParseQuery(query)
+	if err != nil {
+		return false
+	}
+	target, err := x.h.rules.Find(path, q)
+	if err != nil || target.Org != x.target.Org || target.Stream != x.target.Stream {
+		return false
+	}
+	target.Kind = playout.WHEP
+	_, host := publicOrigin(x.r)
+	deadline := x.deadline()
+	var kept time.Time
+	if !deadline.IsZero() {
+		kept = deadline.Add(lateDelete)
+	}
+	var resource *running.Resource
+	var end func()
+	if x.h.cuts() {
+		d := x.deletion(target, path, q)
+		end = func() { d.run(resource) }
+	}
+	resource = running.NewResource(resourceURL(host, path, query), kept, end)
+	resource.Subject, resource.Deadline = x.subject, deadline
+	x.h.app.Keep(resource, x.changes)
+	return true
+}
+
+// deletion is the gate's own DELETE of a WHEP session. It keeps of the request
+// that began it what is needed to go the same way.
+type deletion struct {
+	from   exchange // without request and response
+	server *caddyhttp.Server
+	host   string
+	remote string
+	tls    *tls.ConnectionState
+}
+
+func (x *exchange) deletion(target playout.Target, path string, query playout.Query) *deletion {
+	d := &deletion{
+		from: exchange{
+			h: x.h, path: path, query: query, target: target, canonical: true, next: x.next,
+			public: x.public, verified: x.verified, grant: x.grant, session: x.session, subject: x.subject,
+		},
+		host: x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
+	}
+	if x.h.UpstreamToken != "drop" {
+		// Where the origin checks tokens itself, it gets this one.
+		d.from.token = found{text: x.token.text, path: true}
+	}
+	d.server, _ = x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return d
+}
+
+const (
+	deleteTries   = 3
+	deleteTimeout = 2 * time.Second // of one try
+	deletePause   = 200 * time.Millisecond
+)
+
+// maxDeletions is how many run at the same time: an origin may have thousands of
+// sessions that end in one moment.
+const maxDeletions = 64
+
+// run deletes the session. What cannot be deleted is told to the operator; its
+// owner may still delete it.
+func (d *deletion) run(resource *running.Resource) {
+	d.from.h.deletions <- struct{}{}
+	defer func() { <-d.from.h.deletions }()
+	status, err := 0, error(nil)
+	for try := range deleteTries {
+		time.Sleep(time.Duration(try) * deletePause)
+		if status, err = d.try(); err == nil && deleted(status) {
+			d.from.h.app.Drop(resource)
+			return
+		}
+	}
+	d.from.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
+		zap.String("playgate_org", d.from.target.Org), zap.String("playgate_stream", d.from.target.Stream),
+		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))
+}
+
+var errPanic = errors.New("a handler below the gate failed")
+
+// try sends one DELETE through what stands below the gate.
+func (d *deletion) try() (status int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), deleteTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = errPanic
+		}
+	}()
+	r, err := http.NewRequestWithContext(ctx, http.MethodDelete, "/", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	r.Host, r.RemoteAddr, r.TLS = d.host, d.remote, d.tls
+	r.URL = &url.URL{RawQuery: d.from.query.Raw()}
+	r.URL.Path, r.URL.RawPath = unescapePath(d.from.path)
+	r.RequestURI = r.URL.RequestURI()
+	w := &statusOnly{header: make(http.Header)}
+	x := d.from
+	x.w, x.r = w, caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server)
+	x.prepare()
+	if err := x.next.ServeHTTP(w, x.r); err != nil {
+		var ofHandler caddyhttp.HandlerError
+		if errors.As(err, &ofHandler) {
+			return ofHandler.StatusCode, err
+		}
+		return w.status, err
+	}
+	return w.status, nil
+}
+
+// statusOnly is a response that nobody reads.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (w *statusOnly) Header() http.Header { return w.header }
+
+func (w *statusOnly) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+}
+
+func (w *statusOnly) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return len(p), nil
+}
