@@ -271,3 +271,28 @@ func TestCoversSees(t *testing.T) {
 		})
 	}
 }
+
+func TestLeads(t *testing.T) {
+	rw := Rewriter{Scheme: "https", Host: "live.example.com", Path: "/live/org1/cam1/whep", Sites: []Origin{{"https", "cdn.example.com", "443"}}}
+	for _, tc := range []struct{ ref, path, query string }{
+		{"/live/org1/cam1/whep/1", "/live/org1/cam1/whep/1", ""},
+		{"whep/1?a=b&c", "/live/org1/cam1/whep/1", "a=b&c"},
+		{"../cam2/1", "/live/org1/cam2/1", ""},
+		{"https://live.example.com/x", "/x", ""},
+		{"https://LIVE.example.com:443/x?y#z", "/x", "y"},
+		{"//cdn.example.com/x", "/x", ""},
+		{"http://live.example.com/x", "", ""},
+		{"https://live.example.com:8443/x", "", ""},
+		{"https://live.example.com.evil.example/x", "", ""},
+		{"https://u@live.example.com/x", "", ""},
+		{"https:/x", "", ""},
+		{"\\\\evil.example/x", "", ""},
+		{"/a/%2e%2e/x", "", ""},
+		{"", "", ""},
+	} {
+		path, query, ok := rw.Leads(tc.ref)
+		if ok != (tc.path != "") || ok && (path != tc.path || query != tc.query) {
+			t.Errorf("%q leads to %q, %q, %v", tc.ref, path, query, ok)
+		}
+	}
+}

@@ -254,3 +254,37 @@ func TestCutTokenTakesItFromBehindThePrefix(t *testing.T) {
 		}
 	}
 }
+
+// Only a rule for WHEP lets its methods pass. A resource that the gate knows is
+// changed and deleted under any rule.
+func TestMethods(t *testing.T) {
+	whep := mustRule(t, "/rtc/{org}/{stream}/*", "", "")
+	whep.WHEP = true
+	rules := &Rules{Rules: []*Rule{whep, mustRule(t, "/live/{org}/{stream}/*", "", "")}, Open: []Pattern{mustPattern(t, "/open")}}
+	for _, tc := range []struct{ methods, path, want string }{
+		{"GET HEAD", "/rtc/o/s/x", "played"},
+		{"POST PATCH DELETE OPTIONS", "/rtc/o/s/x", "signalled"},
+		{"PUT TRACE CONNECT post get PROPFIND", "/rtc/o/s/x", "method"},
+		{"GET HEAD", "/live/o/s/x", "played"},
+		{"POST PATCH DELETE OPTIONS PUT", "/live/o/s/x", "method"},
+		{"POST OPTIONS PUT", "/live/o/s/x resource", "method"},
+		{"PATCH DELETE", "/live/o/s/x resource", "signalled"},
+		{"POST PATCH DELETE OPTIONS", "/open resource", "method"},
+	} {
+		for method := range strings.FieldsSeq(tc.methods) {
+			path, _, resource := strings.Cut(tc.path, " ")
+			target, err := rules.Target(Request{Method: method, Path: path, Resource: resource})
+			got := map[bool]string{false: "played", true: "signalled"}[target.Kind == WHEP]
+			if err != nil {
+				got = err.(*Error).Kind.Error()
+			}
+			if !strings.Contains(got, tc.want) {
+				t.Errorf("%s %s: %s, not %s", method, tc.path, got, tc.want)
+			}
+		}
+	}
+	// A WebSocket has methods of its own.
+	if _, err := rules.Target(Request{Method: "POST", Path: "/rtc/o/s/x", Socket: true}); err == nil {
+		t.Error("a WebSocket is opened with POST")
+	}
+}
