@@ -66,7 +66,9 @@ function script(path) {
 // play begins a run: the player gets the URL and nothing else.
 async function play(player, url, type) {
   try {
-    watch();
+    if (player !== "WHEP") { // which watches itself
+      watch();
+    }
     await starts[player](url, type);
     video.play?.().catch(() => {}); // what is wrong comes as an error event
   } catch (error) {

@@ -3,6 +3,31 @@
 // How each player is started, and how it tells that it was refused. Settings
 // are the players' own unless a comment says why not.
 const starts = {
+  // It reports to a URL how many frames it has decoded, and gives up when these
+  // have not become more for two seconds.
+  async WHEP(url, reports) {
+    const peer = new RTCPeerConnection();
+    peer.addTransceiver("video", { direction: "recvonly" });
+    peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
+    await peer.setLocalDescription();
+    const answer = await fetch(url, { method: "POST", body: peer.localDescription.sdp, headers: { "Content-Type": "application/sdp" } });
+    if (answer.status !== 201 || !answer.headers.get("Location")) {
+      end({ status: answer.status, detail: await answer.text() });
+      return;
+    }
+    await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    let last = { frames: 0, at: performance.now() };
+    setInterval(async () => {
+      const frames = Math.max(0, ...[...(await peer.getStats()).values()].map((s) => s.framesDecoded ?? 0));
+      if (frames > last.frames) {
+        last = { frames, at: performance.now() };
+        fetch(`${reports}?frames=${frames}`, { mode: "no-cors" });
+      } else if (frames > 0 && performance.now() - last.at > 2000) {
+        end({ detail: "no more frames" });
+      }
+    }, 100);
+  },
+
   async "hls.js"(url) {
     await script("lib/hls.js/dist/hls.min.js");
     const hls = new Hls();
