@@ -334,6 +334,28 @@ func TestWHEPEndsAtRevocation(t *testing.T) {
 	}
 }
 
+// A session that began without a token ends when its stream needs one.
+func TestWHEPEndsWhenNotPublicAnyMore(t *testing.T) {
+	t.Parallel()
+	i := startIssuingFor(t, new(signalling), strings.Replace(issuer, liveRule, whepRule, 1), nil)
+	i.do(t, "org", "create", "org1")
+	i.do(t, "org", "secure", "org1", "off", "--for", "1h", "--reason", "rehearsal")
+	client := harness.Clients()[0]
+	made := client.Do(t, i.Server, post("/live/org1/cam/whep"))
+	location := made.Header.Get("Location")
+	if made.Status != 201 || location != "/live/org1/cam/whep/1" {
+		t.Fatalf("status %d, Location %q", made.Status, location)
+	}
+	if got := client.Do(t, i.Server, harness.Request{Method: "PATCH", Target: location, Body: "x"}).Status; got != 204 {
+		t.Errorf("PATCH: status %d", got)
+	}
+	i.do(t, "org", "secure", "org1", "on")
+	if got := deletedIn(t, i.origin, 1, cutWithin)[0]; got.Target != location || len(got.Values("X-Playgate-Token-Id")) > 0 {
+		t.Errorf("the origin got\n%s", got.Head)
+	}
+	i.refused(t, client.Do(t, i.Server, harness.Request{Method: "DELETE", Target: location}), 401, "missing_token")
+}
+
 // A session that the gate could not end does not begin, unless nothing is cut.
 func TestWHEPWithoutAUsableLocation(t *testing.T) {
 	t.Parallel()
