@@ -349,7 +349,7 @@ func TestWHEPEndsWhenNotPublicAnyMore(t *testing.T) {
 	if got := client.Do(t, i.Server, harness.Request{Method: "PATCH", Target: location, Body: "x"}).Status; got != 204 {
 		t.Errorf("PATCH: status %d", got)
 	}
-	i.do(t, "org", "secure", "org1", "on")
+	i.do(t, "org", "secure", "org1", "mend")
 	if got := deletedIn(t, i.origin, 1, cutWithin)[0]; got.Target != location || len(got.Values("X-Playgate-Token-Id")) > 0 {
 		t.Errorf("the origin got\n%s", got.Head)
 	}
