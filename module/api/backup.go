@@ -30,6 +30,7 @@ func (s *server) backup() {
 		if err := c.registry.Writable(); err != nil {
 			return err
 		}
+		c.app.StoreUses()
 		w.Header().Set("Content-Type", backupType)
 		if _, err := c.registry.Backup(r.Context(), w); err != nil {
 			logger().Error("a backup broke off", zap.Error(err))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -22,6 +23,7 @@ type Stream struct {
 	Title   string    `json:"title,omitempty" doc:"For people."`
 	Public  bool      `json:"public" doc:"Whether it needs no token."`
 	Tags    []string  `json:"tags"`
+	Viewers int       `json:"viewers" doc:"Who watches through this node: tokens and addresses with a request within the last 30 seconds, or with a response that is running."`
 	Created time.Time `json:"created"`
 	By      string    `json:"by,omitempty" doc:"Who made it."`
 }
@@ -97,7 +99,7 @@ func (s *server) streams() {
 }
 
 func describeStream(t *registry.Stream) Stream {
-	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
+	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Viewers: app.Viewers().Of(t.Org, t.Name), Created: t.Created.UTC(), By: t.By}
 }
 
 // streamCursor is the last stream of a page.

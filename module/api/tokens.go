@@ -27,6 +27,7 @@ type Token struct {
 	By        string     `json:"by,omitempty" doc:"Who made it."`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	Expires   time.Time  `json:"expires"`
+	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
 	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
 	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`
@@ -97,8 +98,9 @@ type Revoked struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-func (c *call) describeToken(t *registry.Token, now time.Time) Token {
+func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
 	d := describeToken(t, now)
+	d.LastUsed = moment(c.app.LastUsed(ctx, t.Org, t.ID))
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
 		d.Revoked = &Revoked{At: v.At.UTC(), By: v.By, Reason: v.Reason}
@@ -228,7 +230,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	list, next := index.Page(filter, after, in.Limit, c.now)
 	out := Tokens{Tokens: make([]Token, 0, len(list))}
 	for _, t := range list {
-		out.Tokens = append(out.Tokens, c.describeToken(t, c.now))
+		out.Tokens = append(out.Tokens, c.describeToken(ctx, t, c.now))
 	}
 	if next != nil {
 		out.Next = writeCursor(tokenCursor{next.Created, next.ID})
@@ -247,7 +249,7 @@ func getToken(ctx context.Context, c *call, in *TokenPath) (*oneToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oneToken{c.describeToken(found, c.now)}, nil
+	return &oneToken{c.describeToken(ctx, found, c.now)}, nil
 }
 
 func revokeToken(ctx context.Context, c *call, in *struct {

@@ -100,7 +100,7 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	if kept, err := c.registry.Token(ctx, t.Org, t.ID); err == nil {
 		t.Created, t.By = kept.Created, kept.By
 	}
-	told := c.describeToken(t, q.At.Truncate(time.Second))
+	told := c.describeToken(ctx, t, q.At.Truncate(time.Second))
 	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
 	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {

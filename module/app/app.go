@@ -193,6 +193,7 @@ func (a *App) Start() error {
 	}
 	current.start(a)
 	sweep()
+	storeUses()
 	return nil
 }
 
@@ -201,6 +202,7 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	if last := current.stop(a); last {
 		endResources()
+		a.StoreUses()
 	}
 	return nil
 }

@@ -79,6 +79,10 @@ var gauges = []prometheus.Collector{
 		Help: "Responses of protected and public streams that are running.",
 	}, func() float64 { return float64(running.Len()) }),
 	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "playgate_viewers",
+		Help: "Viewers of all streams on this node: with a request within the last 30 seconds, or a running response.",
+	}, func() float64 { return float64(Viewers().Total) }),
+	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "playgate_clock_step_seconds",
 		Help: "How far the clock of this machine was stepped last, forwards or backwards; 0 when it never was.",
 	}, func() float64 { return time.Duration(clockStep.Load()).Seconds() }),

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type streamAnswer struct {
 	Org, Stream, Title string
 	Public             bool
 	Tags               []string
+	Viewers            int
 	Created            time.Time
 	By                 string
 }
@@ -40,6 +42,7 @@ func (s *streamAnswer) print(w io.Writer) error {
 		{"Title", s.Title},
 		{"Public", yesNo(s.Public)},
 		{"Tags", strings.Join(s.Tags, ", ")},
+		{"Viewers", strconv.Itoa(s.Viewers)},
 		{"Created", when(s.Created)},
 		{"By", s.By},
 	})
@@ -118,9 +121,9 @@ func streamList() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Streams))
 			for i, s := range list.Streams {
-				rows[i] = []string{s.Org, s.Stream, s.Title, yesNo(s.Public), strings.Join(s.Tags, ", ")}
+				rows[i] = []string{s.Org, s.Stream, s.Title, yesNo(s.Public), strings.Join(s.Tags, ", "), strconv.Itoa(s.Viewers)}
 			}
-			return table(w, []string{"ORG", "STREAM", "TITLE", "PUBLIC", "TAGS"}, rows)
+			return table(w, []string{"ORG", "STREAM", "TITLE", "PUBLIC", "TAGS", "VIEWERS"}, rows)
 		})
 	})
 }

@@ -24,6 +24,7 @@ type tokenAnswer struct {
 	By            string
 	NotBefore     time.Time `json:"not_before"`
 	Expires       time.Time
+	LastUsed      time.Time `json:"last_used"`
 	Status, Key   string
 	Token         string // when it was made, and never again
 	WebPlayoutURL string `json:"web_playout_url"`
@@ -47,6 +48,7 @@ func (t *tokenAnswer) print(w io.Writer) error {
 		{"Status", strings.ReplaceAll(t.Status, "_", " ")},
 		{"Valid from", when(t.NotBefore)},
 		{"Expires", when(t.Expires)},
+		{"Last used", when(t.LastUsed)},
 		{"Addresses", strings.Join(t.IP, ", ")},
 		{"Pages", strings.Join(t.Referer, ", ")},
 		{"Tag", t.Tag},
@@ -86,9 +88,9 @@ themselves are kept nowhere and cannot be shown again.`,
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Tokens))
 			for i, t := range list.Tokens {
-				rows[i] = []string{t.ID, t.Org, t.scope(), strings.ReplaceAll(t.Status, "_", " "), when(t.Expires), t.Tag, t.User, t.By}
+				rows[i] = []string{t.ID, t.Org, t.scope(), strings.ReplaceAll(t.Status, "_", " "), when(t.Expires), when(t.LastUsed), t.Tag, t.User, t.By}
 			}
-			return table(w, []string{"ID", "ORG", "STREAMS", "STATUS", "EXPIRES", "TAG", "USER", "BY"}, rows)
+			return table(w, []string{"ID", "ORG", "STREAMS", "STATUS", "EXPIRES", "LAST USED", "TAG", "USER", "BY"}, rows)
 		})
 	})
 }

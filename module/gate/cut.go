@@ -42,7 +42,7 @@ func (x *exchange) run() {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
-	x.running.Subject = x.subject
+	x.running.Subject, x.running.Viewer = x.subject, x.viewer
 	x.running.Deadline = x.deadline()
 	*x.r = *x.r.WithContext(ctx)
 	x.h.app.Run(x.running, x.changes)

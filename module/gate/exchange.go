@@ -48,6 +48,7 @@ type exchange struct {
 	next     caddyhttp.Handler // what stands below the gate
 	running  *running.Running  // once it is on its way, where it can be cut
 	resource *running.Resource // the WHEP resource that it changes or deletes
+	viewer   uint64            // who watches
 	changes  uint64            // what was known when it was judged
 
 	wantsGzip bool     // the client takes compressed manifests
@@ -86,6 +87,9 @@ func (x *exchange) admit() (admitted bool, err error) {
 	}
 	x.h.app.Metrics().Count(result, v.Reason)
 	x.log(v.Reason)
+	if v.Allowed && !x.target.Open {
+		x.viewer = x.h.app.Note(&x.subject, x.r, x.h.now())
+	}
 	if to := x.redirect(); to != "" {
 		x.answerRedirect(to)
 		return false, nil

@@ -16,8 +16,9 @@ type Index struct {
 
 	mu      sync.RWMutex
 	byKey   map[string]*Token
-	byOrg   map[string][]*Token // newest last
-	apiKeys map[string]*APIKey  // by id
+	byOrg   map[string][]*Token         // newest last
+	apiKeys map[string]*APIKey          // by id
+	used    map[string]map[string]int64 // by the record's key; see Used
 }
 
 func newIndex(logger *zap.Logger) *Index {
@@ -30,6 +31,7 @@ func (x *Index) clear() {
 	x.byKey = make(map[string]*Token)
 	x.byOrg = make(map[string][]*Token)
 	x.apiKeys = make(map[string]*APIKey)
+	x.used = make(map[string]map[string]int64)
 }
 
 // older orders tokens by their making; ids tell apart what was made at once.
@@ -89,6 +91,17 @@ func (x *Index) take(e Entry) *Token {
 		t.Revision = e.Revision
 		x.byKey[e.Key] = t
 		return t
+	case usedPrefix:
+		delete(x.used, e.Key)
+		if e.Deleted {
+			return nil
+		}
+		u := new(Used)
+		if err := decode(e.Value, u); err != nil {
+			x.logger.Error("when tokens were used last cannot be read", zap.String("record", e.Key), zap.Error(err))
+			return nil
+		}
+		x.used[e.Key] = u.At
 	case apiKeyPrefix:
 		delete(x.apiKeys, rest)
 		if e.Deleted {

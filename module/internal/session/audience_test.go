@@ -1,0 +1,135 @@
+package session
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+)
+
+var (
+	here  = netip.MustParseAddr("192.0.2.1")
+	there = netip.MustParseAddr("2001:db8::1")
+)
+
+func TestAudience(t *testing.T) {
+	var a Audience
+	var running Table
+	now := time.Unix(1_800_000_000, 0)
+	cam := func(token uint64) *Subject { return &Subject{Org: "org1", Stream: "cam", TokenID: token} }
+	seen := func(s *Subject, from netip.Addr, at time.Time) { a.Seen(s, Viewer(s, from), at) }
+	for range 50 {
+		seen(cam(1), here, now)
+	}
+	seen(cam(1), there, now)
+	seen(cam(2), here, now)
+	seen(&Subject{Org: "org1", Stream: "cam2", TokenID: 1}, here, now)
+	seen(&Subject{Org: "org2", Stream: "cam", TokenID: 1}, here, now)
+	seen(&Subject{Org: "org2", Stream: "open", Public: true}, here, now)
+	seen(&Subject{Org: "org2", Stream: "open", Public: true}, there, now)
+	check := func(at time.Time, cam, cam2, other, open int) {
+		t.Helper()
+		c := a.Count(&running, at)
+		for what, n := range map[string][2]int{
+			"cam": {c.Of("org1", "cam"), cam}, "cam2": {c.Of("org1", "cam2"), cam2}, "org2": {c.Of("org2", "cam"), other},
+			"open": {c.Of("org2", "open"), open}, "all": {c.Total, cam + cam2 + other + open}, "nothing": {c.Of("org1/cam", ""), 0},
+		} {
+			if n[0] != n[1] {
+				t.Errorf("%s: %d viewers instead of %d", what, n[0], n[1])
+			}
+		}
+	}
+	check(now, 3, 1, 1, 2)
+	check(now.Add(AudienceWindow), 3, 1, 1, 2)
+	// One has a response running, and so stays.
+	run, _ := start(t, &running, nil)
+	run.Subject, run.Viewer = *cam(2), Viewer(cam(2), here)
+	check(now.Add(AudienceWindow+time.Second), 1, 0, 0, 0)
+	check(now.Add(time.Hour), 1, 0, 0, 0)
+	run.Release()
+	check(now.Add(time.Hour+AudienceWindow+time.Second), 0, 0, 0, 0)
+}
+
+// However many come and go, memory is bounded by those who watch at one time,
+// and by a million.
+func TestAudienceIsBounded(t *testing.T) {
+	var a Audience
+	now := time.Unix(1_800_000_000, 0)
+	most := 0
+	s := &Subject{Org: "org1", Stream: "cam"}
+	for minute := range 200 {
+		for i := range 1000 {
+			a.Seen(s, uint64(minute*1000+i), now.Add(time.Duration(minute)*time.Minute))
+		}
+		kept := 0
+		for i := range a.parts {
+			kept += len(a.parts[i].seen)
+		}
+		most = max(most, kept)
+	}
+	if most > 4000 {
+		t.Errorf("%d viewers are kept, and a thousand watch", most)
+	}
+	p := &a.parts[0]
+	for i := range 3 * maxAudience {
+		a.Seen(s, uint64(i)*uint64(len(a.parts)), now.Add(24*time.Hour))
+	}
+	if len(p.seen) > maxAudience {
+		t.Errorf("a part has %d viewers", len(p.seen))
+	}
+}
+
+func TestUses(t *testing.T) {
+	var u Uses
+	now := time.Unix(1_800_000_000, 0)
+	u.Note(1, now)
+	u.Note(1, now.Add(5*time.Second))
+	u.Note(1, now) // a late request does not take it back
+	u.Note(65, now)
+	if got := u.Last(1); !got.Equal(now.Add(5 * time.Second)) {
+		t.Errorf("last used %v", got)
+	}
+	if !u.Last(2).IsZero() {
+		t.Error("one that was not used was")
+	}
+	first := u.Take()
+	if len(first) != 2 || first[1] != now.Unix()+5 || first[65] != now.Unix() {
+		t.Errorf("taken: %v", first)
+	}
+	u.Note(65, now.Add(time.Minute))
+	if got := u.Take(); len(got) != 1 || got[65] != now.Unix()+60 {
+		t.Errorf("taken again: %v", got)
+	}
+	u.Return(map[uint64]int64{1: first[1], 65: now.Unix(), 7: 9})
+	if got := u.Take(); len(got) != 3 || got[1] != first[1] || got[65] != now.Unix()+60 || got[7] != 9 {
+		t.Errorf("taken after what could not be stored: %v", got)
+	}
+	u.Take()
+	if !u.Last(1).IsZero() || len(u.Take()) != 0 {
+		t.Error("what was stored long ago is kept")
+	}
+	for i := range 3 * maxUses {
+		u.Note(uint64(i)*uint64(len(u.parts)), now)
+	}
+	if n := len(u.Take()); n > maxUses {
+		t.Errorf("%d uses of one part are kept", n)
+	}
+}
+
+func BenchmarkNote(b *testing.B) {
+	var a Audience
+	var u Uses
+	subjects := make([]Subject, 10_000)
+	for i := range subjects {
+		subjects[i] = Subject{Org: "org1", Stream: "cam" + strconv.Itoa(i%50), TokenID: uint64(i) * 0x9e3779b97f4a7c15}
+	}
+	now := time.Unix(1_800_000_000, 0)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		s := &subjects[i%len(subjects)]
+		u.Note(s.TokenID, now)
+		a.Seen(s, Viewer(s, here), now)
+		i++
+	}
+}
