@@ -160,7 +160,9 @@ func breakOff(conn net.Conn, reset bool) {
 // Release says that the response is over. After it nobody touches its writer.
 // It must be called by the handler, before it returns.
 func (r *Running) Release() {
-	r.part.remove(r)
+	if r.part != nil { // it may have been nobody's to cut but its own gate's
+		r.part.remove(r)
+	}
 	r.cancel()
 	r.mu.Lock()
 	s, cut := r.socket, r.reason != ""
