@@ -192,9 +192,7 @@ func (x *exchange) readRequest() (inPath []string, err error) {
 	if x.r.URL.User != nil {
 		return nil, &playout.Error{Kind: playout.ErrBadRequest, Detail: "the request target has user information"}
 	}
-	if x.socket, err = socketAsked(x.r); err == nil && x.socket {
-		err = x.h.checkHandshake(x.r)
-	}
+	x.socket, err = socketAsked(x.r)
 	return inPath, err
 }
 
