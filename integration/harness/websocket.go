@@ -42,6 +42,8 @@ type Socket struct {
 	Echo   func(text string) (string, error)
 	// Receive has the bytes of the frames that come, over HTTP/2 and 3.
 	Receive io.Reader
+	// Send takes bytes of frames, over HTTP/2 and 3.
+	Send io.Writer
 }
 
 // SocketClient opens WebSockets over one version of HTTP.
@@ -172,7 +174,7 @@ func openHTTP3(t testing.TB, s *Server, target string) Socket {
 func byHand(response *http.Response, send io.Writer) Socket {
 	socket := Socket{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode == http.StatusOK {
-		socket.Echo, socket.Receive = echo(response.Body, send), response.Body
+		socket.Echo, socket.Receive, socket.Send = echo(response.Body, send), response.Body, send
 	}
 	return socket
 }

@@ -36,6 +36,9 @@ func (a *App) Run(r *session.Running, seen uint64) {
 	running.Add(r)
 }
 
+// Message cuts a WebSocket at once whose client sent what its gate forbids.
+func (a *App) Message(r *session.Running) { cutNow(r, access.SocketMessage, session.CloseViolation) }
+
 // ends is why a running response may not go on, or "". The time is not asked.
 func (a *App) ends(s *session.Subject, now time.Time) access.Reason {
 	switch {
@@ -109,9 +112,11 @@ func cut(r *session.Running, reason access.Reason, code uint16) {
 	if !r.Schedule() {
 		return
 	}
-	time.AfterFunc(rand.N(spread), func() {
-		if r.Cut(string(reason), code) {
-			cuts.WithLabelValues(string(reason)).Inc()
-		}
-	})
+	time.AfterFunc(rand.N(spread), func() { cutNow(r, reason, code) })
+}
+
+func cutNow(r *session.Running, reason access.Reason, code uint16) {
+	if r.Cut(string(reason), code) {
+		cuts.WithLabelValues(string(reason)).Inc()
+	}
 }

@@ -41,6 +41,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		referer_missing deny|allow|first          # deny
 //		cors *|off|<origin>...                    # *
 //		cut on|off                                # on; off checks tokens at the start only
+//		socket_messages allow|deny                # allow; deny closes a WebSocket on anything but close, ping and pong from its client
 //		errors terse|verbose [pass]               # terse
 //		identity on|off                           # on
 //		upstream_token drop|keep|bearer           # drop
@@ -88,6 +89,8 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 		h.CORS, err = app.SomeArgs(d)
 	case "cut":
 		h.Cut, err = app.OnOff(d)
+	case "socket_messages":
+		h.SocketMessages, err = app.OneOf(d, "allow", "deny")
 	case "errors":
 		err = h.parseErrors(d)
 	case "identity":
@@ -102,7 +105,7 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 			h.ReportOnly = *on
 		}
 	default:
-		return d.Errf("unknown option %q in playgate; this version has stream, default_org, open, keys, tokens, propagate, site, referer_missing, cors, cut, errors, identity, upstream_token, downstream_cache and report_only", option)
+		return d.Errf("unknown option %q in playgate; this version has stream, default_org, open, keys, tokens, propagate, site, referer_missing, cors, cut, socket_messages, errors, identity, upstream_token, downstream_cache and report_only", option)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ type connKey struct{}
 // what a cut closes.
 func (h *Handler) provisionCuts(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || !h.cuts() {
+	if !ok || !h.cuts() && !h.quiet() {
 		return
 	}
 	server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
@@ -34,15 +34,25 @@ func (h *Handler) provisionCuts(ctx caddy.Context) {
 // reports does not.
 func (h *Handler) cuts() bool { return (h.Cut == nil || *h.Cut) && !h.ReportOnly }
 
-// run takes the response in among those that can be cut.
+// run takes the response in among those that can be cut. A socket that takes no
+// messages is one that its gate alone may cut, where nobody else does.
 func (x *exchange) run() {
-	if !x.h.cuts() || x.target.Open || !x.public && !x.verified || x.r.Method == http.MethodDelete {
+	cuts := x.h.cuts() && !x.target.Open && (x.public || x.verified) && x.r.Method != http.MethodDelete
+	quiet := x.socket && x.h.quiet()
+	if !cuts && !quiet {
 		return
 	}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
 	x.running.Subject, x.running.Viewer = x.subject, x.viewer
+	if quiet && x.r.ProtoMajor > 1 {
+		x.r.Body = running.NoMessages(x.r.Body, x.message)
+	}
+	if !cuts {
+		*x.r = *x.r.WithContext(ctx)
+		return
+	}
 	x.running.Deadline = x.deadline()
 	*x.r = *x.r.WithContext(ctx)
 	x.h.app.Run(x.running, x.changes)
@@ -70,6 +80,9 @@ func (x *exchange) wasCut() access.Reason {
 func (x *exchange) endCut(reason access.Reason, committed bool) error {
 	if !committed {
 		x.resetHeader()
+		if reason == access.SocketMessage {
+			return x.refuse(access.Deny(access.BadRequest, "a message before the socket was open"))
+		}
 		x.verified = false // nobody below, or at an error route, gets the token
 		return x.refuse(access.Deny(reason, "the token has stopped being good while the request was under way"))
 	}

@@ -93,6 +93,12 @@ type Handler struct {
 	// checked at the start only. Default: true.
 	Cut *bool `json:"cut,omitempty"`
 
+	// SocketMessages is "allow" or "deny". Deny closes a WebSocket whose client
+	// sends anything but control frames, whatever Cut and ReportOnly say: a player
+	// that can ask for another stream over an open socket would pass the gate by.
+	// Default: allow.
+	SocketMessages string `json:"socket_messages,omitempty"`
+
 	// ReportOnly lets requests through that their token would not open, and
 	// counts and logs why. What can be read in two ways and what no rule maps
 	// is refused all the same. Default: false.
@@ -366,6 +372,7 @@ func (h *Handler) provisionWords() error {
 		{"errors", &h.Errors, []string{"terse", "verbose"}},
 		{"upstream_token", &h.UpstreamToken, []string{"drop", "keep", "bearer"}},
 		{"downstream_cache", &h.DownstreamCache, []string{"private", "keep"}},
+		{"socket_messages", &h.SocketMessages, []string{"allow", "deny"}},
 	} {
 		if *o.value == "" {
 			*o.value = o.words[0]

@@ -337,10 +337,14 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	rw.committed, rw.stage = true, passing
 	conn, buffered, err := http.NewResponseController(rw.ResponseWriter).Hijack()
-	if err == nil && rw.x.running != nil {
-		conn = rw.x.running.Hijacked(conn)
+	if err != nil || rw.x.running == nil {
+		return conn, buffered, err
 	}
-	return conn, buffered, err
+	followed := rw.x.running.Hijacked(conn)
+	if rw.x.h.quiet() {
+		buffered, err = followed.TakeNoMessages(buffered, rw.x.message)
+	}
+	return followed, buffered, err
 }
 
 // finalHeader is the last word on the header of an answer from below.

@@ -40,6 +40,10 @@ const (
 	StoreUnavailable Reason = "store_unavailable"
 )
 
+// SocketMessage is why a WebSocket that takes no messages was closed. It refuses
+// no request, and is none of [Reasons].
+const SocketMessage Reason = "socket_message"
+
 type reasonInfo struct {
 	status int
 	title  string

@@ -168,7 +168,7 @@ func breakOff(conn net.Conn, reset bool) {
 // Release says that the response is over. After it nobody touches its writer.
 // It must be called by the handler, before it returns.
 func (r *Running) Release() {
-	if r.part != nil {
+	if r.part != nil { // it may have been nobody's to cut but its own gate's
 		r.part.remove(r)
 	}
 	r.cancel()

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -32,12 +33,31 @@ func (r *Running) newSocket(write func([]byte) (int, error)) *socket {
 
 var errCut = errors.New("the gate has closed the WebSocket")
 
-// Write sends whole frames and parts of them, as the origin does.
+// goingAway is the close frame that Caddy's reverse proxy writes, in one piece,
+// when its configuration ends, wherever the origin's frames may be.
+var goingAway = closeFrame(CloseGoingAway, "")
+
+// Write sends whole frames and parts of them, as the origin does. Caddy's own
+// close frame does not wait for a client that reads nothing, and does not become
+// a part of another frame: it is then a wish to close at the end of that.
 func (s *socket) Write(p []byte) (int, error) {
-	s.turn <- struct{}{}
+	away := bytes.Equal(p, goingAway)
+	select {
+	case s.turn <- struct{}{}:
+	default:
+		if away {
+			s.want(CloseGoingAway)
+			return len(p), nil
+		}
+		s.turn <- struct{}{}
+	}
 	defer func() { <-s.turn }()
 	if s.closed() {
 		return 0, errCut
+	}
+	if away && !s.frames.between() {
+		s.want(CloseGoingAway)
+		return len(p), nil
 	}
 	end := 0
 	for end < len(p) {
@@ -61,9 +81,7 @@ func (s *socket) Write(p []byte) (int, error) {
 // close sends a close frame as soon as no other frame is under way, and returns
 // when it has been sent or does not come in time.
 func (s *socket) close(code uint16) {
-	s.mu.Lock()
-	s.code = code
-	s.mu.Unlock()
+	s.want(code)
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
@@ -108,9 +126,25 @@ const (
 	CloseRevoked = 4403
 )
 
+// Status codes of close frames, from the protocol (RFC 6455, section 7.4.1).
+const (
+	CloseGoingAway = 1001
+	CloseViolation = 1008
+)
+
 var closeTexts = map[uint16]string{
-	CloseExpired: "the token has expired",
-	CloseRevoked: "the token does not open this stream any more",
+	CloseExpired:   "the token has expired",
+	CloseRevoked:   "the token does not open this stream any more",
+	CloseViolation: "this socket takes no messages",
+}
+
+// want asks for a close frame. The first one who asks says why.
+func (s *socket) want(code uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code == 0 {
+		s.code = code
+	}
 }
 
 func (s *socket) wanted() bool {
@@ -165,6 +199,7 @@ func (s *Stream) Do(f func() error) error {
 // Conn is a hijacked connection whose frames are followed.
 type Conn struct {
 	net.Conn
+	from   io.Reader // in place of the connection; see TakeNoMessages
 	socket *socket
 	once   sync.Once
 }
@@ -190,18 +225,22 @@ func (c *Conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close closes the connection. After a close frame it lets the client read that
-// first: a connection closed with bytes unread is reset, and loses it.
+// Close closes the connection. A close frame that is to come has time to, and the
+// client to read it: a connection closed with bytes unread is reset, and loses it.
 func (c *Conn) Close() error {
-	c.socket.mu.Lock()
-	linger := c.socket.code != 0 && c.socket.sent
-	c.socket.mu.Unlock()
-	if !linger {
+	if !c.socket.wanted() {
 		return c.Conn.Close()
 	}
 	c.once.Do(func() {
-		_ = c.SetDeadline(time.Now().Add(patience))
+		_ = c.SetReadDeadline(time.Now()) // nobody is to read what is discarded below
 		go func() {
+			timeout := time.NewTimer(patience)
+			defer timeout.Stop()
+			select {
+			case <-c.socket.ended:
+			case <-timeout.C:
+			}
+			_ = c.SetDeadline(time.Now().Add(patience))
 			_ = c.CloseWrite()
 			_, _ = io.Copy(io.Discard, c.Conn)
 			breakOff(c.Conn, false)
