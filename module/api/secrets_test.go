@@ -144,7 +144,7 @@ func TestNothingIsRepeated(t *testing.T) {
 		}
 		s.do(secret, "GET", "/api/v1/orgs", "").problem(401)
 		for _, b := range []string{quoted, `{` + quoted + `:1}`, `{"streams":[` + quoted + `]}`, `{"orgawide":` + quoted + `}`, `{"orgawide":true,"domain":` + quoted + `}`, `{"orgawide":true,"ip":` + quoted + `}`, `{"groupid":` + quoted + `}`, `{"token":` + quoted + `}`} {
-			for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify"} {
+			for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify", "/api/v1/splay/revoke"} {
 				if a := s.do(s.key(registry.Issue, "acme"), "POST", path, b); a.Code >= 400 && strings.Contains(a.Body.String(), secret[2:]) {
 					t.Errorf("%s %s: %d %s", path, b, a.Code, a.Body)
 				}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token/jwt"
 )
 
 // Clients that were written for nanocosmos find its JWT API here: its names,
@@ -32,6 +34,9 @@ const (
 	splayParameter = 1000
 	splayAPIKey    = 1001
 	splayToken     = 1002
+	splayMalformed = 2004
+	splayNotKnown  = 2011
+	splayForeign   = 2012
 )
 
 // SplayToken is a token to be made: exactly one of streams and orgawide.
@@ -46,8 +51,8 @@ type SplayToken struct {
 	Tag             string         `json:"tag,omitempty"`
 	User            string         `json:"user,omitempty"`
 	Cust            jsontext.Value `json:"cust,omitempty" doc:"Refused: not supported yet."`
-	Revocable       *bool          `json:"revocable,omitempty" doc:"Only false: revocation is not supported yet."`
-	ForceDisconnect *bool          `json:"forceDisconnect,omitempty" doc:"Only false: not supported yet."`
+	Revocable       *bool          `json:"revocable,omitempty" doc:"Every token can be revoked here, whatever this says, and true makes no token shorter."`
+	ForceDisconnect *bool          `json:"forceDisconnect,omitempty" doc:"What runs ends when its token expires, whatever this says, at every gate but those with cut off."`
 }
 
 // SplayVerify is a token to be verified.
@@ -55,7 +60,12 @@ type SplayVerify struct {
 	Token string `json:"token"`
 }
 
-// SplayAnswer is the answer to both.
+// SplayRevoke is a token to be revoked.
+type SplayRevoke struct {
+	Token string `json:"token"`
+}
+
+// SplayAnswer is the answer to all of them; a token that was revoked has none.
 type SplayAnswer struct {
 	Success   bool       `json:"success"`
 	Data      *SplayData `json:"data,omitempty"`
@@ -96,9 +106,9 @@ type splayOut struct {
 }
 
 func (s *server) splay() {
-	add := func(n need, id, path, summary string, body *huma.Schema, handle func(context.Context, *call, []byte) (string, error)) {
+	add := func(n need, status int, id, path, summary string, body *huma.Schema, handle func(context.Context, *call, []byte) (string, error)) {
 		gated(s, n, huma.Operation{
-			OperationID: id, Method: http.MethodPost, Path: path, DefaultStatus: http.StatusOK, Tags: []string{"nanocosmos"}, Summary: summary,
+			OperationID: id, Method: http.MethodPost, Path: path, DefaultStatus: status, Tags: []string{"nanocosmos"}, Summary: summary,
 			Security:         []map[string][]string{{"apikey": {}}, {"bintu": {}}},
 			RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: body}}},
 			SkipValidateBody: true,
@@ -108,11 +118,12 @@ func (s *server) splay() {
 				status, answer := splayRefusal(err)
 				return &splayOut{status, answer}, nil
 			}
-			return &splayOut{http.StatusOK, SplayAnswer{Success: true, Data: &SplayData{token}}}, nil
+			return &splayOut{status, SplayAnswer{Success: true, Data: &SplayData{token}}}, nil
 		})
 	}
-	add(toIssue, "splay", splayPath, "Makes a token, as nanocosmos does", splaySchema[SplayToken](s), splayCreate)
-	add(toRead, "splay-verify", splayPath+"/verify", "Verifies a token, as nanocosmos does", splaySchema[SplayVerify](s), splayVerify)
+	add(toIssue, http.StatusOK, "splay", splayPath, "Makes a token, as nanocosmos does", splaySchema[SplayToken](s), splayCreate)
+	add(toRead, http.StatusOK, "splay-verify", splayPath+"/verify", "Verifies a token, as nanocosmos does", splaySchema[SplayVerify](s), splayVerify)
+	add(toIssue, http.StatusNoContent, "splay-revoke", splayPath+"/revoke", "Revokes a token, as nanocosmos does", splaySchema[SplayRevoke](s), splayRevoke)
 }
 
 // splayRefusal is the answer to a request that failed.
@@ -187,10 +198,6 @@ func (b *SplayToken) request() (r issue.Request, err error) {
 		return r, parameter("groupid", "there are no groups here; name the streams, or use orgawide")
 	case b.Cust != nil:
 		return r, parameter("cust", "it is not supported yet; leave it out")
-	case yes(b.Revocable):
-		return r, parameter("revocable", "it is not supported yet; leave it out")
-	case yes(b.ForceDisconnect):
-		return r, parameter("forceDisconnect", "it is not supported yet; leave it out")
 	case yes(b.OrgaWide) == (len(b.Streams) > 0):
 		return r, &splayError{http.StatusBadRequest, splayParameter, "Parameter required: exactly one of streams and orgawide"}
 	}
@@ -253,4 +260,36 @@ func splayVerify(ctx context.Context, c *call, body []byte) (string, error) {
 		access.MalformedToken: "jwt malformed", access.UnknownKey: "invalid signature", access.Expired: "jwt expired", access.NotYetValid: "jwt not active",
 	}[access.Reason(answer.Reason)], "jwt not accepted: "+answer.Reason)
 	return "", &splayError{http.StatusForbidden, splayToken, message}
+}
+
+// splayRevoke revokes a token by its id, or by the hash that stands for one. It
+// returns no token: the answer is empty.
+func splayRevoke(ctx context.Context, c *call, body []byte) (string, error) {
+	var b SplayRevoke
+	if err := readSplay(body, &b); err != nil {
+		return "", err
+	}
+	if b.Token == "" {
+		return "", &splayError{http.StatusBadRequest, splayParameter, "Parameter required: token"}
+	}
+	u, err := jwt.Parse(b.Token)
+	if err != nil {
+		return "", &splayError{http.StatusBadRequest, splayMalformed, "Malformed JWT"}
+	}
+	// Whose it is comes before whether its signature holds: nothing can be learned
+	// about others.
+	if !c.owns(u.Grant.Org) {
+		return "", &splayError{http.StatusBadRequest, splayForeign, "The token is of another organisation"}
+	}
+	// Without a signature that holds, anybody could fill the registry with ids.
+	// Whether the token is valid now is not asked.
+	g, err := u.Verify(c.app.Trust().Keys)
+	if err != nil {
+		return "", &splayError{http.StatusBadRequest, splayNotKnown, "The token is not allowed for revocation"}
+	}
+	// What has been said of it already, and why, stays.
+	if v := c.registry.TokenRevocation(g.Org, g.ID); v != nil && v.IssuedBefore.IsZero() && !v.Until.Before(g.ExpiresAt()) {
+		return "", nil
+	}
+	return "", c.registry.Revoke(ctx, &registry.Revocation{Org: g.Org, Kind: "token", Value: g.ID, Until: g.ExpiresAt()}, c.Name)
 }

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
 )
 
 // The requests that clients of nanocosmos send, with the answers that they know.
@@ -23,6 +26,7 @@ func TestSplay(t *testing.T) {
 	}{
 		{`{"streams":["cam"]}`, "", map[string]any{"streams": []any{"cam"}}},
 		{`{"streams":["cam","XXXXX-YYYYY"],"revocable":false,"forceDisconnect":false,"orgawide":false}`, "", map[string]any{"streams": []any{"cam", "XXXXX-YYYYY"}}},
+		{`{"orgawide":true,"revocable":true,"forceDisconnect":true,"exp":` + in(300*24*time.Hour) + `}`, "", map[string]any{"expires": time.Unix(now+300*24*3600, 0).UTC().Format(time.RFC3339)}},
 		{`{"orgawide":true,"tag":"t","user":"u"}`, "", map[string]any{"orgwide": true, "tag": "t", "user": "u"}},
 		{`{"orgawide":true,"domain":"*.example.com"}`, "", map[string]any{"referer": []any{"*.example.com"}}},
 		{`{"orgawide":true,"ip":"203.0.113.7"}`, "", map[string]any{"ip": []any{"203.0.113.7"}}},
@@ -36,8 +40,8 @@ func TestSplay(t *testing.T) {
 		{`{"orgawide":false}`, "exactly one of", nil},
 		{`{"streams":[]}`, "exactly one of", nil},
 		{`{"streams":["cam"],"orgawide":true}`, "exactly one of", nil},
-		{`{"orgawide":true,"revocable":true}`, "revocable: it is not supported yet", nil},
-		{`{"orgawide":true,"forceDisconnect":true}`, "forceDisconnect: it is not supported yet", nil},
+		{`{"orgawide":true,"revocable":"yes"}`, "Parameters", nil},
+		{`{"orgawide":true,"forceDisconnect":1}`, "Parameters", nil},
 		{`{"orgawide":true,"cust":"x"}`, "cust: it is not supported yet", nil},
 		{`{"orgawide":true,"cust":null}`, "cust: it is not supported yet", nil},
 		{`{"orgawide":true,"domain":""}`, "domain", nil},
@@ -93,7 +97,7 @@ func TestSplayRights(t *testing.T) {
 	s := newStand(t, "")
 	refused := func(status, code int, headers ...string) {
 		t.Helper()
-		for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify"} {
+		for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify", "/api/v1/splay/revoke"} {
 			if code == 1000 && path != "/api/v1/splay" {
 				continue
 			}
@@ -107,8 +111,10 @@ func TestSplayRights(t *testing.T) {
 	refused(403, 1001)
 	refused(403, 1001, "X-BINTU-APIKEY: x")
 	refused(403, 1001, "X-BINTU-APIKEY: "+good, "Authorization: Bearer "+good)
-	if a := s.do(s.key(registry.Read, "acme"), "POST", "/api/v1/splay", `{"orgawide":true}`).want(403); a.json()["errorCode"] != 1001.0 {
-		t.Errorf("%s", a.Body)
+	for _, path := range []string{"/api/v1/splay", "/api/v1/splay/revoke"} {
+		if a := s.do(s.key(registry.Read, "acme"), "POST", path, `{"orgawide":true}`).want(403); a.json()["errorCode"] != 1001.0 {
+			t.Errorf("%s", a.Body)
+		}
 	}
 	refused(400, 1000, "Authorization: Bearer "+s.key(registry.Issue))
 	refused(400, 1000, "Authorization: Bearer "+s.key(registry.Issue, "acme", "zebra"))
@@ -148,5 +154,133 @@ func TestSplayVerify(t *testing.T) {
 		t.Errorf("%d %v", status, v)
 	}
 	s.do(acme, "POST", "/api/v1/splay/verify", `{"token":"x","colour":1}`).want(400)
-	s.do(acme, "POST", "/api/v1/splay/revoke", `{"token":"x"}`).problem(404)
+}
+
+// What revokes a token of nanocosmos revokes one of ours, with its answers.
+func TestSplayRevoke(t *testing.T) {
+	s := newStand(t, "")
+	acme, zebra, both := s.key(registry.Issue, "acme"), s.key(registry.Issue, "zebra"), s.key(registry.Issue)
+	ctx, r := t.Context(), s.app.Registry()
+	signing, err := token.GenerateKey("signing", token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := token.GenerateKey("foreign", token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, err := token.GenerateKey("gone", token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, org := range map[*token.Key]string{signing: "acme", gone: "acme", foreign: "zebra"} {
+		if _, err := r.AddOrgKey(ctx, org, key, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.RetireOrgKey(ctx, "acme", "gone", "test"); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Unix()
+	sign := func(key *token.Key, g token.Grant) string {
+		t.Helper()
+		if g.Org == "" {
+			g.Org = "acme"
+		}
+		g.OrgWide = true
+		text, err := jwt.Sign(&g, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	good := func(id string) string {
+		return sign(signing, token.Grant{ID: id, IssuedAt: now, Expires: now + 3600})
+	}
+	revoke := func(key, text string) *answer {
+		t.Helper()
+		body, _ := json.Marshal(map[string]string{"token": text})
+		return s.do(key, "POST", "/api/v1/splay/revoke", string(body))
+	}
+	refused := func(code int, message string) string {
+		return fmt.Sprintf(`{"success":false,"errorCode":%d,"message":%q}`, code, message)
+	}
+	const malformed, notKnown, other = 2004, 2011, 2012
+	texts := map[int]string{
+		malformed: refused(malformed, "Malformed JWT"), notKnown: refused(notKnown, "The token is not allowed for revocation"),
+		other: refused(other, "The token is of another organisation"), 1000: refused(1000, "Parameter required: token"),
+	}
+	first := good("first")
+	for _, tc := range []struct {
+		name, key, token string
+		code             int
+	}{
+		{"none", acme, "", 1000},
+		{"rubbish", acme, "nonsense", malformed},
+		{"a URL", acme, "https://x.test/live/acme/cam/?token=" + first, malformed},
+		{"a session token", acme, "s." + strings.Repeat("A", 94), malformed},
+		{"too long", acme, first + strings.Repeat("A", 4096), malformed},
+		{"of another organisation", zebra, first, other},
+		{"of another organisation, broken", zebra, first[:len(first)-8] + "AAAAAAAA", other},
+		{"broken", acme, first[:len(first)-8] + "AAAAAAAA", notKnown},
+		{"with a key of another organisation", acme, sign(foreign, token.Grant{IssuedAt: now, Expires: now + 3600}), notKnown},
+		{"with a key that is retired", acme, sign(gone, token.Grant{IssuedAt: now, Expires: now + 3600}), notKnown},
+	} {
+		a := revoke(tc.key, tc.token).want(400)
+		if got := strings.TrimSpace(a.Body.String()); got != texts[tc.code] || a.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %v %s", tc.name, a.Header(), got)
+		}
+		if len(r.Revocations("")) != 0 {
+			t.Fatalf("%s: something was revoked", tc.name)
+		}
+	}
+	s.do(acme, "POST", "/api/v1/splay/revoke", `{"token":"x","colour":1}`).want(400)
+
+	for _, tc := range []struct{ name, token, id string }{
+		{"an id", first, "first"},
+		{"no id", good(""), ""},
+		{"expired", sign(signing, token.Grant{ID: "old", IssuedAt: now - 7200, Expires: now - 3600}), "old"},
+		{"not yet valid", sign(signing, token.Grant{ID: "new", IssuedAt: now, NotBefore: now + 3600, Expires: now + 7200}), "new"},
+		{"valid in a year only", sign(signing, token.Grant{ID: "far", NotBefore: now + 400*24*3600, Expires: now + 700*24*3600}), "far"},
+	} {
+		for range 2 {
+			if a := revoke(acme, tc.token).want(204); a.Body.Len() != 0 {
+				t.Errorf("%s: %s", tc.name, a.Body)
+			}
+		}
+		g, err := jwt.Read(tc.token, s.app.Trust().Keys)
+		if err != nil {
+			t.Fatal(tc.name, err)
+		}
+		subject := app.SubjectOf(g, "cam")
+		v := r.TokenRevocation("acme", g.ID)
+		if v == nil || !s.app.Revoked(&subject) || tc.id != "" && v.Value != tc.id || v.Until.Before(g.ExpiresAt().Add(24*time.Hour)) {
+			t.Errorf("%s: %+v", tc.name, v)
+		}
+	}
+	if n := len(r.Revocations("acme")); n != 5 {
+		t.Errorf("%d revocations of 5 tokens", n)
+	}
+	// Who said why before is still who said why.
+	why := good("why")
+	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"why","reason":"leaked"}`).want(201)
+	revoke(both, why).want(204)
+	if v := r.TokenRevocation("acme", "why"); v.Reason != "leaked" {
+		t.Errorf("%+v", v)
+	}
+	// What was narrow is not any more.
+	narrow := good("narrow")
+	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"narrow","issued_before":"2020-01-01T00:00:00Z"}`).want(201)
+	revoke(acme, narrow).want(204)
+	if v := r.TokenRevocation("acme", "narrow"); !v.IssuedBefore.IsZero() {
+		t.Errorf("%+v", v)
+	}
+	all, err := json.Marshal(r.Revocations(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	audit := s.do(s.key(registry.Admin), "GET", "/api/v1/audit?limit=500", "").want(200).Body.String()
+	if strings.Contains(string(all)+audit, strings.Split(first, ".")[2]) {
+		t.Error("the token is kept")
+	}
 }

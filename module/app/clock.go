@@ -17,7 +17,10 @@ const stepped = time.Second
 // noteClock tells the operator when the clock was stepped. What is running is
 // not concerned: deadlines count the time that passes.
 func noteClock(last, now time.Time) {
-	step := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+	noteStep(now.Round(0).Sub(last.Round(0)) - now.Sub(last))
+}
+
+func noteStep(step time.Duration) {
 	if step.Abs() < stepped {
 		return
 	}

@@ -66,12 +66,23 @@ func (m *Metrics) Count(result Result, reason access.Reason) {
 	}
 }
 
-// cuts counts what was cut.
-var cuts = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Namespace: "playgate",
-	Name:      "cuts_total",
-	Help:      "Running responses that were cut, by reason.",
-}, []string{"reason"})
+// cutReasons are those with which a running response can be cut.
+var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken}
+
+// cuts counts what was cut. Every series exists from the start.
+var cuts = newCuts()
+
+func newCuts() *prometheus.CounterVec {
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "playgate",
+		Name:      "cuts_total",
+		Help:      "Running responses that were cut, by reason.",
+	}, []string{"reason"})
+	for _, reason := range cutReasons {
+		vec.WithLabelValues(string(reason))
+	}
+	return vec
+}
 
 var gauges = []prometheus.Collector{
 	prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -43,7 +43,8 @@ type Revocation struct {
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by,omitempty"`
-	// Until is when no token that it can concern is valid any more.
+	// Until is when no token that it can concern is valid any more. Who revokes
+	// one token says here when that expires, where it is known.
 	Until time.Time `json:"until"`
 
 	Revision uint64 `json:"-"`
@@ -90,10 +91,15 @@ func (r *Registry) Revoke(ctx context.Context, v *Revocation, by string) error {
 		return err
 	}
 	v.At, v.By = r.now().UTC().Truncate(time.Millisecond), by
-	v.Until = v.At.Add(token.MaxLifetime + token.MaxLeeway + revokedKept)
+	last := v.At.Add(token.MaxLifetime)
 	if !v.IssuedBefore.IsZero() && v.IssuedBefore.Before(v.At) {
-		v.Until = v.IssuedBefore.Add(token.MaxLifetime + token.MaxLeeway + revokedKept)
+		last = v.IssuedBefore.Add(token.MaxLifetime)
 	}
+	// A token that begins in a year may end in two.
+	if v.Until.After(last) {
+		last = v.Until
+	}
+	v.Until = last.UTC().Add(token.MaxLeeway + revokedKept)
 	revision, err := r.create(ctx, r.edge, v.key(), v)
 	if errors.Is(err, ErrExists) {
 		wanted := *v
@@ -136,6 +142,11 @@ func (r *Registry) Undo(ctx context.Context, org, id, by string) error {
 	}
 	r.Audit(ctx, by, org, "revoke.undo", v.detail())
 	return nil
+}
+
+// TokenRevocation is the revocation of one token by its id, or nil.
+func (r *Registry) TokenRevocation(org, id string) *Revocation {
+	return r.view.revocation(org, (&Revocation{Kind: byToken, Value: id}).ID())
 }
 
 // Revocations lists those of an organisation, or all for "", the newest first.
