@@ -118,7 +118,7 @@ func TestHeaders(t *testing.T) {
 func TestNoRoute(t *testing.T) {
 	s := newStand(t, "")
 	key := s.key(registry.Admin)
-	for _, path := range []string{"/api/", "/api/v1", "/api/v1/orgs/", "/api/v1//orgs", "/api/v1/x/../orgs", "/api/v1/splay/revoke", "/api/docs", "/api/v1/orgs/a%2Fb"} {
+	for _, path := range []string{"/api/", "/api/v1", "/api/v1/orgs/", "/api/v1//orgs", "/api/v1/x/../orgs", "/api/v1/splay/unrevoke", "/api/docs", "/api/v1/orgs/a%2Fb"} {
 		s.do(key, "GET", path, "").problem(404)
 	}
 	a := s.do(key, "PUT", "/api/v1/orgs", `{}`)
