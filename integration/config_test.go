@@ -22,7 +22,7 @@ func badConfigs() []badConfig {
 	app := func(lines string) string { return setup{playgate: lines}.caddyfile() }
 	return []badConfig{
 		{"unknown option of the gate", gate("colour blue"), []string{"colour"}},
-		{"option of a later version", gate("socket_messages deny"), []string{"socket_messages"}},
+		{"option of a later version", gate("bad_signatures 10 1m"), []string{"bad_signatures"}},
 		{"unknown option of the app", app("colour blue"), []string{"colour"}},
 		{"cookies for every page", gate("propagate cookie"), []string{"cors"}},
 		{"sessions without a key", gate("propagate session"), []string{"session_key"}},
