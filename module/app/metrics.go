@@ -67,7 +67,7 @@ func (m *Metrics) Count(result Result, reason access.Reason) {
 }
 
 // cutReasons are those with which a running response can be cut.
-var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken}
+var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken, access.SocketMessage, access.Displaced}
 
 // cuts counts what was cut. Every series exists from the start.
 var cuts = newCuts()
@@ -87,7 +87,7 @@ func newCuts() *prometheus.CounterVec {
 var gauges = []prometheus.Collector{
 	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "playgate_running_responses",
-		Help: "Responses of protected and public streams that are running.",
+		Help: "Responses of protected and public streams that are running, and WHEP sessions that have not been ended.",
 	}, func() float64 { return float64(running.Len()) }),
 	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "playgate_viewers",

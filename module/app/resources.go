@@ -22,9 +22,9 @@ func (a *App) Keep(r *session.Resource, seen uint64) {
 		a.Run(r.Running, seen)
 	}
 	if oldest := resources.Add(r, time.Now()); oldest != nil {
-		a.logger.Warn("there are too many WHEP sessions; the oldest is ended")
+		a.logger.Debug("there are too many WHEP sessions; the oldest is ended")
 		if oldest.Ends() {
-			cut(oldest.Running, access.Internal, session.CloseRevoked)
+			cut(oldest.Running, access.Displaced, session.CloseRevoked)
 		}
 	}
 }
@@ -38,7 +38,7 @@ func endResources() {
 	var all sync.WaitGroup
 	for _, r := range resources.All() {
 		if r.Ends() && r.Schedule() {
-			all.Go(func() { r.Cut(string(access.Internal), session.CloseRevoked) })
+			all.Go(func() { r.Cut(string(access.Stopping), session.CloseRevoked) })
 		}
 	}
 	ended := make(chan struct{})

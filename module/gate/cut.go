@@ -19,7 +19,7 @@ type connKey struct{}
 // what a cut closes.
 func (h *Handler) provisionCuts(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || !h.cuts() && !h.quiet() {
+	if !ok || !h.cuts() && !h.takesNoMessages() {
 		return
 	}
 	server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
@@ -38,15 +38,15 @@ func (h *Handler) cuts() bool { return (h.Cut == nil || *h.Cut) && !h.ReportOnly
 // messages is one that its gate alone may cut, where nobody else does.
 func (x *exchange) run() {
 	cuts := x.h.cuts() && !x.target.Open && (x.public || x.verified) && x.r.Method != http.MethodDelete
-	quiet := x.socket && x.h.quiet()
-	if !cuts && !quiet {
+	noMessages := x.socket && x.h.takesNoMessages()
+	if !cuts && !noMessages {
 		return
 	}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
 	x.running.Subject, x.running.Viewer = x.subject, x.viewer
-	if quiet && x.r.ProtoMajor > 1 {
+	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = running.NoMessages(x.r.Body, x.message)
 	}
 	if !cuts {

@@ -193,11 +193,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.sites = append(h.sites, site)
 	}
-	whep := h.cors.whep
 	if h.cors, err = newCORS(h.CORS, h.Propagate == byCookie); err != nil {
 		return err
 	}
-	h.cors.whep = whep
+	h.cors.whep = slices.ContainsFunc(h.rules.Rules, func(r *playout.Rule) bool { return r.WHEP })
 	h.policy = access.Policy{Terms: h.app.Terms(), MissingPage: missingPages[h.RefererMissing]}
 	if err := h.provisionSessions(); err != nil {
 		return err
@@ -310,7 +309,7 @@ func (h *Handler) provisionRules() error {
 		switch s.Methods {
 		case "":
 		case methodsWHEP:
-			rule.WHEP, h.cors.whep = true, true
+			rule.WHEP = true
 		default:
 			return fmt.Errorf("stream %s: methods %s: write whep, or leave it out", s.Path, s.Methods)
 		}

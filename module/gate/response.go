@@ -341,7 +341,7 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return conn, buffered, err
 	}
 	followed := rw.x.running.Hijacked(conn)
-	if rw.x.h.quiet() {
+	if rw.x.h.takesNoMessages() {
 		buffered, err = followed.TakeNoMessages(buffered, rw.x.message)
 	}
 	return followed, buffered, err

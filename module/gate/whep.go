@@ -41,7 +41,7 @@ func allowedMethods(whep bool) string {
 	return "GET, HEAD, OPTIONS"
 }
 
-// changesResource reports whether the request is for a WHEP session that is there.
+// changesResource reports whether the request is to change or end a WHEP session.
 func (x *exchange) changesResource() bool {
 	return x.r.Method == http.MethodPatch || x.r.Method == http.MethodDelete
 }
@@ -62,8 +62,7 @@ func resourceURL(host, path, query string) string {
 }
 
 // mayChange reports whether the token may do what the request asks for with a
-// WHEP session. Only reported requests change what they want: nothing is known of
-// them.
+// WHEP session. A gate that only reports does not keep whose they are.
 func (x *exchange) mayChange() bool {
 	return !x.changesResource() || x.h.ReportOnly || x.resource != nil && x.owns()
 }
@@ -205,7 +204,7 @@ func (x *exchange) deletion(target playout.Target, path string, query playout.Qu
 	d := &deletion{
 		from: exchange{
 			h: x.h, path: path, query: query, target: target, canonical: true, next: x.next,
-			public: x.public, verified: x.verified, grant: x.grant, session: x.session, subject: x.subject,
+			public: x.public, verified: x.verified, grant: x.grant,
 		},
 		host: x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
 	}

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/session"
+	tokens "github.com/playgate/playgate/module/token/session"
+)
+
+// uses are when tokens were used last. Like what is running, they outlive reloads.
+var uses session.Uses
+
+// LastUsed is when a token was used last, as far as this node knows; zero when it
+// was not.
+func (a *App) LastUsed(ctx context.Context, org, id string) time.Time {
+	hash := tokens.Hash("token", org, id)
+	last := uses.Last(hash)
+	if index, err := a.registry.Tokens(ctx); err == nil {
+		if stored := index.LastUsed(hash); stored.After(last) {
+			last = stored
+		}
+	}
+	return last
+}
+
+// storeUsesEvery is how often the uses of tokens are stored.
+const storeUsesEvery = time.Minute
+
+// storeUses begins to store the uses of tokens, once for the process.
+var storeUses = sync.OnceFunc(func() {
+	go func() {
+		for range time.Tick(storeUsesEvery) {
+			if a := current.Load(); a != nil {
+				a.StoreUses()
+			}
+		}
+	}()
+})
+
+// StoreUses stores when tokens were used last, as far as it is new. What cannot be
+// stored is kept for the next time.
+func (a *App) StoreUses() {
+	if a.registry == nil {
+		return
+	}
+	fresh := uses.Take()
+	if len(fresh) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeUsesEvery/2)
+	defer cancel()
+	left, err := a.registry.NoteUses(ctx, fresh)
+	if err != nil {
+		uses.Return(left)
+		a.logger.Warn("when tokens were used last could not be stored; it is tried again", zap.Error(err))
+	}
+}

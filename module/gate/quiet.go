@@ -1,7 +1,0 @@
-package gate
-
-// quiet reports whether clients of WebSockets may send control frames only.
-func (h *Handler) quiet() bool { return h.SocketMessages == "deny" }
-
-// message ends the socket of a client that has sent what it may not.
-func (x *exchange) message() { x.h.app.Message(x.running) }
