@@ -82,6 +82,7 @@ type App struct {
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
 	metrics  *Metrics
+	speaker  *speaker
 	logger   *zap.Logger
 }
 
@@ -147,7 +148,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	return nil
+	return a.provisionEvents(ctx)
 }
 
 // check judges what needs no file.
@@ -200,6 +201,7 @@ func (a *App) Start() error {
 // Stop makes way for the configuration before, if this one failed: what the next
 // configuration takes over goes on.
 func (a *App) Stop() error {
+	a.speaker.stop()
 	if last := current.stop(a); last {
 		endResources()
 		a.StoreUses()

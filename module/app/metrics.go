@@ -51,7 +51,7 @@ func newMetrics() *Metrics {
 
 func registerMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range append([]prometheus.Collector{metrics.vec, cuts}, gauges...) {
+	for _, c := range append([]prometheus.Collector{metrics.vec, cuts, droppedEvents}, gauges...) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return nil, err
 		}

@@ -118,5 +118,6 @@ func cut(r *session.Running, reason access.Reason, code uint16) {
 func cutNow(r *session.Running, reason access.Reason, code uint16) {
 	if r.Cut(string(reason), code) {
 		cuts.WithLabelValues(string(reason)).Inc()
+		tellCut(r, reason)
 	}
 }

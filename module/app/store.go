@@ -142,7 +142,9 @@ func (a *App) openRegistry() error {
 	settings := a.Store.settings()
 	key := string(caddyconfig.JSON(settings, nil))
 	value, _, err := registries.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return pooled{registry.New(settings, caddy.Log().Named(ID))}, nil
+		r := registry.New(settings, caddy.Log().Named(ID))
+		r.OnRevoke(tellRevoked)
+		return pooled{r}, nil
 	})
 	if err != nil {
 		return err

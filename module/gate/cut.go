@@ -45,7 +45,7 @@ func (x *exchange) run() {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
 	x.running = running.Start(x.w, x.r, conn, cancel)
-	x.running.Subject, x.running.Viewer = x.subject, x.viewer
+	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = running.NoMessages(x.r.Body, x.message)
 	}

@@ -275,6 +275,20 @@ func (x *exchange) log(reason access.Reason) {
 	}
 }
 
+// tell has whoever listens told of a refusal.
+func (x *exchange) tell(reason access.Reason) {
+	refusal := app.Refusal{ID: x.id, Reason: reason, Org: x.target.Org, Stream: x.target.Stream, TokenID: x.tokenID()}
+	refusal.Tell()
+}
+
+// tokenID is the id of the token, or "" where that is not known.
+func (x *exchange) tokenID() string {
+	if x.grant == nil {
+		return ""
+	}
+	return x.grant.ID
+}
+
 var errBrokeOff = errors.New("the origin's answer broke off")
 
 // pass runs what stands below the gate, and answers for it when it fails.

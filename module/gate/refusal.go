@@ -40,6 +40,8 @@ func (x *exchange) refuse(v access.Verdict) error {
 	x.h.app.Metrics().Count(app.Refused, v.Reason)
 	x.log(v.Reason)
 
+	x.tell(v.Reason)
+
 	h := x.w.Header()
 	x.answerHeader(h)
 	switch status {

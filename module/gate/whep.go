@@ -185,7 +185,7 @@ func (x *exchange) keep(path, query string) bool {
 		end = func() { d.run(resource) }
 	}
 	resource = running.NewResource(resourceURL(host, path, query), kept, end)
-	resource.Subject, resource.Deadline = x.subject, deadline
+	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
 	x.h.app.Keep(resource, x.changes)
 	return true
 }

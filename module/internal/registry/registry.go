@@ -82,6 +82,10 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	return r
 }
 
+// OnRevoke has f called with each revocation that is new, once it is in force on
+// this node. It has to be said before Start, and f must not block.
+func (r *Registry) OnRevoke(f func(*Revocation)) { r.view.onRevoke = f }
+
 // View is what gates read.
 func (r *Registry) View() *View { return r.view }
 

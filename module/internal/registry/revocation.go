@@ -201,6 +201,10 @@ func (v *View) takeRevocation(e Entry) {
 			v.settle(x)
 		}
 	}
+	// What was there at the start is no news.
+	if now != nil && v.Complete() && (old == nil || old.Revision != now.Revision) {
+		v.onRevoke(now)
+	}
 }
 
 // settle puts into the set what holds for the value of a revocation.

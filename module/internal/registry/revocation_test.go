@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -196,5 +199,58 @@ func BenchmarkRevoked(b *testing.B) {
 		if v.Revoked(x) {
 			b.Fatal("it is revoked")
 		}
+	}
+}
+
+// Who asks is told of each revocation once, when it has come into force; not of
+// those that were there at the start, and of those that this node has missed.
+func TestOnRevoke(t *testing.T) {
+	dir := t.TempDir()
+	r := New(Settings{Dir: dir}, zap.NewNop())
+	var told []string
+	r.OnRevoke(func(v *Revocation) {
+		if !r.View().revoked.has(v.hash(), 1) {
+			t.Errorf("%s is told before it is in force", v.Value)
+		}
+		told = append(told, v.Value)
+	})
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	revoke := func(value string) {
+		t.Helper()
+		if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "tag", Value: value}, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke("one")
+	revoke("two")
+	revoke("one") // with a reason of its own, perhaps
+	if want := []string{"one", "two", "one"}; !slices.Equal(told, want) {
+		t.Errorf("told of %v instead of %v", told, want)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	told = nil
+	again := New(Settings{Dir: dir}, zap.NewNop())
+	again.OnRevoke(func(v *Revocation) { told = append(told, v.Value) })
+	if err := again.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Close() })
+	if len(told) > 0 {
+		t.Errorf("told at the start of %v, which are old", told)
+	}
+	missed := &Revocation{Org: "acme", Kind: "tag", Value: "three"}
+	data, err := encode(missed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := again.View()
+	v.reset(append(v.all(), Entry{Key: missed.key(), Value: data, Revision: 1000}))
+	if want := []string{"three"}; !slices.Equal(told, want) {
+		t.Errorf("told of %v instead of %v", told, want)
 	}
 }

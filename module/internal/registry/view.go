@@ -26,6 +26,9 @@ func Changes() uint64 { return verdicts.Load() }
 type View struct {
 	logger *zap.Logger
 
+	// onRevoke is called with each revocation that is new.
+	onRevoke func(*Revocation)
+
 	// complete is set once there is a whole snapshot, from the store or from
 	// the copy on disk. It is never unset.
 	complete atomic.Bool
@@ -57,7 +60,7 @@ type orgState struct {
 }
 
 func newView(logger *zap.Logger) *View {
-	v := &View{logger: logger}
+	v := &View{logger: logger, onRevoke: func(*Revocation) {}}
 	v.clear()
 	return v
 }
