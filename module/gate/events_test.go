@@ -141,11 +141,12 @@ func TestEventsHaveNoToken(t *testing.T) {
 // A handler that panics, and one that takes its time, stop neither a request nor
 // the next event; and what waits is told after a reload.
 func TestEventHandlers(t *testing.T) {
-	events := make(chan caddy.Event, 10_000)
+	events, panics := make(chan caddy.Event, 10_000), make(chan caddy.Event, 10_000)
 	stuck := make(chan struct{})
 	hear = func(e caddy.Event) {
 		switch e.Data["reason"] {
 		case "missing_token":
+			panics <- e
 			panic("a handler of a test")
 		case "no_stream":
 			<-stuck
@@ -154,7 +155,7 @@ func TestEventHandlers(t *testing.T) {
 	}
 	runHearing(t, "playgate.refused")
 	stopAtEnd(t)
-	ask(t, media)
+	askUntil(t, panics, media)
 	malformed := media + "?token=text"
 	if e, _ := askUntil(t, events, malformed); e.Data["reason"] != "malformed_token" {
 		t.Fatalf("after one that panicked: %v", e.Data)
