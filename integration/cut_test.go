@@ -24,14 +24,16 @@ import (
 )
 
 // endless is an origin whose answers never end by themselves: /push sends all the
-// time, /stall sends one byte and falls silent, /silent does not even answer.
+// time, /stall sends one byte and falls silent, /silent does not even answer, and
+// /sized is like /push and says how long it will be.
 // WebSockets send when the path says push. It counts what is open.
 type endless struct{ open atomic.Int64 }
 
 func (e *endless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.open.Add(1)
 	defer e.open.Add(-1)
-	push := strings.HasSuffix(r.URL.Path, "/push")
+	sized := strings.HasSuffix(r.URL.Path, "/sized")
+	push := sized || strings.HasSuffix(r.URL.Path, "/push")
 	if r.Header.Get("Upgrade") != "" {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {
@@ -55,6 +57,9 @@ func (e *endless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "video/mp4")
+	if sized {
+		w.Header().Set("Content-Length", "1000000000000")
+	}
 	chunk := make([]byte, 60_000)
 	for {
 		if _, err := w.Write(chunk[:1+(len(chunk)-1)*btoi(push)]); err != nil {

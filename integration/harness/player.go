@@ -44,3 +44,10 @@ func Play(t testing.TB, url string) {
 		t.Errorf("ffmpeg of %s decoded nothing:\n%s", url, r.Stdout)
 	}
 }
+
+// Decode decodes all of a URL with ffmpeg, and returns what that says of errors.
+func Decode(t testing.TB, url string) string {
+	t.Helper()
+	r := run(t, os.Environ(), "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-i", url, "-f", "null", "-")
+	return strings.TrimSpace(r.Stderr)
+}

@@ -66,7 +66,7 @@ function script(path) {
 // play begins a run: the player gets the URL and nothing else.
 async function play(player, url, type) {
   try {
-    if (player !== "WHEP") { // which watches itself
+    if (!["WHEP", "body"].includes(player)) { // which watch themselves
       watch();
     }
     await starts[player](url, type);

@@ -28,6 +28,17 @@ const starts = {
     }, 100);
   },
 
+  // It reads an answer to its end, and tells whether that looks complete.
+  async body(url) {
+    const answer = await fetch(url);
+    try {
+      for await (const _ of answer.body);
+      end({ status: answer.status, detail: "complete" });
+    } catch (error) {
+      end({ status: answer.status, detail: String(error) });
+    }
+  },
+
   async "hls.js"(url) {
     await script("lib/hls.js/dist/hls.min.js");
     const hls = new Hls();

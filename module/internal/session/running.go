@@ -45,7 +45,6 @@ type Running struct {
 
 	mu     sync.Mutex // of what follows
 	writer http.ResponseWriter
-	old    bool // HTTP/1.0: the end of the connection is the end of a body
 	begun  bool
 	done   bool
 	reason string
@@ -56,7 +55,7 @@ type Running struct {
 // HTTP/1 and nil on HTTP/2 and 3, where many responses share one. Cancel ends
 // what stands below the gate.
 func Start(w http.ResponseWriter, r *http.Request, conn net.Conn, cancel context.CancelFunc) *Running {
-	run := &Running{writer: w, cancel: cancel, old: r.ProtoMajor == 1 && r.ProtoMinor == 0}
+	run := &Running{writer: w, cancel: cancel}
 	if r.ProtoMajor == 1 {
 		run.conn = conn
 	}
@@ -120,15 +119,15 @@ func (r *Running) Cut(reason string, code uint16) bool {
 		time.AfterFunc(2*patience, r.abort) // whatever happens meanwhile
 		s.close(code)
 	}
-	r.cancel()
-	if !begun {
+	switch {
+	case !begun:
 		// The gate can still say why; that it does is not left to others.
 		time.AfterFunc(patience, r.abort)
-		return true
-	}
-	if s == nil || !s.closed() {
+	case s == nil || !s.closed():
+		// Before the handler learns of it, and ends the connection in peace.
 		r.abort()
 	}
+	r.cancel()
 	return true
 }
 
@@ -141,7 +140,7 @@ func (r *Running) abort() {
 		return
 	}
 	if r.conn != nil {
-		breakOff(r.conn, r.old)
+		reset(r.conn)
 		return
 	}
 	w := r.writer
@@ -156,16 +155,24 @@ func (r *Running) abort() {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
 }
 
-// breakOff closes a connection without a word of TLS, which could wait for a
-// client that does not read. With reset the client cannot take it for an end.
-func breakOff(conn net.Conn, reset bool) {
-	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = t.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok && reset {
+// reset closes a connection so that no client takes it for the end of a body:
+// HTTP/1.0 has no other end, and ffmpeg takes a connection that just closes for
+// that of a chunked body too.
+func reset(conn net.Conn) {
+	conn = plain(conn)
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
+}
+
+// plain is a connection without its TLS, whose last word could wait for a client
+// that does not read.
+func plain(conn net.Conn) net.Conn {
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return t.NetConn()
+	}
+	return conn
 }
 
 // Release says that the response is over. After it nobody touches its writer.

@@ -243,7 +243,7 @@ func (c *Conn) Close() error {
 			_ = c.SetDeadline(time.Now().Add(patience))
 			_ = c.CloseWrite()
 			_, _ = io.Copy(io.Discard, c.Conn)
-			breakOff(c.Conn, false)
+			_ = plain(c.Conn).Close()
 		}()
 	})
 	return nil
