@@ -3,7 +3,6 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -173,31 +172,6 @@ func TestRevocationsEnd(t *testing.T) {
 		r.expireRevocations(ctx)
 		if got := len(r.Revocations("")); got != step.left {
 			t.Errorf("after %d days there are %d", step.days, got)
-		}
-	}
-}
-
-// What 100,000 revocations cost to look up, and to read.
-func BenchmarkRevoked(b *testing.B) {
-	v := newView(nil)
-	entries := make([]Entry, 100_000)
-	for i := range entries {
-		x := &Revocation{Org: "acme", Kind: "token", Value: fmt.Sprintf("id%d", i), At: time.Now()}
-		data, err := encode(x)
-		if err != nil {
-			b.Fatal(err)
-		}
-		entries[i] = Entry{Key: x.key(), Value: data, Revision: uint64(i + 1)}
-	}
-	began := time.Now()
-	v.reset(entries)
-	fmt.Fprintln(os.Stderr, "reading", len(entries), time.Since(began))
-	x := bearer(1000)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for range b.N {
-		if v.Revoked(x) {
-			b.Fatal("it is revoked")
 		}
 	}
 }

@@ -12,33 +12,22 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/token/session"
 )
 
-var scale = flag.Int("records", 10_000, "token records that BenchmarkScale works with")
+var scale = flag.Int("records", 10_000, "records that the benchmarks of scale work with")
 
-var scaleStore = flag.String("store", "", "directory of BenchmarkScale's store, which is filled when it is empty; a second run then measures a process that has not filled it")
+var scaleStore = flag.String("store", "", "directory of their store, which is filled when it is empty; a second run then measures a process that has not filled it")
 
 // BenchmarkScale says what many token records cost: opening, the index and its
 // memory, listing, and a creation among them.
 //
 //	go test ./module/internal/registry -run NONE -bench Scale -benchtime 1x -records=1000000 -store=/tmp/million
 func BenchmarkScale(b *testing.B) {
-	dir := *scaleStore
-	if dir == "" {
-		dir = b.TempDir()
-	}
-	start := func() *Registry {
-		r := New(Settings{Dir: dir}, zap.NewNop())
-		if err := r.Start(); err != nil {
-			b.Fatal(err)
-		}
-		return r
-	}
-	report := func(what string, began time.Time) {
-		fmt.Fprintf(os.Stderr, "%-34s %s\n", what, time.Since(began).Round(time.Microsecond))
-	}
+	dir, start := scaleRegistry(b)
 	if _, err := os.Stat(filepath.Join(dir, "nats")); err != nil {
-		fillScale(b, start)
+		fillScale(b, start, func(r *Registry) *natsBucket { return r.issuing }, tokenRecords)
 	}
 	memory("before")
 	began := time.Now()
@@ -69,25 +58,86 @@ func BenchmarkScale(b *testing.B) {
 	}
 }
 
-// fillScale writes the records, without a sync for each.
-func fillScale(b *testing.B, start func() *Registry) {
+// BenchmarkScaleRevocations says what many revocations cost: opening and its
+// memory, looking up, one more, and the look for those that have ended.
+func BenchmarkScaleRevocations(b *testing.B) {
+	dir, start := scaleRegistry(b)
+	if _, err := os.Stat(filepath.Join(dir, "nats")); err != nil {
+		fillScale(b, start, func(r *Registry) *natsBucket { return r.edge }, revocationRecords)
+	}
+	memory("before")
+	began := time.Now()
+	r := start()
+	report("opening", began)
+	memory("open")
+	if n := len(r.Revocations("")); n < *scale {
+		b.Fatal(n)
+	}
+	miss := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: 1, Tag: 2, User: 3}
+	hit := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: session.Hash(byToken, "org1", "t0000001")}
+	for what, bearer := range map[string]Bearer{"a token that is not revoked": miss, "one that is": hit} {
+		const times = 1_000_000
+		began = time.Now()
+		for range times {
+			if r.View().Revoked(bearer) != (bearer == hit) {
+				b.Fatal(what)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "%-34s %s\n", what, time.Since(began)/times)
+	}
+	began = time.Now()
+	for i := range 100 {
+		if err := r.Revoke(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report("revoking 100 more", began)
+	began = time.Now()
+	r.expireRevocations(b.Context())
+	report("looking for those that have ended", began)
+	began = time.Now()
+	if err := r.Close(); err != nil {
+		b.Fatal(err)
+	}
+	report("closing", began)
+	if info, err := os.Stat(filepath.Join(dir, "view")); err == nil {
+		fmt.Fprintf(os.Stderr, "%-34s %d MB\n", "the copy on disk", info.Size()>>20)
+	}
+}
+
+// scaleRegistry is the directory of a benchmark's store, and what opens it.
+func scaleRegistry(b *testing.B) (dir string, start func() *Registry) {
+	if dir = *scaleStore; dir == "" {
+		dir = b.TempDir()
+	}
+	return dir, func() *Registry {
+		r := New(Settings{Dir: dir}, zap.NewNop())
+		if err := r.Start(); err != nil {
+			b.Fatal(err)
+		}
+		return r
+	}
+}
+
+func report(what string, began time.Time) {
+	fmt.Fprintf(os.Stderr, "%-34s %s\n", what, time.Since(began).Round(time.Microsecond))
+}
+
+// fillScale writes records into one of the buckets, without a sync for each.
+func fillScale(b *testing.B, start func() *Registry, bucket func(*Registry) *natsBucket, records func(i int) (string, record)) {
 	syncAlways = false
 	r := start()
 	syncAlways = true
-	begin := time.Now().Add(-time.Hour)
 	values := make(map[string]jsontext.Value, *scale)
 	for i := range *scale {
-		t := &Token{
-			ID: fmt.Sprintf("t%07d", i), Org: fmt.Sprintf("org%d", i%100), Streams: []string{fmt.Sprintf("cam%d", i%500)},
-			Tag: fmt.Sprintf("tag%d", i%1000), Created: begin.Add(time.Duration(i) * time.Millisecond), Expires: begin.Add(14 * 24 * time.Hour), Key: "main", By: "test",
-		}
-		data, err := encode(t)
+		key, value := records(i)
+		data, err := encode(value)
 		if err != nil {
 			b.Fatal(err)
 		}
-		values[tokenKey(t.Org, t.ID)] = data
+		values[key] = data
 	}
-	if _, err := r.putAll(b.Context(), r.issuing, values, nil); err != nil {
+	if _, err := r.putAll(b.Context(), bucket(r), values, nil); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.Close(); err != nil {
@@ -95,9 +145,30 @@ func fillScale(b *testing.B, start func() *Registry) {
 	}
 }
 
+var scaleBegin = time.Now().Add(-time.Hour)
+
+func tokenRecords(i int) (string, record) {
+	t := &Token{
+		ID: fmt.Sprintf("t%07d", i), Org: fmt.Sprintf("org%d", i%100), Streams: []string{fmt.Sprintf("cam%d", i%500)},
+		Tag: fmt.Sprintf("tag%d", i%1000), Created: scaleBegin.Add(time.Duration(i) * time.Millisecond), Expires: scaleBegin.Add(14 * 24 * time.Hour), Key: "main", By: "test",
+	}
+	return tokenKey(t.Org, t.ID), t
+}
+
+func revocationRecords(i int) (string, record) {
+	v := &Revocation{
+		Org: fmt.Sprintf("org%d", i%100), Kind: byToken, Value: fmt.Sprintf("t%07d", i),
+		At: scaleBegin, By: "test", Until: scaleBegin.Add(14 * 24 * time.Hour),
+	}
+	return v.key(), v
+}
+
 // memory says how much the process holds.
 func memory(when string) {
 	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Fprintf(os.Stderr, "%-34s %d MB\n", "heap, "+when, m.HeapAlloc>>20)
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
 		if strings.HasPrefix(line, "VmRSS") {
