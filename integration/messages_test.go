@@ -118,9 +118,19 @@ func TestSocketMessages(t *testing.T) {
 			}
 			count := 0
 			for _, secure := range []bool{false, true} {
-				for _, early := range []bool{false, true} {
+				frames := append(bytes.Clone(ping), message...)
+				for _, tc := range []struct {
+					name, header, first string
+					more                bool
+				}{
+					{"after the handshake", "", "", true},
+					{"with the handshake", "", string(frames), false},
+					// A body, which an origin could take for frames, goes nowhere.
+					{"after a body", fmt.Sprintf("Content-Length: %d\r\n", len(frames)), string(frames), true},
+					{"after a chunked body", "Transfer-Encoding: chunked\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(frames), frames), true},
+				} {
 					count++
-					t.Run(fmt.Sprintf("HTTP/1.1, TLS %t, with the handshake %t", secure, early), func(t *testing.T) {
+					t.Run(fmt.Sprintf("HTTP/1.1, TLS %t, %s", secure, tc.name), func(t *testing.T) {
 						conn, err := net.Dial("tcp", g.HTTP)
 						if secure {
 							conn, err = tls.Dial("tcp", g.HTTPS, insecure("http/1.1"))
@@ -130,12 +140,8 @@ func TestSocketMessages(t *testing.T) {
 						}
 						defer conn.Close()
 						_ = conn.SetDeadline(time.Now().Add(harness.Deadline))
-						request := []byte("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n" + handshake + "\r\n")
-						frames := append(bytes.Clone(ping), message...)
-						if early {
-							request = append(request, frames...)
-						}
-						if _, err := conn.Write(request); err != nil {
+						request := "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n" + handshake + tc.header + "\r\n" + tc.first
+						if _, err := io.WriteString(conn, request); err != nil {
 							t.Fatal(err)
 						}
 						reader := bufio.NewReader(conn)
@@ -143,7 +149,7 @@ func TestSocketMessages(t *testing.T) {
 						if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 							t.Fatalf("%v, %v", response, err)
 						}
-						if !early {
+						if tc.more {
 							for _, b := range frames[:len(frames)-1] { // the message never ends
 								if _, err := conn.Write([]byte{b}); err != nil {
 									break // it was closed meanwhile

@@ -27,8 +27,8 @@ type Running struct {
 	// Deadline is when it has to end, with its monotonic reading, so that a step
 	// of the clock does not move it. Zero: never.
 	Deadline time.Time
-	// TokenID is the id of the token, to be told; empty without one, and in a
-	// session, which does not say it.
+	// TokenID is the id of the token, or of the session, to be told; empty
+	// without one.
 	TokenID string
 	// Viewer is who watches, as [Viewer] has it; 0 when that is not counted.
 	Viewer uint64
