@@ -475,3 +475,36 @@ func TestCutWhenNotPublicAnyMore(t *testing.T) {
 	default:
 	}
 }
+
+// A reload that closes sockets, as Caddy does by default, tells them so between
+// two frames, however fast these follow each other.
+func TestReloadClosesSocketsBetweenFrames(t *testing.T) {
+	t.Parallel()
+	s := setup{}
+	g := guard(t, s, new(endless))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	const sockets = 5
+	began, over := make(chan struct{}, sockets), make(chan ended, sockets)
+	for _, v := range viewers() {
+		if v.name != "WebSocket" {
+			continue
+		}
+		for range sockets {
+			go func() {
+				over <- v.watch(t.Context(), g.Server, "/live/org1/cam/push?token="+token, func() { began <- struct{}{} })
+			}()
+		}
+	}
+	for range sockets {
+		<-began
+	}
+	s.gate = "errors verbose"
+	if r := g.Reload(s.caddyfile()); r.Code != 0 {
+		t.Fatal(r.Text())
+	}
+	for range sockets {
+		if got := <-over; got.code != websocket.StatusGoingAway {
+			t.Errorf("close status %d (%v)", got.code, got.err)
+		}
+	}
+}

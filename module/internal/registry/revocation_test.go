@@ -167,7 +167,12 @@ func TestRevocationsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, step := range []struct{ days, left int }{{265, 2}, {267, 1}, {365, 1}, {367, 0}} {
+	// Of a token that begins later than now its end is known, and counts.
+	late := &Revocation{Org: "acme", Kind: "token", Value: "late", Until: now.Add(700 * 24 * time.Hour)}
+	if err := r.Revoke(ctx, late, "test"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ days, left int }{{265, 3}, {267, 2}, {365, 2}, {367, 1}, {700, 1}, {702, 0}} {
 		r.now = func() time.Time { return now.Add(time.Duration(step.days) * 24 * time.Hour) }
 		r.expireRevocations(ctx)
 		if got := len(r.Revocations("")); got != step.left {
