@@ -181,6 +181,7 @@ var syntaxSources = []string{
 	"module/gate/caddyfile.go",
 	"module/gate/health.go",
 	"module/api/caddyfile.go",
+	"module/player/caddyfile.go",
 	"module/logging/encoder.go",
 }
 

@@ -152,3 +152,15 @@ func TestIssuingWithAdminOff(t *testing.T) {
 		t.Error("the API key is in the log")
 	}
 }
+
+// putData puts a file where the server keeps its data.
+func (i *issuing) putData(t *testing.T, name string, text []byte) {
+	t.Helper()
+	path := filepath.Join(i.Data(), name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -13,4 +13,5 @@ import (
 	_ "github.com/playgate/playgate/module/command"
 	_ "github.com/playgate/playgate/module/gate"
 	_ "github.com/playgate/playgate/module/logging"
+	_ "github.com/playgate/playgate/module/player"
 )

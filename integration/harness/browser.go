@@ -44,6 +44,10 @@ type Outcome struct {
 	// by the player's error "event" or by a "GET" of the same URL.
 	Status       int
 	Reason, From string
+	// State, Cover and Facts are what a page of Playgate's own shows, and Native
+	// is that the browser plays it by itself.
+	State, Cover, Facts string
+	Native              bool
 	// Detail and Said, the page's console, are for a person who looks for a
 	// failure.
 	Detail string
@@ -139,13 +143,37 @@ func (b *Browser) read(output io.Reader, versions chan<- string) {
 
 // Run gives a player in a fresh page a URL, and its media type.
 func (b *Browser) Run(ctx context.Context, player, url, mediaType string) (Outcome, error) {
+	return b.order(ctx, map[string]any{"page": b.page, "player": player, "url": url, "type": mediaType})
+}
+
+// Look is one at a player page.
+type Look struct {
+	URL string
+	// Until are the states of the page to wait for.
+	Until []string
+	// Shot is where a screenshot goes; empty for none.
+	Shot string
+	Dark bool
+	// Width and Height are of the window. Default: 1280 by 800.
+	Width, Height int
+}
+
+// Look opens a player page and tells what it shows.
+func (b *Browser) Look(ctx context.Context, v Look) (Outcome, error) {
+	return b.order(ctx, map[string]any{
+		"url": v.URL, "until": v.Until, "shot": v.Shot, "dark": v.Dark, "width": v.Width, "height": v.Height,
+	})
+}
+
+func (b *Browser) order(ctx context.Context, order map[string]any) (Outcome, error) {
 	answer := make(chan Outcome, 1)
 	b.mu.Lock()
 	b.last++
 	id := b.last
 	b.waiting[id] = answer
 	b.mu.Unlock()
-	line, err := json.Marshal(map[string]any{"id": id, "page": b.page, "player": player, "url": url, "type": mediaType})
+	order["id"] = id
+	line, err := json.Marshal(order)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -125,6 +125,9 @@ func (s *Server) Stop() error {
 	return s.End(syscall.SIGTERM, 20*time.Second)
 }
 
+// Data is the directory where the server keeps what it has.
+func (s *Server) Data() string { return filepath.Join(s.dir, "data", "caddy") }
+
 // Plain is the start of a URL of the site without TLS.
 func (s *Server) Plain() string { return "http://" + s.HTTP }
 

@@ -36,6 +36,48 @@ async function run(browser, { id, page: address, player, url, type }) {
   }
 }
 
+// visit opens a page of Playgate's own as a person does, and waits until its state
+// is one of those wanted.
+async function visit(browser, { id, url, until, shot, dark, width, height }) {
+  const said = [];
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true, colorScheme: dark ? "dark" : "light", viewport: { width: width || 1280, height: height || 800 },
+    timezoneId: "Europe/Berlin", locale: "en-GB",
+  });
+  try {
+    const page = await context.newPage();
+    page.on("console", (message) => said.push(message.text()));
+    page.on("pageerror", (error) => said.push(String(error)));
+    await page.goto(url);
+    let seen = {};
+    try {
+      const found = await page.waitForFunction((states) => {
+        const state = document.getElementById("player").dataset.state;
+        const video = document.querySelector("video");
+        const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+        return states.includes(state) && (state !== "playing" || frames > 25);
+      }, until, { timeout: within, polling: 50 });
+      await found.dispose();
+    } catch (error) {
+      seen.detail = String(error);
+    }
+    Object.assign(seen, await page.evaluate(() => ({
+      state: document.getElementById("player").dataset.state,
+      cover: document.getElementById("cover").innerText,
+      facts: document.querySelector(".facts").innerText,
+      native: Boolean(document.querySelector("video").getAttribute("src")?.startsWith("/")),
+    })));
+    if (shot) {
+      await page.screenshot({ path: shot });
+    }
+    say({ id, ...seen, said });
+  } catch (error) {
+    say({ id, detail: String(error), said });
+  } finally {
+    await context.close();
+  }
+}
+
 async function main() {
   const browser = await chromium.launch({
     executablePath: process.env.PLAYGATE_CHROMIUM || "/usr/bin/chromium",
@@ -51,7 +93,8 @@ async function main() {
   say({ version: browser.version() });
   const runs = new Set();
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    const one = run(browser, JSON.parse(line)).finally(() => runs.delete(one));
+    const order = JSON.parse(line);
+    const one = (order.until ? visit : run)(browser, order).finally(() => runs.delete(one));
     runs.add(one);
   }
   await Promise.allSettled(runs);

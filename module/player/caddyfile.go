@@ -1,0 +1,88 @@
+package player
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/playgate/playgate/module/app"
+)
+
+func init() { httpcaddyfile.RegisterDirective("playgate_player", parseDirective) }
+
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	player := new(Handler)
+	if err := player.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, player), nil
+}
+
+// UnmarshalCaddyfile sets up the player pages from Caddyfile tokens. Syntax:
+//
+//	playgate_player [<prefix>] {                  # /play; the path of a page is <prefix>/{org}/{stream}
+//		frame_ancestors <origin>...               # whose pages may embed the player, besides its own
+//	}
+//
+// A page plays the first stream_url of its own host.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		h.Prefix = d.Val()
+		if err := checkPrefix(h.Prefix); err != nil {
+			return d.Err(err.Error())
+		}
+	}
+	if d.NextArg() {
+		return d.Errf("playgate_player takes one prefix, and %q is a second value", d.Val())
+	}
+	once := app.Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d); err != nil {
+			return err
+		}
+		if option := d.Val(); option != "frame_ancestors" {
+			return d.Errf("unknown option %q in playgate_player; it has frame_ancestors", option)
+		}
+		var err error
+		if h.FrameAncestors, err = app.SomeArgs(d); err != nil {
+			return err
+		}
+		for _, origin := range h.FrameAncestors {
+			if err := checkOrigin(origin); err != nil {
+				return d.Err(err.Error())
+			}
+		}
+	}
+	return nil
+}
+
+// checkPrefix refuses matchers, and what could be read in two ways.
+func checkPrefix(prefix string) error {
+	for i := range len(prefix) {
+		switch c := prefix[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '/' && i < len(prefix)-1:
+		default:
+			prefix = ""
+		}
+	}
+	if prefix == "" || prefix[0] != '/' || strings.Contains(prefix, "//") {
+		return fmt.Errorf("the prefix of playgate_player is a path of letters, digits, - and _ such as /play, without * and without / at its end; it is no matcher")
+	}
+	return nil
+}
+
+// checkOrigin accepts a scheme with a host, and with a port where it has one.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ContainsAny(u.Host, " ;,'\"*") {
+		return fmt.Errorf("frame_ancestors %s: write an origin, like https://www.example.com, without a path", origin)
+	}
+	return nil
+}
+
+// Interface guard.
+var _ caddyfile.Unmarshaler = (*Handler)(nil)
