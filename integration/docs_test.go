@@ -182,6 +182,7 @@ var syntaxSources = []string{
 	"module/gate/health.go",
 	"module/api/caddyfile.go",
 	"module/player/caddyfile.go",
+	"module/console/caddyfile.go",
 	"module/logging/encoder.go",
 }
 

@@ -11,6 +11,7 @@ import (
 	_ "github.com/playgate/playgate/module/admin"
 	_ "github.com/playgate/playgate/module/api"
 	_ "github.com/playgate/playgate/module/command"
+	_ "github.com/playgate/playgate/module/console"
 	_ "github.com/playgate/playgate/module/gate"
 	_ "github.com/playgate/playgate/module/logging"
 	_ "github.com/playgate/playgate/module/player"

@@ -32,7 +32,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
 		h.Prefix = d.Val()
-		if err := checkPrefix(h.Prefix); err != nil {
+		if err := app.CheckPrefix("playgate_player", h.Prefix); err != nil {
 			return d.Err(err.Error())
 		}
 	}
@@ -56,21 +56,6 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Err(err.Error())
 			}
 		}
-	}
-	return nil
-}
-
-// checkPrefix refuses matchers, and what could be read in two ways.
-func checkPrefix(prefix string) error {
-	for i := range len(prefix) {
-		switch c := prefix[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '/' && i < len(prefix)-1:
-		default:
-			prefix = ""
-		}
-	}
-	if prefix == "" || prefix[0] != '/' || strings.Contains(prefix, "//") {
-		return fmt.Errorf("the prefix of playgate_player is a path of letters, digits, - and _ such as /play, without * and without / at its end; it is no matcher")
 	}
 	return nil
 }

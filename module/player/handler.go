@@ -51,7 +51,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = DefaultPrefix
 	}
-	if err := checkPrefix(h.Prefix); err != nil {
+	if err := app.CheckPrefix("playgate_player", h.Prefix); err != nil {
 		return err
 	}
 	for _, origin := range h.FrameAncestors {

@@ -1,0 +1,356 @@
+package integration_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/integration/harness"
+)
+
+// consoleSite is an issuing server whose console believes a header. Real sites
+// have one of Caddy's authentications.
+const consoleSite = issuer + `
+http://{$CONSOLE} {
+	playgate_console {
+		user {http.request.header.X-User}
+		grant ann admin *
+		grant oscar operate org1
+		grant reed read org1
+		grant other admin org2
+		host 127.0.0.1 console.example.com
+		ingest rtmp://publish.example.com/{org}/{stream}
+	}
+	log {
+		format playgate json
+	}
+}
+`
+
+type console struct {
+	*issuing
+	address string
+	client  *http.Client
+}
+
+func startConsole(t *testing.T) *console {
+	t.Helper()
+	address := harness.Loopback(harness.Port(t))
+	_, port, _ := strings.Cut(address, ":")
+	env := harness.Env{"STORE": t.TempDir() + "/store", "API": harness.Loopback(harness.Port(t)), "CONSOLE": ":" + port}
+	c := &console{startIssuingFor(t, nil, consoleSite, env), address, &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	harness.Wait(t, "the console", func() bool { return harness.Curl(t, "http://"+address+"/console/").Status == 401 })
+	c.do(t, "org", "create", "org1")
+	c.do(t, "org", "create", "org2")
+	return c
+}
+
+// answered is an answer with its body.
+type answered struct {
+	*http.Response
+	body string
+}
+
+// send sends a request with the header fields, "Name: value", of a user.
+func (c *console) send(t *testing.T, method, user, path string, form url.Values, fields ...string) answered {
+	t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+c.address+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != "" {
+		r.Header.Set("X-User", user)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		if name == "Host" {
+			r.Host = value
+		} else {
+			r.Header.Set(name, value)
+		}
+	}
+	response, err := c.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answered{response, string(text)}
+}
+
+func (c *console) page(t *testing.T, user, path string) answered {
+	t.Helper()
+	return c.send(t, http.MethodGet, user, path, nil)
+}
+
+var formToken = regexp.MustCompile(`name="form" value="([0-9a-f]{64})"`)
+
+// formOf is what the forms of a user have in them.
+func (c *console) formOf(t *testing.T, user string) string {
+	t.Helper()
+	m := formToken.FindStringSubmatch(c.page(t, user, "/console/explain").body)
+	if m == nil {
+		t.Fatalf("no form for %s", user)
+	}
+	return m[1]
+}
+
+// post sends a form as a browser does that shows a page of the console.
+func (c *console) post(t *testing.T, user, path string, form url.Values) answered {
+	t.Helper()
+	form.Set("form", c.formOf(t, user))
+	return c.send(t, http.MethodPost, user, path, form, "Sec-Fetch-Site: same-origin")
+}
+
+func (c *console) status(t *testing.T, what string, a answered, status int) {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Errorf("%s: status %d instead of %d\n%s", what, a.StatusCode, status, a.body)
+	}
+}
+
+var tokenPath = regexp.MustCompile(`/console/tokens/org1/([A-Za-z0-9]+)`)
+
+// A stream with its token is made in one form; the token is shown once, plays, is
+// in the overview, and plays no more when it is revoked, until that is taken back.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	made := c.post(t, "ann", "/console/streams", url.Values{"org": {"org1"}, "stream": {"cam"}, "title": {"Main stage"}, "with_token": {"yes"}})
+	c.status(t, "creating", made, http.StatusSeeOther)
+	where := made.Header.Get("Location")
+	c.status(t, "HEAD", c.send(t, http.MethodHead, "ann", where, nil), http.StatusOK)
+	c.status(t, "another user", c.page(t, "oscar", where), http.StatusGone)
+	shown := c.page(t, "ann", where)
+	c.status(t, "the new token", shown, http.StatusOK)
+	token := regexp.MustCompile(`<code>(eyJ[^<]+)</code>`).FindStringSubmatch(shown.body)
+	if token == nil || !strings.Contains(shown.body, "cannot be shown again") || !strings.Contains(shown.body, "/live/org1/cam/index.m3u8?token="+token[1]) {
+		t.Fatalf("the token is not shown:\n%s", shown.body)
+	}
+	c.status(t, "again", c.page(t, "ann", where), http.StatusGone)
+	c.plays(t, token[1], 200)
+
+	id := harness.TokenID(t, token[1])
+	overview := c.page(t, "reed", "/console/tokens?org=org1&stream=cam")
+	if !strings.Contains(overview.body, id) || !strings.Contains(overview.body, "in 14 days") {
+		t.Errorf("it is not in the overview:\n%s", overview.body)
+	}
+	stream := c.page(t, "reed", "/console/streams/org1/cam")
+	if !strings.Contains(stream.body, id) || !strings.Contains(stream.body, "Main stage") || strings.Contains(stream.body, "publish.example.com") || strings.Contains(stream.body, "Create secure") {
+		t.Errorf("the stream, for who may look:\n%s", stream.body)
+	}
+	if body := c.page(t, "oscar", "/console/streams/org1/cam").body; !strings.Contains(body, "rtmp://publish.example.com/org1/cam") || !strings.Contains(body, "Create secure") {
+		t.Errorf("the stream, for an operator:\n%s", body)
+	}
+	c.status(t, "revoking", c.post(t, "oscar", "/console/tokens/org1/"+id+"/revoke", url.Values{"reason": {"copied"}}), http.StatusSeeOther)
+	c.plays(t, token[1], 401)
+	if body := c.page(t, "reed", "/console/tokens/org1/"+id).body; !strings.Contains(body, "copied") || strings.Contains(body, "Take the revocation back") {
+		t.Errorf("the revoked token:\n%s", body)
+	}
+	c.status(t, "taking back", c.post(t, "oscar", "/console/tokens/org1/"+id+"/unrevoke", url.Values{}), http.StatusSeeOther)
+	c.plays(t, token[1], 200)
+
+	explained := c.post(t, "reed", "/console/explain", url.Values{"token": {token[1]}})
+	if !strings.Contains(explained.body, "It plays") {
+		t.Errorf("explained:\n%s", explained.body)
+	}
+	plant(token[1]).nowhere(t, c.Everything())
+	if trail := c.do(t, "audit", "--org", "org1"); !strings.Contains(trail, "console ann") || !strings.Contains(trail, "console oscar") {
+		t.Errorf("the audit trail:\n%s", trail)
+	}
+}
+
+// A form that is filled in wrongly says what to change, and keeps what was
+// written.
+func TestConsoleMistakes(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	for name, tc := range map[string]struct {
+		path string
+		form url.Values
+		want []string
+	}{
+		"a stream's name":  {"/console/streams", url.Values{"org": {"org1"}, "stream": {"a b"}}, []string{`value="a b"`, "write a stream name"}},
+		"the organisation": {"/console/orgs", url.Values{"org": {"a-b"}}, []string{`value="a-b"`, "mistake"}},
+		"the same again":   {"/console/orgs", url.Values{"org": {"org1"}}, []string{"exists already"}},
+		"an address":       {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}, "ip": {"10.0.0.300"}, "tag": {"keep me"}}, []string{"10.0.0.300", `value="keep me"`, "mistake", `value="1d" checked`}},
+		"a page":           {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}, "referer": {"https://x/y"}}, []string{"write the host alone"}},
+		"no stream":        {"/console/tokens", url.Values{"org": {"org1"}, "scope": {"stream"}, "expires": {"1d"}}, []string{"name the streams"}},
+		"no date":          {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}}, []string{"choose a date"}},
+		"a date in vain":   {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}, "until": {"2020-01-01T00:00"}}, []string{"mistake"}},
+		"too late":         {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}, "until": {time.Now().Add(400 * 24 * time.Hour).Format("2006-01-02T15:04")}}, []string{"365"}},
+		"no token":         {"/console/explain", url.Values{"token": {"https://live.example.com/"}}, []string{"no token in this URL"}},
+	} {
+		a := c.post(t, "ann", tc.path, tc.form)
+		c.status(t, name, a, http.StatusUnprocessableEntity)
+		for _, want := range tc.want {
+			if !strings.Contains(a.body, want) {
+				t.Errorf("%s: %q is not there:\n%s", name, want, a.body)
+			}
+		}
+	}
+	if list := c.do(t, "token", "list"); strings.Contains(list, "org1") {
+		t.Errorf("a token was made all the same:\n%s", list)
+	}
+}
+
+// Who may look changes nothing, who has other organisations sees nothing, and who
+// has no grant gets in nowhere.
+func TestConsoleRights(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	c.do(t, "stream", "create", "--org", "org1", "cam")
+	text := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--tag", "press")
+	id := harness.TokenID(t, text)
+	posts := map[string]url.Values{
+		"/console/streams":                         {"org": {"org1"}, "stream": {"cam2"}},
+		"/console/orgs":                            {"org": {"org3"}},
+		"/console/tokens":                          {"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}},
+		"/console/tokens/org1/" + id + "/revoke":   {},
+		"/console/tokens/org1/" + id + "/unrevoke": {},
+	}
+	before := c.do(t, "audit", "--json")
+	for path, form := range posts {
+		a := c.post(t, "reed", path, form)
+		if a.StatusCode < 400 {
+			t.Errorf("%s: who may look gets %d", path, a.StatusCode)
+		}
+		if path == "/console/orgs" {
+			continue // the others' own
+		}
+		if a = c.post(t, "other", path, form); a.StatusCode < 400 || strings.Contains(a.body, id) {
+			t.Errorf("%s: another organisation's admin gets %d", path, a.StatusCode)
+		}
+	}
+	c.status(t, "an operator's stream", c.post(t, "oscar", "/console/streams", posts["/console/streams"]), http.StatusForbidden)
+	c.status(t, "another's organisation", c.post(t, "other", "/console/orgs", posts["/console/orgs"]), http.StatusForbidden)
+	for _, path := range []string{"/console/streams/org1/cam", "/console/tokens/org1/" + id, "/console/?org=org1", "/console/tokens?org=org1"} {
+		c.status(t, path, c.page(t, "other", path), http.StatusNotFound)
+		c.status(t, path, c.page(t, "reed", path), http.StatusOK)
+	}
+	for _, path := range []string{"/console/", "/console/tokens", "/console/explain", "/console/tokens/new"} {
+		if body := c.page(t, "other", path).body; strings.Contains(body, "org1") || strings.Contains(body, id) {
+			t.Errorf("%s: another organisation is seen:\n%s", path, body)
+		}
+		c.status(t, path+" of a stranger", c.page(t, "eve", path), http.StatusForbidden)
+		c.status(t, path+" of nobody", c.page(t, "", path), http.StatusUnauthorized)
+	}
+	if body := c.post(t, "other", "/console/explain", url.Values{"token": {text}}).body; strings.Contains(body, "press") || !strings.Contains(body, "unknown_key") {
+		t.Errorf("another's token, explained:\n%s", body)
+	}
+	if after := c.do(t, "audit", "--json"); after != before {
+		t.Errorf("something has changed:\n%s", after)
+	}
+	c.plays(t, text, 200)
+}
+
+// No page of another site can have a form of the console sent, nor reach it under
+// a name of its own, nor frame it.
+func TestConsoleForgery(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	form := func(token string) url.Values {
+		return url.Values{"org": {"org1"}, "stream": {"forged"}, "form": {token}}
+	}
+	good := c.formOf(t, "ann")
+	for name, tc := range map[string]struct {
+		form   string
+		fields []string
+		status int
+	}{
+		"cross-site":                {good, []string{"Sec-Fetch-Site: cross-site"}, 403},
+		"same-site":                 {good, []string{"Sec-Fetch-Site: same-site"}, 403},
+		"none":                      {good, []string{"Sec-Fetch-Site: none"}, 403},
+		"cross-site, own Origin":    {good, []string{"Sec-Fetch-Site: cross-site", "Origin: http://" + c.address}, 403},
+		"no header at all":          {good, nil, 403},
+		"another Origin":            {good, []string{"Origin: http://evil.example.com"}, 403},
+		"Origin null":               {good, []string{"Origin: null"}, 403},
+		"another port":              {good, []string{"Origin: http://127.0.0.1:1"}, 403},
+		"no form token":             {"", []string{"Sec-Fetch-Site: same-origin"}, 403},
+		"a wrong form token":        {strings.Repeat("0", 64), []string{"Sec-Fetch-Site: same-origin"}, 403},
+		"another user's form token": {c.formOf(t, "oscar"), []string{"Sec-Fetch-Site: same-origin"}, 403},
+		"as text":                   {good, []string{"Sec-Fetch-Site: same-origin", "Content-Type: text/plain"}, 415},
+		"under another name":        {good, []string{"Sec-Fetch-Site: same-origin", "Host: evil.example.com"}, 421},
+	} {
+		c.status(t, name, c.send(t, http.MethodPost, "ann", "/console/streams", form(tc.form), tc.fields...), tc.status)
+	}
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions} {
+		c.status(t, method, c.send(t, method, "ann", "/console/streams", form(good), "Sec-Fetch-Site: same-origin"), http.StatusMethodNotAllowed)
+	}
+	c.status(t, "GET", c.page(t, "ann", "/console/streams?"+form(good).Encode()), http.StatusNotFound)
+	if list := c.do(t, "stream", "list"); strings.Contains(list, "forged") {
+		t.Fatalf("a forged form was taken:\n%s", list)
+	}
+	c.status(t, "by Origin alone", c.send(t, http.MethodPost, "ann", "/console/streams", form(good), "Origin: http://"+c.address), http.StatusSeeOther)
+
+	for _, host := range []string{"evil.example.com", "evil.example.com:80", "127.0.0.1.example.com", ""} {
+		c.status(t, "Host "+host, c.send(t, http.MethodGet, "ann", "/console/", nil, "Host: "+host), map[bool]int{true: 200, false: 421}[host == ""])
+	}
+	c.status(t, "its name", c.send(t, http.MethodGet, "ann", "/console/", nil, "Host: CONSOLE.example.com:8443"), http.StatusOK)
+	for _, path := range []string{"/console/", "/console/tokens", "/console/nothing", "/console/-/x/y"} {
+		h := c.page(t, "ann", path).Header
+		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+}
+
+// Whatever is written into a field is text on every page.
+func TestConsoleEscapes(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	c.post(t, "ann", "/console/orgs", url.Values{"org": {"org9"}, "name": {evil}})
+	c.post(t, "ann", "/console/streams", url.Values{"org": {"org1"}, "stream": {"cam"}, "title": {evil}})
+	made := c.post(t, "ann", "/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}, "tag": {evil}, "user": {evil}})
+	c.status(t, "making", made, http.StatusSeeOther)
+	shown := c.page(t, "ann", made.Header.Get("Location"))
+	id := tokenPath.FindStringSubmatch(shown.body)
+	if id == nil {
+		t.Fatal(shown.body)
+	}
+	c.post(t, "ann", "/console/tokens/org1/"+id[1]+"/revoke", url.Values{"reason": {evil}})
+	q := url.QueryEscape(evil)
+	seen := 0
+	bodies := map[string]string{"made": shown.body}
+	for _, path := range []string{
+		"/console/", "/console/?q=" + q, "/console/?q=" + q + "&org=org1", "/console/streams/org1/cam", "/console/tokens", "/console/tokens?tag=" + q + "&user=" + q + "&stream=cam",
+		"/console/tokens/org1/" + id[1], "/console/tokens/new?org=" + q + "&stream=" + q + "&tag=" + q + "&user=" + q + "&ip=" + q + "&referer=" + q + "&until=" + q + "&scope=" + q,
+		"/console/?done=" + q, "/console/" + url.PathEscape(evil), "/console/tokens?org=" + q, "/console/tokens?status=" + q, "/console/?cursor=" + q,
+	} {
+		bodies[path] = c.page(t, "ann", path).body
+	}
+	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain"} {
+		bodies["POST "+path] = c.post(t, "ann", path, url.Values{
+			"org": {evil}, "name": {evil}, "stream": {evil}, "title": {evil}, "expires": {evil}, "ip": {evil}, "referer": {evil}, "tag": {evil},
+			"user": {evil}, "token": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
+		}).body
+	}
+	for path, body := range bodies {
+		if strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") || strings.Contains(body, `"><script`) {
+			t.Errorf("%s: a field has become markup", path)
+		}
+		if strings.Contains(body, "&lt;script&gt;") {
+			seen++
+		}
+	}
+	if seen < 10 {
+		t.Errorf("the texts are seen on %d pages only", seen)
+	}
+}

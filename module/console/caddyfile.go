@@ -1,0 +1,79 @@
+package console
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/playgate/playgate/module/app"
+)
+
+func init() { httpcaddyfile.RegisterDirective("playgate_console", parseDirective) }
+
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	console := new(Handler)
+	if err := console.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, console), nil
+}
+
+// UnmarshalCaddyfile sets up the console from Caddyfile tokens. Syntax:
+//
+//	playgate_console [<prefix>] {                 # /console
+//		user <placeholder>                        # {http.auth.user.id}
+//		grant <user> read|operate|admin <org>...|*   # repeatable, at least one; once for each user
+//		host <name>...                            # the site's own names; required
+//		ingest <url template>...                  # where to publish; shown to operators only
+//	}
+//
+// Put one of Caddy's own authentications in front of it, such as basic_auth.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		h.Prefix = d.Val()
+		if err := app.CheckPrefix("playgate_console", h.Prefix); err != nil {
+			return d.Err(err.Error())
+		}
+	}
+	if d.NextArg() {
+		return d.Errf("playgate_console takes one prefix, and %q is a second value", d.Val())
+	}
+	once := app.Once{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Check(d, "grant"); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "user":
+			err = app.OneArg(d, &h.User)
+		case "grant":
+			var args []string
+			if args, err = app.SomeArgs(d); err == nil && len(args) < 3 {
+				err = d.Err("grant needs a user, read, operate or admin, and organisations or *")
+			}
+			if err == nil {
+				h.Grants = append(h.Grants, Grant{User: args[0], Role: args[1], Orgs: args[2:]})
+			}
+		case "host":
+			h.Hosts, err = app.SomeArgs(d)
+		case "ingest":
+			h.Ingest, err = app.SomeArgs(d)
+		default:
+			err = d.Errf("unknown option %q in playgate_console; it has user, grant, host and ingest", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if h.Prefix == "" {
+		h.Prefix = DefaultPrefix
+	}
+	if err := h.check(); err != nil {
+		return d.Err(err.Error())
+	}
+	return nil
+}
+
+// Interface guard.
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

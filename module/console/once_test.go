@@ -1,0 +1,38 @@
+package console
+
+import (
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/module/api"
+)
+
+// A new token is shown once, to its user, within a minute.
+func TestOnce(t *testing.T) {
+	var o once
+	now := time.Now()
+	token := api.IssuedToken{Text: "text"}
+	id := o.put("ann", token, now)
+	if _, ok := o.take("oscar", id, now); ok {
+		t.Error("another user gets it")
+	}
+	if got, ok := o.take("ann", id, now); !ok || got.Text != "text" {
+		t.Error("its user does not get it")
+	}
+	if _, ok := o.take("ann", id, now); ok {
+		t.Error("it is shown twice")
+	}
+	id = o.put("ann", token, now)
+	if _, ok := o.take("ann", id, now.Add(shownWithin+time.Second)); ok {
+		t.Error("it is kept for longer than a minute")
+	}
+	for range maxOnce + 5 {
+		id = o.put("ann", token, now)
+	}
+	if id != "" || len(o.waiting) > maxOnce {
+		t.Errorf("%d wait", len(o.waiting))
+	}
+	if id = o.put("ann", token, now.Add(shownWithin+time.Second)); id == "" || len(o.waiting) != 1 {
+		t.Errorf("%d wait after their time", len(o.waiting))
+	}
+}

@@ -1,0 +1,165 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// visit is one request for a page.
+type visit struct {
+	h    *Handler
+	w    http.ResponseWriter
+	r    *http.Request
+	who  api.Principal
+	now  time.Time
+	orgs []api.Org
+}
+
+// page adds a page. Its errors become a page of their own.
+func (h *Handler) page(pattern string, serve func(*visit) error) {
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{h: h, w: w, r: r, now: time.Now()}
+		var err error
+		if v.who, err = principalOf(r); err == nil {
+			err = v.findOrgs()
+		}
+		if err == nil {
+			err = serve(v)
+		}
+		if err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// findOrgs finds the organisations that the user sees.
+func (v *visit) findOrgs() error {
+	var list api.Orgs
+	if err := v.ask(http.MethodGet, "/api/v1/orgs", nil, nil, &list); err != nil {
+		return err
+	}
+	v.orgs = list.Orgs
+	return nil
+}
+
+// org is an organisation that the user sees, or nil.
+func (v *visit) org(hash string) *api.Org {
+	i := slices.IndexFunc(v.orgs, func(o api.Org) bool { return o.Org == hash })
+	if i < 0 {
+		return nil
+	}
+	return &v.orgs[i]
+}
+
+// frame is what every page shows around its own.
+type frame struct {
+	Prefix, Version, User, Form string
+	Section, Title, Notice      string
+	MayIssue, MayAdmin, MayAll  bool
+	Orgs                        []api.Org
+	Page                        any
+}
+
+// rows are those of a table of tokens.
+type rows struct {
+	Prefix string
+	Tokens []api.Token
+}
+
+// notices are what a page says after a form was sent, by the value of done.
+var notices = map[string]string{
+	"revoked":   "The token is revoked. What it was playing has ended.",
+	"unrevoked": "The revocation is taken back. The token plays again.",
+	"stream":    "The stream is there.",
+	"org":       "The organisation is there. Now make a stream.",
+}
+
+var functions = template.FuncMap{
+	"left":  func(until time.Time) string { return issue.Days(time.Until(until)) },
+	"words": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"join":  func(list []string) string { return strings.Join(list, ", ") },
+	"rows":  func(prefix string, tokens []api.Token) any { return rows{prefix, tokens} },
+	"query": func(text string) template.URL { return template.URL(text) }, //nolint:gosec // url.Values has encoded it
+}
+
+// templates are those of the pages, each within the layout.
+var templates = func() map[string]*template.Template {
+	all := make(map[string]*template.Template)
+	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "explain", "error"} {
+		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "page/layout.html", "page/parts.html", "page/"+name+".html"))
+	}
+	return all
+}()
+
+// render answers with a page.
+func (v *visit) render(status int, name, section, title string, page any) error {
+	f := frame{
+		Prefix: v.h.Prefix, Version: version, User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
+		Section: section, Title: title, Notice: notices[v.r.URL.Query().Get("done")],
+		MayIssue: v.who.Role.Allows(registry.Issue), MayAdmin: v.who.Role.Allows(registry.Admin),
+		Orgs: v.orgs, Page: page,
+	}
+	f.MayAll = f.MayAdmin && v.who.Orgs == nil
+	var out bytes.Buffer
+	if err := templates[name].Execute(&out, f); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	if v.r.Method != http.MethodHead {
+		_, _ = v.w.Write(out.Bytes())
+	}
+	return nil
+}
+
+// redirect leads on after a form was sent.
+func (v *visit) redirect(path, done string) error {
+	if done != "" {
+		path += "?done=" + done
+	}
+	http.Redirect(v.w, v.r, v.h.Prefix+path, http.StatusSeeOther)
+	return nil
+}
+
+// fail answers with what went wrong. Our own faults are told to the log.
+func (v *visit) fail(err error) {
+	p := new(api.Problem)
+	if !errors.As(err, &p) {
+		v.h.logger.Error("a page of the console failed", zap.Error(err))
+		p = &api.Problem{Status: http.StatusInternalServerError, Detail: "The server failed; its log says why."}
+	}
+	if err := v.render(p.Status, "error", "", http.StatusText(p.Status), p); err != nil {
+		http.Error(v.w, "The server failed; its log says why.", http.StatusInternalServerError)
+	}
+}
+
+// mistakes are those of a form by their fields, and what belongs to none. It is
+// nil when err is no refusal of a form.
+func mistakes(err error) map[string]string {
+	p := new(api.Problem)
+	if !errors.As(err, &p) || p.Status >= http.StatusInternalServerError || p.Status == http.StatusForbidden || p.Status == http.StatusNotFound {
+		return nil
+	}
+	list := map[string]string{}
+	for _, m := range p.Errors {
+		field := strings.TrimPrefix(m.Location, "body.")
+		field, _, _ = strings.Cut(field, "[")
+		list[field] = m.Message
+	}
+	if len(list) == 0 {
+		list["form"] = p.Detail
+	}
+	return list
+}

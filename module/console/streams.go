@@ -1,0 +1,150 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/playgate/playgate/module/api"
+)
+
+// streamsPage is the first page.
+type streamsPage struct {
+	Org, Search string
+	Streams     []api.Stream
+	Next        string
+	New         api.NewStream
+	WithToken   bool
+	Mistakes    map[string]string
+	OrgMistakes map[string]string
+	NewOrg      api.NewOrg
+}
+
+// perPage is how many rows a list has.
+const perPage = "50"
+
+func (v *visit) streamsPage() (*streamsPage, error) {
+	q := v.r.URL.Query()
+	p := &streamsPage{Org: q.Get("org"), Search: q.Get("q"), WithToken: true}
+	ask := url.Values{"limit": {perPage}}
+	if p.Search != "" {
+		ask.Set("limit", "500")
+	}
+	if p.Org != "" {
+		ask.Set("org", p.Org)
+	}
+	if cursor := q.Get("cursor"); cursor != "" {
+		ask.Set("cursor", cursor)
+	}
+	for {
+		var list api.Streams
+		if err := v.ask(http.MethodGet, "/api/v1/streams", ask, nil, &list); err != nil {
+			return nil, err
+		}
+		for _, s := range list.Streams {
+			if strings.Contains(strings.ToLower(s.Stream+"\n"+s.Title), strings.ToLower(p.Search)) {
+				p.Streams = append(p.Streams, s)
+			}
+		}
+		// A search goes on until there is a page of what it finds.
+		if p.Next = list.Next; p.Next == "" || p.Search == "" || len(p.Streams) >= 50 {
+			return p, nil
+		}
+		ask.Set("cursor", p.Next)
+	}
+}
+
+func (h *Handler) listStreams(v *visit) error {
+	p, err := v.streamsPage()
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, "streams", "streams", "Streams", p)
+}
+
+// createStream makes a stream, and a token for it where that is wanted.
+func (h *Handler) createStream(v *visit) error {
+	f := v.r.PostForm
+	stream := api.NewStream{Org: f.Get("org"), Stream: strings.TrimSpace(f.Get("stream")), Title: strings.TrimSpace(f.Get("title"))}
+	err := v.ask(http.MethodPost, "/api/v1/streams", nil, stream, nil)
+	if err == nil && f.Get("with_token") == "" {
+		return v.redirect(at("/streams", stream.Org, stream.Stream), "stream")
+	}
+	if err == nil {
+		return v.makeToken(api.NewToken{Org: stream.Org, Streams: []string{stream.Stream}})
+	}
+	list := mistakes(err)
+	if list == nil {
+		return err
+	}
+	p, err := v.streamsPage()
+	if err != nil {
+		return err
+	}
+	p.New, p.WithToken, p.Mistakes = stream, f.Get("with_token") != "", list
+	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
+}
+
+// createOrg makes the first organisation, and others.
+func (h *Handler) createOrg(v *visit) error {
+	org := api.NewOrg{Org: strings.TrimSpace(v.r.PostForm.Get("org")), Name: strings.TrimSpace(v.r.PostForm.Get("name"))}
+	err := v.ask(http.MethodPost, "/api/v1/orgs", nil, org, nil)
+	if err == nil {
+		return v.redirect("/", "org")
+	}
+	list := mistakes(err)
+	if list == nil {
+		return err
+	}
+	p, err := v.streamsPage()
+	if err != nil {
+		return err
+	}
+	p.NewOrg, p.OrgMistakes = org, list
+	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
+}
+
+// streamPage is the overview of one stream.
+type streamPage struct {
+	Stream             api.Stream
+	Org                *api.Org
+	Playout, StreamURL []string
+	Ingest             []string
+	Tokens             []api.Token
+	More               bool
+}
+
+func (h *Handler) showStream(v *visit) error {
+	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
+	p := &streamPage{Org: v.org(org)}
+	if err := v.ask(http.MethodGet, at("/api/v1/streams", org, name), nil, nil, &p.Stream); err != nil {
+		return err
+	}
+	if p.Org == nil {
+		return errors.New("a stream without its organisation")
+	}
+	var tokens api.Tokens
+	if err := v.ask(http.MethodGet, "/api/v1/tokens", url.Values{"org": {org}, "stream": {name}, "limit": {"10"}}, nil, &tokens); err != nil {
+		return err
+	}
+	p.Tokens, p.More = tokens.Tokens, tokens.Next != ""
+	fill := func(templates []string) (list []string) {
+		for _, t := range templates {
+			list = append(list, strings.NewReplacer("{org}", org, "{stream}", name).Replace(t))
+		}
+		return list
+	}
+	p.Playout, p.StreamURL, p.Ingest = fill(h.app.Playout), fill(h.app.StreamURL), fill(h.Ingest)
+	return v.render(http.StatusOK, "stream", "streams", name, p)
+}
+
+// checkIngest accepts where to publish, by any scheme.
+func checkIngest(template string) error {
+	filled := strings.NewReplacer("{org}", "org", "{stream}", "stream").Replace(template)
+	u, err := url.Parse(filled)
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsAny(filled, "{}") {
+		return errors.New("ingest " + template + ": write a URL, like rtmp://live.example.com/{org}/{stream}; the only placeholders are {org} and {stream}")
+	}
+	return nil
+}

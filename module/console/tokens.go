@@ -1,0 +1,232 @@
+package console
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/app"
+)
+
+// tokensPage is the token overview.
+type tokensPage struct {
+	Org, Stream, Tag, User, Status string
+	Tokens                         []api.Token
+	Next                           string // the query of the next page
+	Statuses                       []string
+}
+
+func (h *Handler) listTokens(v *visit) error {
+	q := v.r.URL.Query()
+	ask := url.Values{"limit": {perPage}}
+	for _, name := range []string{"org", "stream", "tag", "user", "status", "cursor"} {
+		if value := strings.TrimSpace(q.Get(name)); value != "" {
+			ask.Set(name, value)
+		}
+	}
+	var list api.Tokens
+	if err := v.ask(http.MethodGet, "/api/v1/tokens", ask, nil, &list); err != nil {
+		return err
+	}
+	p := &tokensPage{
+		Org: ask.Get("org"), Stream: ask.Get("stream"), Tag: ask.Get("tag"), User: ask.Get("user"), Status: ask.Get("status"),
+		Tokens: list.Tokens, Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
+	}
+	if list.Next != "" {
+		ask.Set("cursor", list.Next)
+		ask.Del("limit")
+		p.Next = ask.Encode()
+	}
+	return v.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
+}
+
+// tokenForm is the form of a new token, as it was filled in.
+type tokenForm struct {
+	Org, Scope, Streams         string
+	Expires, Until, NotBefore   string
+	IP, Referer, Tag, TokenUser string
+	Address, Network            string // of who asks, to be taken over
+	Secure                      *api.Org
+	Mistakes                    map[string]string
+}
+
+// periods are how long a token may be wanted for without a date.
+var periods = []struct{ Value, Words string }{{"2h", "2 hours"}, {"1d", "1 day"}, {"14d", "14 days"}}
+
+// Periods are for the template.
+func (*tokenForm) Periods() any { return periods }
+
+func (v *visit) tokenForm(values url.Values) *tokenForm {
+	f := &tokenForm{
+		Org: values.Get("org"), Scope: values.Get("scope"), Streams: values.Get("stream"), Expires: values.Get("expires"),
+		Until: values.Get("until"), NotBefore: values.Get("not_before"), IP: values.Get("ip"), Referer: values.Get("referer"),
+		Tag: values.Get("tag"), TokenUser: values.Get("user"),
+	}
+	if f.Org == "" && len(v.orgs) > 0 {
+		f.Org = v.orgs[0].Org
+	}
+	if f.Scope == "" {
+		f.Scope = "stream"
+	}
+	if f.Expires == "" {
+		f.Expires = "14d"
+	}
+	f.Secure = v.org(f.Org)
+	if address := app.ClientAddress(v.r); address.IsValid() {
+		f.Address = address.String()
+		bits := 64
+		if address.Is4() {
+			bits = 24
+		}
+		f.Network = netip.PrefixFrom(address, bits).Masked().String()
+	}
+	return f
+}
+
+func (h *Handler) newToken(v *visit) error {
+	return v.render(http.StatusOK, "token_new", "tokens", "Create a token", v.tokenForm(v.r.URL.Query()))
+}
+
+// createToken makes a token, and leads to the page that shows it once.
+func (h *Handler) createToken(v *visit) error {
+	f := v.r.PostForm
+	t := api.NewToken{
+		Org: f.Get("org"), OrgWide: f.Get("scope") == "organisation", Expires: f.Get("expires"),
+		IP: split(f.Get("ip")), Referer: split(f.Get("referer")), Tag: strings.TrimSpace(f.Get("tag")), User: strings.TrimSpace(f.Get("user")),
+	}
+	if !t.OrgWide {
+		t.Streams = split(f.Get("stream"))
+	}
+	list := map[string]string{}
+	date := func(field string) string {
+		text, err := formTime(f.Get(field))
+		if err != nil {
+			list[field] = "write a date and a time"
+		}
+		return text
+	}
+	if t.Expires == "until" {
+		if t.Expires = date("until"); t.Expires == "" {
+			list["until"] = "choose a date and a time"
+		}
+	}
+	t.NotBefore = date("not_before")
+	if len(list) == 0 {
+		err := v.makeToken(t)
+		if err == nil {
+			return nil
+		}
+		if list = mistakes(err); list == nil {
+			return err
+		}
+	}
+	form := v.tokenForm(f)
+	form.Mistakes = list
+	return v.render(http.StatusUnprocessableEntity, "token_new", "tokens", "Create a token", form)
+}
+
+// formTime reads a date and a time of a form, which are in UTC.
+func formTime(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	t, err := time.Parse("2006-01-02T15:04", text)
+	if err != nil {
+		return "", err
+	}
+	return t.UTC().Format(time.RFC3339), nil
+}
+
+// split takes a list apart that people write with spaces, commas or lines.
+func split(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
+}
+
+func (v *visit) makeToken(t api.NewToken) error {
+	var issued api.IssuedToken
+	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
+		return err
+	}
+	id := v.h.once.put(v.who.Name, issued, v.now)
+	if id == "" {
+		return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
+	}
+	return v.redirect("/tokens/made/"+id, "")
+}
+
+func (h *Handler) showMade(v *visit) error {
+	if v.r.Method == http.MethodHead {
+		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(api.IssuedToken)) // it takes nothing
+	}
+	issued, ok := h.once.take(v.who.Name, v.r.PathValue("id"), v.now)
+	if !ok {
+		return &api.Problem{Status: http.StatusGone, Detail: "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it."}
+	}
+	return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
+}
+
+// tokenPage is what is kept of one token.
+type tokenPage struct {
+	Token api.Token
+	Undo  bool // what revokes it is about it alone
+}
+
+func (h *Handler) showToken(v *visit) error {
+	p := new(tokenPage)
+	org, id := v.r.PathValue("org"), v.r.PathValue("id")
+	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &p.Token); err != nil {
+		return err
+	}
+	if p.Token.Status == "revoked" {
+		revocation, err := v.revocationOf(org, id)
+		if err != nil {
+			return err
+		}
+		p.Undo = revocation != ""
+	}
+	return v.render(http.StatusOK, "token", "tokens", "Token "+id, p)
+}
+
+func (h *Handler) revokeToken(v *visit) error {
+	org, id := v.r.PathValue("org"), v.r.PathValue("id")
+	ask := url.Values{"org": {org}}
+	if reason := strings.TrimSpace(v.r.PostForm.Get("reason")); reason != "" {
+		ask.Set("reason", reason)
+	}
+	if err := v.ask(http.MethodDelete, at("/api/v1/tokens", id), ask, nil, nil); err != nil {
+		return err
+	}
+	return v.redirect(at("/tokens", org, id), "revoked")
+}
+
+func (h *Handler) unrevokeToken(v *visit) error {
+	org, id := v.r.PathValue("org"), v.r.PathValue("id")
+	revocation, err := v.revocationOf(org, id)
+	if err != nil {
+		return err
+	}
+	if revocation == "" {
+		return &api.Problem{Status: http.StatusConflict, Detail: "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; playgate token revocations lists them."}
+	}
+	if err := v.ask(http.MethodDelete, at("/api/v1/revocations", org, revocation), nil, nil, nil); err != nil {
+		return err
+	}
+	return v.redirect(at("/tokens", org, id), "unrevoked")
+}
+
+// revocationOf is the id of the revocation of one token, or "".
+func (v *visit) revocationOf(org, id string) (string, error) {
+	var list api.Revocations
+	if err := v.ask(http.MethodGet, "/api/v1/revocations", url.Values{"org": {org}}, nil, &list); err != nil {
+		return "", err
+	}
+	for _, r := range list.Revocations {
+		if r.Kind == "token" && r.Value == id {
+			return r.ID, nil
+		}
+	}
+	return "", nil
+}
