@@ -48,6 +48,8 @@ type Outcome struct {
 	// is that the browser plays it by itself.
 	State, Cover, Facts string
 	Native              bool
+	// Notes are what a story has measured, in milliseconds.
+	Notes map[string]int
 	// Detail and Said, the page's console, are for a person who looks for a
 	// failure.
 	Detail string
@@ -163,6 +165,13 @@ func (b *Browser) Look(ctx context.Context, v Look) (Outcome, error) {
 	return b.order(ctx, map[string]any{
 		"url": v.URL, "until": v.Until, "shot": v.Shot, "dark": v.Dark, "width": v.Width, "height": v.Height,
 	})
+}
+
+// Console goes through the console, whose pages are below base, as a user: it makes
+// an organisation, a stream and a token, plays, and revokes. What was wrong is in
+// the outcome's detail. With shots, screenshots of all pages go there.
+func (b *Browser) Console(ctx context.Context, base, user, password, shots string) (Outcome, error) {
+	return b.order(ctx, map[string]any{"story": "console", "base": base, "user": user, "password": password, "shots": shots})
 }
 
 func (b *Browser) order(ctx context.Context, order map[string]any) (Outcome, error) {

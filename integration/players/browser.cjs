@@ -9,6 +9,7 @@
 
 const readline = require("node:readline");
 const { chromium } = require("playwright-core");
+const console_ = require("./console.cjs");
 
 const within = 30_000;
 
@@ -78,6 +79,15 @@ async function visit(browser, { id, url, until, shot, dark, width, height }) {
   }
 }
 
+// tell goes through a story, and says what was wrong in it.
+async function tell(browser, order) {
+  try {
+    say({ id: order.id, ...(await console_.story(browser, order)) });
+  } catch (error) {
+    say({ id: order.id, detail: String(error) });
+  }
+}
+
 async function main() {
   const browser = await chromium.launch({
     executablePath: process.env.PLAYGATE_CHROMIUM || "/usr/bin/chromium",
@@ -94,7 +104,7 @@ async function main() {
   const runs = new Set();
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const order = JSON.parse(line);
-    const one = (order.until ? visit : run)(browser, order).finally(() => runs.delete(one));
+    const one = (order.story ? tell : order.until ? visit : run)(browser, order).finally(() => runs.delete(one));
     runs.add(one);
   }
   await Promise.allSettled(runs);

@@ -1,0 +1,130 @@
+"use strict";
+
+// The console, as a person uses it: from an empty server to a stream that plays in
+// the player page, and ends there when its token is revoked. On the way each page is
+// looked at for what axe finds, and for whether it fits a narrow phone.
+
+const fs = require("node:fs");
+
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+async function story(browser, { base, user, password, shots }) {
+  const faults = [];
+  const notes = {};
+  const credentials = { httpCredentials: { username: user, password }, timezoneId: "Europe/Berlin", locale: "en-GB" };
+  const context = await browser.newContext({ ...credentials, viewport: { width: 1280, height: 860 } });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => faults.push(`${page.url()}: ${error}`));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Content-Security-Policy/.test(message.text())) {
+      faults.push(message.text());
+    }
+  });
+
+  // look checks a page in both colours and on a phone.
+  async function look(name, on = page) {
+    for (const colorScheme of ["light", "dark"]) {
+      await on.emulateMedia({ colorScheme });
+      await on.evaluate(axe);
+      const { violations } = await on.evaluate(() => globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
+      for (const v of violations) {
+        faults.push(`${name}, ${colorScheme}: ${v.id}: ${v.nodes.map((node) => node.html).join(" ")}`);
+      }
+      if (shots) {
+        await on.screenshot({ path: `${shots}/${name}-${colorScheme}.png` });
+      }
+    }
+    const size = on.viewportSize();
+    await on.setViewportSize({ width: 320, height: 700 });
+    const wide = await on.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (wide > 0) {
+      faults.push(`${name}: ${wide} pixels too wide for a phone`);
+    }
+    if (shots) {
+      await on.screenshot({ path: `${shots}/${name}-phone.png` });
+    }
+    await on.setViewportSize(size);
+    await on.emulateMedia({ colorScheme: "light" });
+  }
+
+  await page.goto(`${base}/`);
+  await look("console-empty");
+  await page.fill('form[action$="/orgs"] [name=org]', "acme");
+  await page.fill('form[action$="/orgs"] [name=name]', "Acme & Sons");
+  await page.click("text=Create organisation");
+  await page.fill('form[action$="/streams"] [name=stream]', "cam");
+  await page.click("text=Create stream");
+  await page.waitForURL("**/tokens/made/*");
+  await look("console-made");
+  const link = await page.locator(".copy code").first().textContent();
+  const made = page.url();
+
+  const player = await (await browser.newContext({ timezoneId: "Europe/Berlin", locale: "en-GB" })).newPage();
+  await player.goto(`${link}&player=hls.js`);
+  const state = async (wanted) => {
+    try {
+      await player.waitForFunction((s) => {
+        const video = document.querySelector("video");
+        return document.getElementById("player").dataset.state === s && (s !== "playing" || video.getVideoPlaybackQuality().totalVideoFrames > 25);
+      }, wanted, { timeout: 30_000, polling: 50 });
+    } catch {
+      throw new Error(`the player page is not ${wanted}: ${await player.evaluate(() => {
+        const video = document.querySelector("video");
+        return `${document.getElementById("player").dataset.state}, ${document.body.innerText}, at ${video.currentTime}, paused ${video.paused}, ${video.error?.message}`;
+      })}`);
+    }
+  };
+  await state("playing");
+  await look("player-live", player);
+
+  // What was shown once is gone, also from the browser's memory.
+  await page.goto(`${base}/`);
+  await look("console-streams");
+  await page.goBack();
+  if ((await page.content()).includes(link)) {
+    faults.push("the token is shown again by going back");
+  }
+  if ((await page.goto(made)).status() !== 410) {
+    faults.push("the token is shown again");
+  }
+  await look("console-gone");
+
+  await page.goto(`${base}/streams/acme/cam`);
+  await look("console-stream");
+  await page.goto(`${base}/tokens/new`);
+  await look("console-new");
+  await page.fill("[name=stream]", "a!b");
+  await page.click("text=Create token");
+  await look("console-mistake");
+  await page.goto(`${base}/explain`);
+  await page.fill("[name=token]", link);
+  await page.click('button:has-text("Explain")');
+  await look("console-explain");
+  await page.goto(`${base}/tokens`);
+  await look("console-tokens");
+  await page.click("tbody a");
+  await look("console-token");
+  const revoked = Date.now();
+  await page.click("text=Revoke this token");
+  await state("revoked");
+  notes.ended = Date.now() - revoked;
+  await look("player-revoked", player);
+  await look("console-revoked");
+  await page.click("text=Take the revocation back");
+  await page.getByText("plays again").waitFor();
+
+  // Without JavaScript, and by keyboard alone.
+  const plain = await (await browser.newContext({ ...credentials, javaScriptEnabled: false })).newPage();
+  await plain.goto(`${base}/tokens/new?org=acme&stream=cam`);
+  await plain.focus("[name=tag]");
+  await plain.keyboard.type("by keyboard");
+  await plain.keyboard.press("Enter");
+  await plain.getByText("it cannot be shown again").waitFor();
+
+  for (const open of [...browser.contexts()]) {
+    await open.close();
+  }
+  return { detail: faults.join("\n"), notes };
+}
+
+module.exports = { story };
