@@ -151,3 +151,44 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the demo on Ctrl-C: %v", err)
 	}
 }
+
+// The demo has a console, where anybody makes a protected stream of his own: it
+// plays with its token, and not without.
+func TestDemoConsole(t *testing.T) {
+	t.Parallel()
+	_, d := startDemo(t, "--port", portOf(harness.Loopback(harness.Port(t))))
+	base := strings.TrimSuffix(d.Page, "/")
+	page := string(harness.Curl(t, base+"/console/").Body)
+	form := formToken.FindStringSubmatch(page)
+	if form == nil || !strings.Contains(page, "Create stream") || !strings.Contains(string(harness.Curl(t, d.Page).Body), `href="/console/"`) {
+		t.Fatalf("no form:\n%s", page)
+	}
+	post := func(fields ...string) harness.Answer {
+		args := []string{"--data-urlencode", "org=demo", "--data-urlencode", "stream=mine", "--data-urlencode", "with_token=yes", "--data-urlencode", "form=" + form[1]}
+		return harness.Curl(t, base+"/console/streams", append(args, fields...)...)
+	}
+	if got := post("--header", "Origin: http://evil.example.com").Status; got != http.StatusForbidden {
+		t.Errorf("another site's form: status %d", got)
+	}
+	if got := harness.Curl(t, base+"/console/", "--header", "Host: evil.example.com").Status; got != http.StatusMisdirectedRequest {
+		t.Errorf("under another name: status %d", got)
+	}
+	made := post("--header", "Sec-Fetch-Site: same-origin")
+	if made.Status != http.StatusSeeOther {
+		t.Fatalf("status %d\n%s", made.Status, made.Body)
+	}
+	shown := string(harness.Curl(t, base+made.Header.Get("Location")).Body)
+	stream := regexp.MustCompile(`http://[^<]+/live/demo/mine/index\.m3u8\?token=[A-Za-z0-9._-]+`).FindString(shown)
+	if got := harness.Curl(t, stream); got.Status != http.StatusOK || !strings.Contains(string(got.Body), "#EXTM3U") {
+		t.Errorf("%s: status %d", stream, got.Status)
+	}
+	without, _, _ := strings.Cut(stream, "?")
+	if got := harness.Curl(t, without).Status; got != http.StatusUnauthorized {
+		t.Errorf("without the token: status %d", got)
+	}
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}

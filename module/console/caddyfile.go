@@ -66,9 +66,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	if h.Prefix == "" {
-		h.Prefix = DefaultPrefix
-	}
+	h.setDefaults()
 	if err := h.check(); err != nil {
 		return d.Err(err.Error())
 	}

@@ -64,12 +64,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.app.Registry() == nil {
 		return errors.New("playgate_console needs a store: write store embedded into the global playgate block instead of store off, or take playgate_console out")
 	}
-	if h.Prefix == "" {
-		h.Prefix = DefaultPrefix
-	}
-	if h.User == "" {
-		h.User = DefaultUser
-	}
+	h.setDefaults()
 	if err := h.check(); err != nil {
 		return err
 	}
@@ -79,9 +74,21 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+func (h *Handler) setDefaults() {
+	if h.Prefix == "" {
+		h.Prefix = DefaultPrefix
+	}
+	if h.User == "" {
+		h.User = DefaultUser
+	}
+}
+
 func (h *Handler) check() error {
 	if err := app.CheckPrefix("playgate_console", h.Prefix); err != nil {
 		return err
+	}
+	if !strings.HasPrefix(h.User, "{") || !strings.HasSuffix(h.User, "}") {
+		return fmt.Errorf("user %s: write a placeholder, like {http.auth.user.id}; a plain name would make everybody that user", h.User)
 	}
 	if len(h.Hosts) == 0 {
 		return errors.New("playgate_console needs its site's own names: write host console.example.com into its block")

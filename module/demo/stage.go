@@ -40,7 +40,7 @@ type stage struct {
 }
 
 // caddyfile is the gate of the demo. It is what anybody would write, but for
-// the page beside it.
+// the page beside it, and the console that takes whoever comes for its user.
 const caddyfile = `{
 	admin off
 	persist_config off
@@ -55,6 +55,11 @@ const caddyfile = `{
 	playgate {
 		store embedded %[5]q
 		leeway 0s
+		playout http://127.0.0.1:%[3]d/play/{org}/{stream}
+		stream_url http://127.0.0.1:%[3]d/live/{org}/{stream}/index.m3u8
+		org demo {
+			name "The demo"
+		}
 		key demo {
 			file %[2]q
 		}
@@ -69,6 +74,17 @@ http://:%[3]d {
 			errors verbose
 		}
 		reverse_proxy %[4]s
+	}
+	handle /play/* {
+		playgate_player
+	}
+	handle /console* {
+		vars demo_user you
+		playgate_console {
+			user {http.vars.demo_user}
+			grant you admin *
+			host 127.0.0.1 localhost
+		}
 	}
 	handle {
 		reverse_proxy %[4]s
@@ -127,7 +143,7 @@ func (s *stage) serve() (address string, err error) {
 		return "", err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/live/"+org+"/"+stream+"/", s.origin)
+	mux.Handle("/live/", s.origin) // whatever stream somebody makes in the console
 	mux.Handle("/", Page(s.scene))
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(listener) }()
