@@ -176,6 +176,60 @@ func TestConsole(t *testing.T) {
 	}
 }
 
+// A leaked token is replaced by one with the same rules; many are revoked at once,
+// and that is taken back; the glass is broken and mended; and all of it is in the
+// audit trail.
+func TestConsoleRevocations(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	old := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--tag", "press", "--ip", "127.0.0.1", "--expires", "3d")
+	kept := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--tag", "crew")
+	replaced := c.post(t, "oscar", "/console/tokens/org1/"+harness.TokenID(t, old)+"/replace", url.Values{})
+	c.status(t, "replacing", replaced, http.StatusSeeOther)
+	shown := c.page(t, "oscar", replaced.Header.Get("Location")).body
+	found := regexp.MustCompile(`<code>(eyJ[^<]+)</code>`).FindStringSubmatch(shown)
+	if found == nil || !strings.Contains(shown, "127.0.0.1") || !strings.Contains(shown, "press") || !strings.Contains(shown, "in 3 days") && !strings.Contains(shown, "in 2 days") {
+		t.Fatalf("the new one:\n%s", shown)
+	}
+	c.plays(t, old, 401)
+	c.plays(t, found[1], 200)
+	c.status(t, "replacing again", c.post(t, "oscar", "/console/tokens/org1/"+harness.TokenID(t, old)+"/replace", url.Values{}), http.StatusConflict)
+
+	c.status(t, "a tag", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}}), http.StatusSeeOther)
+	c.plays(t, found[1], 401)
+	c.plays(t, kept, 200)
+	list := c.page(t, "oscar", "/console/revocations").body
+	undo := regexp.MustCompile(`/console/revocations/org1/[^"]+/undo`).FindAllString(list, -1)
+	if len(undo) != 2 || !strings.Contains(list, "tag press") || !strings.Contains(list, "leaked") || !strings.Contains(list, "replaced by") {
+		t.Fatalf("the list:\n%s", list)
+	}
+	c.status(t, "taking back", c.post(t, "oscar", undo[0], url.Values{}), http.StatusSeeOther)
+	c.plays(t, found[1], 200)
+	c.status(t, "of all, with a value", c.post(t, "ann", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"org"}, "value": {"x"}}), http.StatusUnprocessableEntity)
+
+	c.status(t, "breaking without a reason", c.post(t, "ann", "/console/orgs/org1/break", url.Values{"for": {"1h"}}), http.StatusUnprocessableEntity)
+	c.status(t, "breaking", c.post(t, "ann", "/console/orgs/org1/break", url.Values{"for": {"1h"}, "reason": {"the issuer is down"}}), http.StatusSeeOther)
+	c.plays(t, "", 200)
+	if body := c.page(t, "reed", "/console/tokens").body; !strings.Contains(body, "The glass is broken") || !strings.Contains(body, "the issuer is down") {
+		t.Errorf("no banner:\n%s", body)
+	}
+	if body := c.page(t, "other", "/console/tokens").body; strings.Contains(body, "The glass is broken") {
+		t.Error("another organisation is told of it")
+	}
+	c.status(t, "mending", c.post(t, "ann", "/console/orgs/org1/mend", url.Values{}), http.StatusSeeOther)
+	c.plays(t, "", 401)
+	c.status(t, "switching off", c.post(t, "ann", "/console/orgs/org1/secure", url.Values{"secure": {"off"}}), http.StatusSeeOther)
+	c.plays(t, "", 200)
+	c.status(t, "switching on", c.post(t, "ann", "/console/orgs/org1/secure", url.Values{"secure": {"on"}}), http.StatusSeeOther)
+	c.plays(t, "", 401)
+	trail := c.page(t, "ann", "/console/audit?org=org1").body
+	for _, want := range []string{"console oscar", "console ann", "org.break_glass", "org.mend_glass", "revoke.undo", "the issuer is down"} {
+		if !strings.Contains(trail, want) {
+			t.Errorf("%q is not in the audit trail", want)
+		}
+	}
+}
+
 // A form that is filled in wrongly says what to change, and keeps what was
 // written.
 func TestConsoleMistakes(t *testing.T) {
@@ -224,6 +278,11 @@ func TestConsoleRights(t *testing.T) {
 		"/console/tokens":                          {"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}},
 		"/console/tokens/org1/" + id + "/revoke":   {},
 		"/console/tokens/org1/" + id + "/unrevoke": {},
+		"/console/tokens/org1/" + id + "/replace":  {},
+		"/console/revocations":                     {"org": {"org1"}, "kind": {"tag"}, "value": {"press"}},
+		"/console/orgs/org1/secure":                {"secure": {"off"}},
+		"/console/orgs/org1/break":                 {"for": {"1h"}, "reason": {"none"}},
+		"/console/orgs/org1/mend":                  {},
 	}
 	before := c.do(t, "audit", "--json")
 	for path, form := range posts {
@@ -238,13 +297,18 @@ func TestConsoleRights(t *testing.T) {
 			t.Errorf("%s: another organisation's admin gets %d", path, a.StatusCode)
 		}
 	}
+	for _, path := range []string{"/console/orgs/org1/secure", "/console/orgs/org1/break", "/console/orgs/org1/mend"} {
+		c.status(t, path+" of an operator", c.post(t, "oscar", path, posts[path]), http.StatusForbidden)
+	}
+	c.status(t, "an operator's revocation of all", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"org"}}), http.StatusForbidden)
+	c.status(t, "an operator's audit trail", c.page(t, "oscar", "/console/audit"), http.StatusForbidden)
 	c.status(t, "an operator's stream", c.post(t, "oscar", "/console/streams", posts["/console/streams"]), http.StatusForbidden)
 	c.status(t, "another's organisation", c.post(t, "other", "/console/orgs", posts["/console/orgs"]), http.StatusForbidden)
 	for _, path := range []string{"/console/streams/org1/cam", "/console/tokens/org1/" + id, "/console/?org=org1", "/console/tokens?org=org1"} {
 		c.status(t, path, c.page(t, "other", path), http.StatusNotFound)
 		c.status(t, path, c.page(t, "reed", path), http.StatusOK)
 	}
-	for _, path := range []string{"/console/", "/console/tokens", "/console/explain", "/console/tokens/new"} {
+	for _, path := range []string{"/console/", "/console/tokens", "/console/explain", "/console/tokens/new", "/console/orgs", "/console/revocations"} {
 		if body := c.page(t, "other", path).body; strings.Contains(body, "org1") || strings.Contains(body, id) {
 			t.Errorf("%s: another organisation is seen:\n%s", path, body)
 		}
@@ -326,20 +390,22 @@ func TestConsoleEscapes(t *testing.T) {
 		t.Fatal(shown.body)
 	}
 	c.post(t, "ann", "/console/tokens/org1/"+id[1]+"/revoke", url.Values{"reason": {evil}})
+	c.post(t, "ann", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {evil}, "reason": {evil}})
+	c.post(t, "ann", "/console/orgs/org9/break", url.Values{"for": {"1h"}, "reason": {evil}})
 	q := url.QueryEscape(evil)
 	seen := 0
 	bodies := map[string]string{"made": shown.body}
 	for _, path := range []string{
 		"/console/", "/console/?q=" + q, "/console/?q=" + q + "&org=org1", "/console/streams/org1/cam", "/console/tokens", "/console/tokens?tag=" + q + "&user=" + q + "&stream=cam",
 		"/console/tokens/org1/" + id[1], "/console/tokens/new?org=" + q + "&stream=" + q + "&tag=" + q + "&user=" + q + "&ip=" + q + "&referer=" + q + "&until=" + q + "&scope=" + q,
-		"/console/?done=" + q, "/console/" + url.PathEscape(evil), "/console/tokens?org=" + q, "/console/tokens?status=" + q, "/console/?cursor=" + q,
+		"/console/orgs", "/console/revocations", "/console/audit", "/console/revocations?org=" + q, "/console/audit?org=" + q, "/console/?done=" + q, "/console/" + url.PathEscape(evil), "/console/tokens?org=" + q, "/console/tokens?status=" + q, "/console/?cursor=" + q,
 	} {
 		bodies[path] = c.page(t, "ann", path).body
 	}
-	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain"} {
+	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break"} {
 		bodies["POST "+path] = c.post(t, "ann", path, url.Values{
 			"org": {evil}, "name": {evil}, "stream": {evil}, "title": {evil}, "expires": {evil}, "ip": {evil}, "referer": {evil}, "tag": {evil},
-			"user": {evil}, "token": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
+			"user": {evil}, "token": {evil}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_before": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
 		}).body
 	}
 	for path, body := range bodies {

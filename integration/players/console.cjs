@@ -110,6 +110,15 @@ async function story(browser, { base, user, password, shots }) {
   notes.ended = Date.now() - revoked;
   await look("player-revoked", player);
   await look("console-revoked");
+  for (const other of ["revocations", "orgs", "audit"]) {
+    const list = await context.newPage();
+    await list.goto(`${base}/${other}`);
+    for (const hidden of await list.locator("summary").all()) {
+      await hidden.click();
+    }
+    await look(`console-${other}`, list);
+    await list.close();
+  }
   await page.click("text=Take the revocation back");
   await page.getByText("plays again").waitFor();
 

@@ -83,6 +83,11 @@ var notices = map[string]string{
 	"unrevoked": "The revocation is taken back. The token plays again.",
 	"stream":    "The stream is there.",
 	"org":       "The organisation is there. Now make a stream.",
+	"many":      "They are revoked. What they were playing has ended.",
+	"undone":    "The revocation is taken back. Its tokens play again.",
+	"switched":  "The switch is set.",
+	"broken":    "The glass is broken: everybody is let in.",
+	"mended":    "The break-glass has ended.",
 }
 
 var functions = template.FuncMap{
@@ -97,7 +102,7 @@ var functions = template.FuncMap{
 // templates are those of the pages, each within the layout.
 var templates = func() map[string]*template.Template {
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "explain", "error"} {
+	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "revocations", "orgs", "audit", "explain", "error"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "page/layout.html", "page/parts.html", "page/"+name+".html"))
 	}
 	return all

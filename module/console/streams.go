@@ -86,25 +86,6 @@ func (h *Handler) createStream(v *visit) error {
 	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
 }
 
-// createOrg makes the first organisation, and others.
-func (h *Handler) createOrg(v *visit) error {
-	org := api.NewOrg{Org: strings.TrimSpace(v.r.PostForm.Get("org")), Name: strings.TrimSpace(v.r.PostForm.Get("name"))}
-	err := v.ask(http.MethodPost, "/api/v1/orgs", nil, org, nil)
-	if err == nil {
-		return v.redirect("/", "org")
-	}
-	list := mistakes(err)
-	if list == nil {
-		return err
-	}
-	p, err := v.streamsPage()
-	if err != nil {
-		return err
-	}
-	p.NewOrg, p.OrgMistakes = org, list
-	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
-}
-
 // streamPage is the overview of one stream.
 type streamPage struct {
 	Stream             api.Stream

@@ -150,6 +150,11 @@ func (v *visit) makeToken(t api.NewToken) error {
 	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
 		return err
 	}
+	return v.show(issued)
+}
+
+// show leads to the page that shows a new token, once.
+func (v *visit) show(issued api.IssuedToken) error {
 	id := v.h.once.put(v.who.Name, issued, v.now)
 	if id == "" {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
@@ -202,6 +207,35 @@ func (h *Handler) revokeToken(v *visit) error {
 	return v.redirect(at("/tokens", org, id), "revoked")
 }
 
+// replaceToken makes a token with the same rules, and then revokes this one: a
+// viewer is never left without.
+func (h *Handler) replaceToken(v *visit) error {
+	org, id := v.r.PathValue("org"), v.r.PathValue("id")
+	var old api.Token
+	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &old); err != nil {
+		return err
+	}
+	if old.Status != "active" && old.Status != "not_yet_valid" {
+		return &api.Problem{Status: http.StatusConflict, Detail: "This token does not play any more. Make a new one."}
+	}
+	t := api.NewToken{
+		Org: org, Streams: old.Streams, OrgWide: old.OrgWide, IP: old.IP, Referer: old.Referer, Tag: old.Tag, User: old.User,
+		Expires: old.Expires.Format(time.RFC3339),
+	}
+	if old.NotBefore != nil && old.NotBefore.After(v.now) {
+		t.NotBefore = old.NotBefore.Format(time.RFC3339)
+	}
+	var issued api.IssuedToken
+	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
+		return err
+	}
+	ask := url.Values{"org": {org}, "reason": {"replaced by " + issued.ID}}
+	if err := v.ask(http.MethodDelete, at("/api/v1/tokens", id), ask, nil, nil); err != nil {
+		return err
+	}
+	return v.show(issued)
+}
+
 func (h *Handler) unrevokeToken(v *visit) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
 	revocation, err := v.revocationOf(org, id)
@@ -209,7 +243,7 @@ func (h *Handler) unrevokeToken(v *visit) error {
 		return err
 	}
 	if revocation == "" {
-		return &api.Problem{Status: http.StatusConflict, Detail: "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; playgate token revocations lists them."}
+		return &api.Problem{Status: http.StatusConflict, Detail: "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations."}
 	}
 	if err := v.ask(http.MethodDelete, at("/api/v1/revocations", org, revocation), nil, nil, nil); err != nil {
 		return err
