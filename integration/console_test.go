@@ -166,6 +166,19 @@ func TestConsole(t *testing.T) {
 	c.status(t, "taking back", c.post(t, "oscar", "/console/tokens/org1/"+id+"/unrevoke", url.Values{}), http.StatusSeeOther)
 	c.plays(t, token[1], 200)
 
+	refused := c.get(t, target(harness.BreakSignature(token[1])))
+	elsewhere := c.get(t, "/live/org1/other/seg.ts?token="+token[1])
+	for _, tc := range []struct{ id, user, want string }{
+		{refused.Header.Get("Playgate-Id"), "reed", "bad_signature"},
+		{elsewhere.Header.Get("Playgate-Id"), "reed", "wrong_stream"},
+		{elsewhere.Header.Get("Playgate-Id"), "reed", id},
+		{elsewhere.Header.Get("Playgate-Id"), "other", "none of the last refusals"},
+		{"222222222222", "ann", "none of the last refusals"},
+	} {
+		if body := c.post(t, tc.user, "/console/explain", url.Values{"token": {tc.id}}).body; !strings.Contains(body, tc.want) {
+			t.Errorf("%s for %s: %q is not there:\n%s", tc.id, tc.user, tc.want, body)
+		}
+	}
 	explained := c.post(t, "reed", "/console/explain", url.Values{"token": {token[1]}})
 	if !strings.Contains(explained.body, "It plays") {
 		t.Errorf("explained:\n%s", explained.body)

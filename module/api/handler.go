@@ -46,6 +46,7 @@ func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.
 	s.tokens()
 	s.revocations()
 	s.verify()
+	s.refusals()
 	s.keys()
 	s.apiKeys()
 	s.audit()

@@ -46,6 +46,8 @@ var routes = []struct {
 	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"org"}`, toAdminister, 201, 422, true},
 	{"DELETE", "/api/v1/revocations/ORG/none", "", toIssue, 404, 404, false},
 	{"POST", "/api/v1/tokens/verify", `{"token":"x"}`, toRead, 200, 0, false},
+	{"GET", "/api/v1/refusals/ORG-refusal", "", toRead, 200, 404, false},
+	{"GET", "/api/v1/refusals/none", "", toRead, 404, 404, false},
 	{"GET", "/api/v1/keys", "", toRead, 200, 0, false},
 	{"POST", "/api/v1/keys", `{"org":"ORG","jwk":` + publicJWK + `}`, toAdminister, 201, 422, true},
 	{"POST", "/api/v1/keys/rotate", "", toAdministerAll, 200, 0, true},
@@ -138,7 +140,7 @@ func TestAllRoutesAreInTheMatrix(t *testing.T) {
 	in := make(map[string]bool)
 	for _, route := range routes {
 		path, _, _ := strings.Cut(route.path, "?")
-		r := strings.NewReplacer("/tokens/ORG-id", "/tokens/{id}", "/tokens/shared", "/tokens/{id}", "/keys/ORG-key", "/keys/{id}", "/revocations/ORG/none", "/revocations/{org}/{id}", "ORG/cam", "{org}/{stream}", "ORG", "{org}", "APIKEY", "{id}")
+		r := strings.NewReplacer("/tokens/ORG-id", "/tokens/{id}", "/tokens/shared", "/tokens/{id}", "/refusals/ORG-refusal", "/refusals/{id}", "/refusals/none", "/refusals/{id}", "/keys/ORG-key", "/keys/{id}", "/revocations/ORG/none", "/revocations/{org}/{id}", "ORG/cam", "{org}/{stream}", "ORG", "{org}", "APIKEY", "{id}")
 		in[strings.ToLower(route.method)+" "+r.Replace(path)] = true
 	}
 	for _, route := range []string{"post /api/v1/splay", "post /api/v1/splay/verify", "post /api/v1/splay/revoke", "get /.well-known/jwks.json"} {

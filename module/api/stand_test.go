@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -59,6 +60,7 @@ func newStand(t *testing.T, more string) *stand {
 		t.Fatal(err)
 	}
 	for _, org := range []string{"acme", "zebra"} {
+		s.app.Refused(&app.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
 		s.furnish(org)
 	}
 	return s

@@ -168,21 +168,9 @@ func tellCut(r *session.Running, reason access.Reason) {
 	}
 }
 
-// Refusal is what is told of a refused request.
-type Refusal struct {
-	// ID is that of the answer and of the line in the access log.
-	ID string
-	// Reason is why.
-	Reason access.Reason
-	// Org and Stream are what was asked for, as far as that is known.
-	Org, Stream string
-	// TokenID is that of a token whose signature held.
-	TokenID string
-}
-
-// Tell tells of a refusal, if none of the same reason has been told within the
-// last second. With it goes how many there were since then.
-func (r *Refusal) Tell() {
+// tellRefused tells of a refusal, if none of the same reason has been told within
+// the last second. With it goes how many there were since then.
+func tellRefused(r *Refusal) {
 	s := listener(refusedEvent)
 	if s == nil {
 		return

@@ -28,7 +28,7 @@ func TestEventsDoNotWait(t *testing.T) {
 	defer s.stop()
 	before := dropped(t)
 	for _, reason := range []access.Reason{access.Expired, access.Revoked, access.WrongIP, access.WrongOrg} {
-		(&Refusal{Reason: reason}).Tell()
+		tellRefused(&Refusal{Reason: reason})
 	}
 	if n := dropped(t) - before; len(s.queue) != 2 || n != 2 {
 		t.Errorf("%d events wait, and %v were dropped", len(s.queue), n)
@@ -43,14 +43,15 @@ func TestEventsDoNotWait(t *testing.T) {
 // of its reason are held back.
 func TestUntoldRefusalsCostNothing(t *testing.T) {
 	refusal := &Refusal{ID: "id", Reason: access.Internal, Org: "acme", Stream: "cam"}
-	if n := testing.AllocsPerRun(1000, refusal.Tell); n != 0 {
+	refused := func() { new(App).Refused(refusal) }
+	if n := testing.AllocsPerRun(1000, refused); n != 0 {
 		t.Errorf("%v allocations with nobody listening", n)
 	}
 	s := &speaker{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
 	speaking.Store(s)
 	defer s.stop()
-	refusal.Tell()
-	if n := testing.AllocsPerRun(100, refusal.Tell); n >= 1 {
+	refused()
+	if n := testing.AllocsPerRun(100, refused); n >= 1 {
 		t.Errorf("%v allocations while events are held back", n)
 	}
 }

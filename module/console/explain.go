@@ -1,14 +1,17 @@
 package console
 
 import (
+	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
 )
 
-// explainPage says why a token is refused.
+// explainPage says why a token is refused, or a request was.
 type explainPage struct {
+	Refusal                *api.Refusal
 	Text, Address, Referer string
 	Answer                 *api.TokenAnswer
 	Mistakes               map[string]string
@@ -18,10 +21,31 @@ func (h *Handler) askExplain(v *visit) error {
 	return v.render(http.StatusOK, "explain", "explain", "Why was it refused?", new(explainPage))
 }
 
+// refusalID is an id as the gate's answers have them.
+var refusalID = regexp.MustCompile(`^[2-9a-z]{12}$`)
+
+// explainRefusal says why the request of an id was refused.
+func (v *visit) explainRefusal(p *explainPage) error {
+	status := http.StatusOK
+	p.Refusal = new(api.Refusal)
+	if err := v.ask(http.MethodGet, at("/api/v1/refusals", p.Text), nil, nil, p.Refusal); err != nil {
+		problem := new(api.Problem)
+		if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
+			return err
+		}
+		p.Refusal, status = nil, http.StatusNotFound
+		p.Mistakes = map[string]string{"token": "none of the last refusals of this node, for your organisations, has this id; the access log knows all (playgate_id)"}
+	}
+	return v.render(status, "explain", "explain", "Why was it refused?", p)
+}
+
 // explain judges a token as the gate would.
 func (h *Handler) explain(v *visit) error {
 	f := v.r.PostForm
 	p := &explainPage{Text: strings.TrimSpace(f.Get("token")), Address: strings.TrimSpace(f.Get("address")), Referer: strings.TrimSpace(f.Get("page"))}
+	if refusalID.MatchString(p.Text) {
+		return v.explainRefusal(p)
+	}
 	var answer api.TokenAnswer
 	err := v.ask(http.MethodPost, "/api/v1/tokens/verify", nil, api.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}, &answer)
 	status := http.StatusOK

@@ -275,10 +275,13 @@ func (x *exchange) log(reason access.Reason) {
 	}
 }
 
-// tell has whoever listens told of a refusal.
-func (x *exchange) tell(reason access.Reason) {
+// note has a refusal kept for a while, and told to whoever listens.
+func (x *exchange) note(reason access.Reason) {
 	refusal := app.Refusal{ID: x.id, Reason: reason, Org: x.target.Org, Stream: x.target.Stream, TokenID: x.tokenID()}
-	refusal.Tell()
+	if x.grant != nil {
+		refusal.TokenOrg = x.grant.Org
+	}
+	x.h.app.Refused(&refusal)
 }
 
 // tokenID is the id of the token, or "" where that is not known.

@@ -40,7 +40,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	x.h.app.Metrics().Count(app.Refused, v.Reason)
 	x.log(v.Reason)
 
-	x.tell(v.Reason)
+	x.note(v.Reason)
 
 	h := x.w.Header()
 	x.answerHeader(h)

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/redact"
+)
+
+// Refusal is what is known of a refused request.
+type Refusal struct {
+	// ID is that of the answer and of the line in the access log.
+	ID string
+	// At is when it was noted.
+	At time.Time
+	// Reason is why.
+	Reason access.Reason
+	// Org and Stream are what was asked for, as far as that is known.
+	Org, Stream string
+	// TokenID and TokenOrg are of a token whose signature held.
+	TokenID, TokenOrg string
+}
+
+// Refused notes a refusal: for whoever asks for its id later, and for whoever
+// listens to events.
+func (a *App) Refused(r *Refusal) {
+	r.At = time.Now()
+	recent.add(r)
+	tellRefused(r)
+}
+
+// RefusalOf is the refusal of an id, if it was one of the last on this node.
+func (a *App) RefusalOf(id string) (Refusal, bool) { return recent.find(id) }
+
+// recent are the last refusals of this process.
+var recent refusals
+
+// refusals keeps the last ones. Each has a lock of its own: no request waits for
+// another one. The zero value is empty.
+type refusals struct {
+	next atomic.Uint64
+	last [8192]struct {
+		mu sync.Mutex
+		r  Refusal
+	}
+}
+
+func (rs *refusals) add(r *Refusal) {
+	slot := &rs.last[rs.next.Add(1)%uint64(len(rs.last))]
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	slot.r = *r
+}
+
+func (rs *refusals) find(id string) (Refusal, bool) {
+	if id == "" {
+		return Refusal{}, false
+	}
+	for i := range rs.last {
+		slot := &rs.last[i]
+		slot.mu.Lock()
+		r := slot.r
+		slot.mu.Unlock()
+		if r.ID == id {
+			// A token could stand where names do.
+			r.Stream = string(redact.Text([]byte(r.Stream)))
+			return r, true
+		}
+	}
+	return Refusal{}, false
+}

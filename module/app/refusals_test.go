@@ -1,0 +1,35 @@
+package app
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/playgate/playgate/module/internal/access"
+)
+
+// The last refusals are found by their ids, and the oldest make room.
+func TestRefusals(t *testing.T) {
+	rs := new(refusals)
+	var all sync.WaitGroup
+	for part := range 4 {
+		all.Go(func() {
+			for i := range 3000 {
+				rs.add(&Refusal{ID: strconv.Itoa(part*3000 + i), Reason: access.Expired, Stream: "cam"})
+			}
+		})
+	}
+	all.Wait()
+	rs.add(&Refusal{ID: "last", Reason: access.Expired, Stream: "cam"})
+	if r, ok := rs.find("last"); !ok || r.Reason != access.Expired || r.Stream != "cam" {
+		t.Errorf("the last one is not found: %+v", r)
+	}
+	for range len(rs.last) {
+		rs.add(&Refusal{ID: "another"})
+	}
+	for _, id := range []string{"last", "", "11999"} {
+		if _, ok := rs.find(id); ok {
+			t.Errorf("%q is found after many others", id)
+		}
+	}
+}
