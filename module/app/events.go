@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -122,7 +123,14 @@ func (s *speaker) emit(e event) {
 	s.events.Emit(s.ctx, e.name, e.data)
 }
 
+// post puts an event in the queue. Its texts are copied, because names are parts of
+// a request's URL, which may be long.
 func (s *speaker) post(e event) {
+	for key, value := range e.data {
+		if text, ok := value.(string); ok {
+			e.data[key] = strings.Clone(text)
+		}
+	}
 	select {
 	case s.queue <- e:
 	default:

@@ -43,7 +43,7 @@ func TestEventsDoNotWait(t *testing.T) {
 // of its reason are held back.
 func TestUntoldRefusalsCostNothing(t *testing.T) {
 	refusal := &Refusal{ID: "id", Reason: access.Internal, Org: "acme", Stream: "cam"}
-	refused := func() { new(App).Refused(refusal) }
+	refused := func() { tellRefused(refusal) }
 	if n := testing.AllocsPerRun(1000, refused); n != 0 {
 		t.Errorf("%v allocations with nobody listening", n)
 	}

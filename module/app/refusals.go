@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,11 +48,17 @@ type refusals struct {
 	}
 }
 
+// add keeps a refusal. Its names are copied: they are parts of a request's URL,
+// which may be long, and would stay in memory with them.
 func (rs *refusals) add(r *Refusal) {
+	kept := *r
+	for _, text := range []*string{&kept.Org, &kept.Stream, &kept.TokenID, &kept.TokenOrg} {
+		*text = strings.Clone(*text)
+	}
 	slot := &rs.last[rs.next.Add(1)%uint64(len(rs.last))]
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
-	slot.r = *r
+	slot.r = kept
 }
 
 func (rs *refusals) find(id string) (Refusal, bool) {

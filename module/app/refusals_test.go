@@ -2,8 +2,10 @@ package app
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/playgate/playgate/module/internal/access"
 )
@@ -23,6 +25,12 @@ func TestRefusals(t *testing.T) {
 	rs.add(&Refusal{ID: "last", Reason: access.Expired, Stream: "cam"})
 	if r, ok := rs.find("last"); !ok || r.Reason != access.Expired || r.Stream != "cam" {
 		t.Errorf("the last one is not found: %+v", r)
+	}
+	// A long URL does not stay in memory for the name in it.
+	url := strings.Repeat("x", 1<<20)
+	rs.add(&Refusal{ID: "long", Stream: url[:5]})
+	if slot := &rs.last[rs.next.Load()%uint64(len(rs.last))]; unsafe.StringData(slot.r.Stream) == unsafe.StringData(url) {
+		t.Error("the name that is kept is a part of the URL")
 	}
 	for range len(rs.last) {
 		rs.add(&Refusal{ID: "another"})
