@@ -73,8 +73,9 @@ func TestPlayersPage(t *testing.T) {
 	}
 	t.Run("revoked", func(t *testing.T) {
 		text := token()
+		before := len(i.origin.Calls())
 		go func() {
-			time.Sleep(5 * time.Second)
+			harness.Eventually(harness.Deadline, func() bool { return len(i.origin.Calls()) > before+8 }) // it plays
 			i.do(t, "token", "revoke", harness.TokenID(t, text), "--org", "org1")
 		}()
 		o := visit(t, harness.Look{URL: page("cam", text) + "&player=hls.js", Until: []string{"revoked"}, Shot: shot("player-revoked"), Dark: true})

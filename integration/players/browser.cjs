@@ -9,7 +9,7 @@
 
 const readline = require("node:readline");
 const { chromium } = require("playwright-core");
-const console_ = require("./console.cjs");
+const consoleStory = require("./console.cjs");
 
 const within = 30_000;
 
@@ -82,7 +82,7 @@ async function visit(browser, { id, url, until, shot, dark, width, height }) {
 // tell goes through a story, and says what was wrong in it.
 async function tell(browser, order) {
   try {
-    say({ id: order.id, ...(await console_.story(browser, order)) });
+    say({ id: order.id, ...(await consoleStory.story(browser, order)) });
   } catch (error) {
     say({ id: order.id, detail: String(error) });
   }

@@ -82,7 +82,7 @@ type App struct {
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
 	metrics  *Metrics
-	speaker  *speaker
+	emitter  *emitter
 	logger   *zap.Logger
 }
 
@@ -201,7 +201,7 @@ func (a *App) Start() error {
 // Stop makes way for the configuration before, if this one failed: what the next
 // configuration takes over goes on.
 func (a *App) Stop() error {
-	a.speaker.stop()
+	a.emitter.stop()
 	if last := current.stop(a); last {
 		endResources()
 		a.StoreUses()

@@ -36,8 +36,8 @@ type event struct {
 	data map[string]any
 }
 
-// speaker hands events to the events app of one configuration.
-type speaker struct {
+// emitter hands events to the events app of one configuration.
+type emitter struct {
 	ctx    caddy.Context
 	events *caddyevents.App
 	logger *zap.Logger
@@ -45,9 +45,9 @@ type speaker struct {
 	queue  chan event
 }
 
-// speaking is the speaker of the newest configuration that has started; nil when
+// emitting is the emitter of the newest configuration that has started; nil when
 // nobody listens.
-var speaking atomic.Pointer[speaker]
+var emitting atomic.Pointer[emitter]
 
 // provisionEvents asks to be told when the configuration runs: only then is it
 // known who listens.
@@ -57,20 +57,20 @@ func (a *App) provisionEvents(ctx caddy.Context) error {
 		return fmt.Errorf("loading the events app: %w", err)
 	}
 	events := module.(*caddyevents.App)
-	a.speaker = &speaker{ctx: ctx, events: events, logger: a.logger, queue: make(chan event, queued)}
-	return events.On("started", onStarted{a.speaker})
+	a.emitter = &emitter{ctx: ctx, events: events, logger: a.logger, queue: make(chan event, queued)}
+	return events.On("started", onStarted{a.emitter})
 }
 
 // onStarted begins to speak once all apps of the configuration have started.
-type onStarted struct{ speaker *speaker }
+type onStarted struct{ emitter *emitter }
 
 // Handle implements caddyevents.Handler.
 func (h onStarted) Handle(context.Context, caddy.Event) error {
-	h.speaker.start()
+	h.emitter.start()
 	return nil
 }
 
-func (s *speaker) start() {
+func (s *emitter) start() {
 	s.heard = make(map[string]bool)
 	for _, name := range eventNames {
 		if s.events.ShouldEmit(name) {
@@ -78,19 +78,19 @@ func (s *speaker) start() {
 		}
 	}
 	if len(s.heard) == 0 {
-		speaking.Store(nil)
+		emitting.Store(nil)
 		return
 	}
-	speaking.Store(s)
+	emitting.Store(s)
 	go s.run()
 }
 
-// stop ends the speaker, unless the next configuration's has taken over.
-func (s *speaker) stop() { speaking.CompareAndSwap(s, nil) }
+// stop ends the emitter, unless the next configuration's has taken over.
+func (s *emitter) stop() { emitting.CompareAndSwap(s, nil) }
 
 // run tells what waits. When the configuration has ended it gives the rest to the
 // one that has come.
-func (s *speaker) run() {
+func (s *emitter) run() {
 	for {
 		select {
 		case e := <-s.queue:
@@ -108,7 +108,7 @@ func (s *speaker) run() {
 }
 
 // emit has the handlers called. One that panics takes nobody along.
-func (s *speaker) emit(e event) {
+func (s *emitter) emit(e event) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.logger.Error("the handler of an event has failed", zap.String("event", e.name), zap.Any("panic", p), zap.StackSkip("stack", 1))
@@ -125,7 +125,7 @@ func (s *speaker) emit(e event) {
 
 // post puts an event in the queue. Its texts are copied, because names are parts of
 // a request's URL, which may be long.
-func (s *speaker) post(e event) {
+func (s *emitter) post(e event) {
 	for key, value := range e.data {
 		if text, ok := value.(string); ok {
 			e.data[key] = strings.Clone(text)
@@ -139,8 +139,8 @@ func (s *speaker) post(e event) {
 }
 
 // listener is who has an event told, or nil.
-func listener(name string) *speaker {
-	if s := speaking.Load(); s != nil && s.heard[name] {
+func listener(name string) *emitter {
+	if s := emitting.Load(); s != nil && s.heard[name] {
 		return s
 	}
 	return nil

@@ -23,8 +23,8 @@ func dropped(t *testing.T) float64 {
 
 // What does not fit into the queue is dropped and counted, and nobody waits.
 func TestEventsDoNotWait(t *testing.T) {
-	s := &speaker{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
-	speaking.Store(s)
+	s := &emitter{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
+	emitting.Store(s)
 	defer s.stop()
 	before := dropped(t)
 	for _, reason := range []access.Reason{access.Expired, access.Revoked, access.WrongIP, access.WrongOrg} {
@@ -47,8 +47,8 @@ func TestUntoldRefusalsCostNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, refused); n != 0 {
 		t.Errorf("%v allocations with nobody listening", n)
 	}
-	s := &speaker{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
-	speaking.Store(s)
+	s := &emitter{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
+	emitting.Store(s)
 	defer s.stop()
 	refused()
 	if n := testing.AllocsPerRun(100, refused); n >= 1 {

@@ -5,13 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/app"
 )
 
 // refusal is why a request gets no page.
@@ -28,7 +28,7 @@ const maxForm = 64 << 10
 // admit finds out who asks, and refuses what a page of another site could have
 // sent.
 func (h *Handler) admit(r *http.Request) (api.Principal, error) {
-	if !slices.Contains(h.Hosts, hostname(r.Host)) {
+	if !slices.Contains(h.Hosts, app.Hostname(r.Host)) {
 		return api.Principal{}, &refusal{http.StatusMisdirectedRequest, "This console is not for this host name. The option host of playgate_console lists its names."}
 	}
 	p, err := h.principal(r)
@@ -66,13 +66,6 @@ func sameOrigin(r *http.Request) bool {
 	}
 	u, err := url.Parse(origin[0])
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
-}
-
-func hostname(hostPort string) string {
-	if host, _, err := net.SplitHostPort(hostPort); err == nil {
-		hostPort = host
-	}
-	return strings.ToLower(strings.Trim(hostPort, "[]"))
 }
 
 // formSecret makes the tokens of forms, for as long as the process lives.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/internal/issue"
 )
 
 // streamsPage is the first page.
@@ -112,7 +113,7 @@ func (h *Handler) showStream(v *visit) error {
 	p.Tokens, p.More = tokens.Tokens, tokens.Next != ""
 	fill := func(templates []string) (list []string) {
 		for _, t := range templates {
-			list = append(list, strings.NewReplacer("{org}", org, "{stream}", name).Replace(t))
+			list = append(list, issue.Fill(t, org, name))
 		}
 		return list
 	}
@@ -122,7 +123,7 @@ func (h *Handler) showStream(v *visit) error {
 
 // checkIngest accepts where to publish, by any scheme.
 func checkIngest(template string) error {
-	filled := strings.NewReplacer("{org}", "org", "{stream}", "stream").Replace(template)
+	filled := issue.Fill(template, "org", "stream")
 	u, err := url.Parse(filled)
 	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsAny(filled, "{}") {
 		return errors.New("ingest " + template + ": write a URL, like rtmp://live.example.com/{org}/{stream}; the only placeholders are {org} and {stream}")

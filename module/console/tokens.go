@@ -48,8 +48,8 @@ type tokenForm struct {
 	Org, Scope, Streams         string
 	Expires, Until, NotBefore   string
 	IP, Referer, Tag, TokenUser string
-	Address, Network            string // of who asks, to be taken over
-	Secure                      *api.Org
+	Address, Network            string   // of who asks, to be taken over
+	Chosen                      *api.Org // the organisation, where there is one
 	Mistakes                    map[string]string
 }
 
@@ -74,7 +74,7 @@ func (v *visit) tokenForm(values url.Values) *tokenForm {
 	if f.Expires == "" {
 		f.Expires = "14d"
 	}
-	f.Secure = v.org(f.Org)
+	f.Chosen = v.org(f.Org)
 	if address := app.ClientAddress(v.r); address.IsValid() {
 		f.Address = address.String()
 		bits := 64

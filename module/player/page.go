@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
@@ -104,8 +104,8 @@ func tokensOf(query string) (tokens []string) {
 // gate says what it thinks of several.
 func streamURL(templates []string, host, org, stream string, tokens []string) (address string, playable bool) {
 	for _, t := range templates {
-		u, err := url.Parse(strings.NewReplacer("{org}", org, "{stream}", stream).Replace(t))
-		if err != nil || !strings.EqualFold(u.Hostname(), hostname(host)) {
+		u, err := url.Parse(issue.Fill(t, org, stream))
+		if err != nil || strings.ToLower(u.Hostname()) != app.Hostname(host) {
 			continue
 		}
 		hls := strings.HasPrefix(u.Scheme, "http") && strings.HasSuffix(u.Path, ".m3u8")
@@ -126,13 +126,6 @@ func streamURL(templates []string, host, org, stream string, tokens []string) (a
 		}
 	}
 	return address, playable
-}
-
-func hostname(hostPort string) string {
-	if host, _, err := net.SplitHostPort(hostPort); err == nil {
-		return host
-	}
-	return strings.Trim(hostPort, "[]")
 }
 
 // validity is what a token says of itself, if its signature holds and it is for

@@ -29,7 +29,7 @@ type StreamURLs struct {
 
 // CheckURLTemplate says what is wrong with a URL template.
 func CheckURLTemplate(template string) error {
-	filled := fill(template, "org", "stream")
+	filled := Fill(template, "org", "stream")
 	if strings.ContainsAny(filled, "{}") {
 		return errors.New("the only placeholders are {org} and {stream}")
 	}
@@ -48,7 +48,8 @@ func CheckURLTemplate(template string) error {
 	return nil
 }
 
-func fill(template, org, stream string) string {
+// Fill writes names into a template of a URL. Their alphabets need no escaping.
+func Fill(template, org, stream string) string {
 	return strings.NewReplacer("{org}", org, "{stream}", stream).Replace(template)
 }
 
@@ -85,7 +86,7 @@ func withToken(template, org, stream, text string) string {
 	if template == "" || stream == "" && strings.Contains(template, "{stream}") {
 		return ""
 	}
-	filled := fill(template, org, stream)
+	filled := Fill(template, org, stream)
 	separator := "?"
 	if strings.Contains(filled, "?") {
 		separator = "&"

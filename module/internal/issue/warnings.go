@@ -54,7 +54,7 @@ func warnings(i *Issued, urls Templates) []string {
 }
 
 func hostOf(template string) string {
-	u, err := url.Parse(fill(template, "org", "stream"))
+	u, err := url.Parse(Fill(template, "org", "stream"))
 	if err != nil {
 		return ""
 	}
@@ -62,7 +62,7 @@ func hostOf(template string) string {
 }
 
 func covered(patterns []token.HostPattern, template string) bool {
-	u, err := url.Parse(fill(template, "org", "stream"))
+	u, err := url.Parse(Fill(template, "org", "stream"))
 	if err != nil {
 		return false
 	}
