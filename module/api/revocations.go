@@ -21,6 +21,7 @@ type Revocation struct {
 	Kind         string     `json:"kind" enum:"token,tag,user,stream,org"`
 	Value        string     `json:"value,omitempty" doc:"Left out for all of the organisation."`
 	IssuedBefore *time.Time `json:"issued_before,omitempty" doc:"Tokens that were issued later are spared. Those that do not say when are not."`
+	From         *time.Time `json:"from,omitempty" doc:"When it begins to hold; left out: it holds since at."`
 	Reason       string     `json:"reason,omitempty"`
 	At           time.Time  `json:"at"`
 	By           string     `json:"by,omitempty"`
@@ -38,6 +39,7 @@ type NewRevocation struct {
 	Kind         string `json:"kind" enum:"token,tag,user,stream,org" doc:"By what the tokens are known. stream and org need an admin."`
 	Value        string `json:"value,omitempty" doc:"The token's id, the tag, the user or the stream; left out for org."`
 	IssuedBefore string `json:"issued_before,omitempty" doc:"Spares tokens that were issued later than this time. Default: none is spared, those of the future included."`
+	From         string `json:"from,omitempty" doc:"When it begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
 	Reason       string `json:"reason,omitempty" doc:"Why; at most 128 characters."`
 }
 
@@ -96,9 +98,27 @@ func (c *call) mayRevoke(kind string) error {
 	return nil
 }
 
+// maxAhead is how far ahead a revocation may be planned.
+const maxAhead = 30 * 24 * time.Hour
+
+// beginning reads when a revocation is to begin; the zero time is at once.
+func (c *call) beginning(location, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	from, err := issue.ParseTime(text, c.now)
+	switch {
+	case err != nil:
+		return from, mistake(location, err.Error())
+	case from.After(c.now.Add(maxAhead)):
+		return from, mistake(location, "that is more than 30 days ahead; revoke it now, or plan it later")
+	}
+	return from, nil
+}
+
 func describeRevocation(v *registry.Revocation) Revocation {
 	return Revocation{
-		ID: v.ID(), Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedBefore: moment(v.IssuedBefore),
+		ID: v.ID(), Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedBefore: moment(v.IssuedBefore), From: moment(v.From),
 		Reason: v.Reason, At: v.At.UTC(), By: v.By, Until: v.Until.UTC(),
 	}
 }
@@ -133,6 +153,10 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 		if v.IssuedBefore.After(c.now) {
 			return nil, mistake("body.issued_before", "that is in the future; leave it out to revoke later tokens too")
 		}
+	}
+	var err error
+	if v.From, err = c.beginning("body.from", b.From); err != nil {
+		return nil, err
 	}
 	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type Token struct {
 	Expires   time.Time  `json:"expires"`
 	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
 	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
-	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused."`
+	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused, or will be."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`
 }
 
@@ -93,9 +93,10 @@ func (s *server) tokens() {
 
 // Revoked is why a token is refused.
 type Revoked struct {
-	At     time.Time `json:"at"`
-	By     string    `json:"by,omitempty"`
-	Reason string    `json:"reason,omitempty"`
+	At     time.Time  `json:"at"`
+	From   *time.Time `json:"from,omitempty" doc:"When that begins; left out: it holds since at. Until then the status says what the token is."`
+	By     string     `json:"by,omitempty"`
+	Reason string     `json:"reason,omitempty"`
 }
 
 func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
@@ -103,7 +104,7 @@ func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Ti
 	d.LastUsed = moment(c.app.LastUsed(ctx, t.Org, t.ID))
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
-		d.Revoked = &Revoked{At: v.At.UTC(), By: v.By, Reason: v.Reason}
+		d.Revoked = &Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
 	return d
 }
@@ -254,17 +255,22 @@ func getToken(ctx context.Context, c *call, in *TokenPath) (*oneToken, error) {
 
 func revokeToken(ctx context.Context, c *call, in *struct {
 	TokenPath
+	From   string `query:"from" doc:"When that begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
 	Reason string `query:"reason" doc:"Why; at most 128 characters."`
 },
 ) (*nothing, error) {
 	if err := checkText("query.reason", in.Reason); err != nil {
 		return nil, err
 	}
+	from, err := c.beginning("query.from", in.From)
+	if err != nil {
+		return nil, err
+	}
 	found, err := c.findToken(ctx, &in.TokenPath)
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.registry.Revoke(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, Reason: in.Reason}, c.Name)
+	return nil, c.registry.Revoke(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
 }
 
 // findToken finds the record of a token that the caller may see.

@@ -13,20 +13,21 @@ import (
 type revocation struct {
 	ID, Org, Kind, Value, Reason, By string
 	IssuedBefore                     time.Time `json:"issued_before"`
-	At, Until                        time.Time
+	From, At, Until                  time.Time
 }
 
 func tokenRevoke() *cobra.Command {
-	var org, tag, user, stream, before, reason string
+	var org, tag, user, stream, before, from, reason string
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "revoke ID | --org ORG (--tag TAG | --user USER | --stream STREAM | --all) [flags]",
-		Short: "Refuses tokens from now on, on every edge",
-		Long: `Refuses tokens from now on, on every edge: one by its id, or all of an
+		Short: "Refuses tokens from now on, or from a time on, on every edge",
+		Long: `Refuses tokens from now on, or from a time on, on every edge: one by its id, or all of an
 organisation that have a tag, a user or a stream, or all there are. Tokens that
 are made later with the same tag, user or stream are refused too, unless
 --issued-before spares them. Sessions that began with a revoked token end with it.`,
 		Example: `  playgate token revoke 5N2hmK8clF7qRkLR --reason "posted in a forum"
+  playgate token revoke 5N2hmK8clF7qRkLR --from 10m --reason "replaced"
   playgate token revoke --org acme --tag press
   playgate token revoke --org acme --all --issued-before 2027-01-31T20:00:00Z`,
 	}
@@ -37,6 +38,7 @@ are made later with the same tag, user or stream are refused too, unless
 	f.StringVar(&stream, "stream", "", "all, for this stream")
 	f.BoolVar(&all, "all", false, "all of the organisation")
 	f.StringVar(&before, "issued-before", "", "spare those that were issued after this time")
+	f.StringVar(&from, "from", "", "begin at this time, or after a duration like 10m (default: at once)")
 	f.StringVar(&reason, "reason", "", "why, for the records")
 	return online(cmd, func(c *client, args []string) error {
 		for _, id := range args {
@@ -59,11 +61,15 @@ are made later with the same tag, user or stream are refused too, unless
 			return errors.New("say which tokens: an id, or one of --tag, --user, --stream and --all")
 		}
 		if len(args) == 1 && before == "" {
-			answer, err := c.ask("DELETE", path("tokens", args[0]), filter(map[string]string{"org": org, "reason": reason}), nil, nil)
+			answer, err := c.ask("DELETE", path("tokens", args[0]), filter(map[string]string{"org": org, "from": from, "reason": reason}), nil, nil)
 			if err != nil {
 				return err
 			}
-			return c.done(answer, "Token %s is refused from now on.", clean(args[0]))
+			when := "now"
+			if from != "" {
+				when = "that time"
+			}
+			return c.done(answer, "Token %s is refused from %s on.", clean(args[0]), when)
 		}
 		if len(args) == 1 {
 			return errors.New("--issued-before belongs to --tag, --user, --stream or --all: a token was issued once")
@@ -74,12 +80,17 @@ are made later with the same tag, user or stream are refused too, unless
 			Kind         string `json:"kind"`
 			Value        string `json:"value,omitempty"`
 			IssuedBefore string `json:"issued_before,omitempty"`
+			From         string `json:"from,omitempty"`
 			Reason       string `json:"reason,omitempty"`
-		}{org, kind, value, before, reason}, &v)
+		}{org, kind, value, before, from, reason}, &v)
 		if err != nil {
 			return err
 		}
-		return c.done(answer, "These tokens are refused from now on. To take it back: playgate token unrevoke %s --org %s", clean(v.ID), clean(v.Org))
+		begins := "now"
+		if !v.From.IsZero() {
+			begins = when(v.From)
+		}
+		return c.done(answer, "These tokens are refused from %s on. To take it back: playgate token unrevoke %s --org %s", begins, clean(v.ID), clean(v.Org))
 	})
 }
 
@@ -124,9 +135,9 @@ func tokenRevocations() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Revocations))
 			for i, v := range list.Revocations {
-				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, when(v.IssuedBefore), v.Reason, when(v.At), v.By}
+				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, when(v.IssuedBefore), when(v.From), v.Reason, when(v.At), v.By}
 			}
-			return table(w, []string{"ID", "ORG", "BY", "VALUE", "ISSUED BEFORE", "REASON", "AT", "WHO"}, rows)
+			return table(w, []string{"ID", "ORG", "BY", "VALUE", "ISSUED BEFORE", "FROM", "REASON", "AT", "WHO"}, rows)
 		})
 	})
 }

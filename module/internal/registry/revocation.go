@@ -40,6 +40,10 @@ type Revocation struct {
 	// Tokens that do not say when they were issued are never spared.
 	IssuedBefore time.Time `json:"issued_before,omitzero"`
 
+	// From, when it is there, is when it begins to hold: until then nothing is
+	// refused. A node that does not know this member refuses at once.
+	From time.Time `json:"from,omitzero"`
+
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by,omitempty"`
@@ -71,6 +75,9 @@ func (v *Revocation) hash() uint64 {
 	return session.Hash(v.Kind, v.Org, value)
 }
 
+// Holds reports whether it is in force at a time.
+func (v *Revocation) Holds(now time.Time) bool { return !now.Before(v.From) }
+
 // ErrRevocation: a revocation that says nothing, or too much.
 var ErrRevocation = errors.New("a revocation is by token, tag, user or stream and its value, or by org without one")
 
@@ -91,7 +98,13 @@ func (r *Registry) Revoke(ctx context.Context, v *Revocation, by string) error {
 		return err
 	}
 	v.At, v.By = r.now().UTC().Truncate(time.Millisecond), by
-	last := v.At.Add(token.MaxLifetime)
+	last := v.At
+	if v.From.After(last) {
+		last = v.From
+	} else {
+		v.From = time.Time{}
+	}
+	last = last.Add(token.MaxLifetime)
 	if !v.IssuedBefore.IsZero() && v.IssuedBefore.Before(v.At) {
 		last = v.IssuedBefore.Add(token.MaxLifetime)
 	}
@@ -106,6 +119,9 @@ func (r *Registry) Revoke(ctx context.Context, v *Revocation, by string) error {
 		err = r.update(ctx, r.edge, v.key(), v, func() error {
 			if !v.IssuedBefore.IsZero() && (wanted.IssuedBefore.IsZero() || wanted.IssuedBefore.After(v.IssuedBefore)) {
 				v.IssuedBefore = wanted.IssuedBefore
+			}
+			if wanted.From.Before(v.From) {
+				v.From = wanted.From
 			}
 			v.Reason, v.At, v.By = wanted.Reason, wanted.At, wanted.By
 			if wanted.Until.After(v.Until) {
@@ -127,6 +143,9 @@ func (v *Revocation) detail() map[string]string {
 	d := map[string]string{"by": v.Kind, "value": v.Value, "reason": v.Reason}
 	if !v.IssuedBefore.IsZero() {
 		d["issued_before"] = v.IssuedBefore.UTC().Format(time.RFC3339)
+	}
+	if !v.From.IsZero() {
+		d["from"] = v.From.UTC().Format(time.RFC3339)
 	}
 	return d
 }
@@ -201,10 +220,34 @@ func (v *View) takeRevocation(e Entry) {
 			v.settle(x)
 		}
 	}
-	// What was there at the start is no news.
-	if now != nil && v.Complete() && (old == nil || old.Revision != now.Revision) {
+	switch {
+	case now == nil:
+	case !now.Holds(v.now()):
+		v.await(now)
+	case v.Complete() && (old == nil || old.Revision != now.Revision): // what was there at the start is no news
 		v.onRevoke(now)
 	}
+}
+
+// await has a revocation begin when its time comes.
+func (v *View) await(x *Revocation) {
+	time.AfterFunc(x.From.Sub(v.now()), func() { v.begin(x) })
+}
+
+// begin puts a revocation in force whose time has come, if it is still wanted.
+func (v *View) begin(x *Revocation) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if holds := v.revokedBy[x.key()]; holds == nil || holds.Revision != x.Revision || v.revoked.has(x.hash(), 0) {
+		return // it was taken back, is another one, or has begun
+	}
+	if !x.Holds(v.now()) { // the clock has been set back
+		v.await(x)
+		return
+	}
+	v.settle(x)
+	verdicts.Add(1)
+	v.onRevoke(x)
 }
 
 // settle puts into the set what holds for the value of a revocation.
@@ -213,7 +256,7 @@ func (v *View) settle(x *Revocation) {
 	switch {
 	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(v.unreadable)), x.Org):
 		v.revoked.add(x.hash(), everLater)
-	case holds == nil:
+	case holds == nil || !holds.Holds(v.now()):
 		v.revoked.remove(x.hash())
 	case holds.IssuedBefore.IsZero():
 		v.revoked.add(x.hash(), everLater)

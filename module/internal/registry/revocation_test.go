@@ -233,3 +233,101 @@ func TestOnRevoke(t *testing.T) {
 		t.Errorf("told of %v instead of %v", told, want)
 	}
 }
+
+// A planned revocation refuses nothing until its time has come, and then what it
+// says: on a node that was up, on one that was not, and not after it was taken
+// back. A plan never delays what is revoked already.
+func TestPlannedRevocation(t *testing.T) {
+	dir := t.TempDir()
+	r := New(Settings{Dir: dir}, zap.NewNop())
+	told := make(chan string, 10)
+	r.OnRevoke(func(v *Revocation) { told <- v.Value })
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	plan := func(value string, from time.Time) *Revocation {
+		t.Helper()
+		v := &Revocation{Org: "acme", Kind: "tag", Value: value, From: from}
+		if err := r.Revoke(t.Context(), v, "test"); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	revoked := func(r *Registry, value string) bool {
+		return r.View().Revoked(Bearer{Org: "acme", Stream: "cam", Tag: session.Hash("tag", "acme", value), IssuedAt: 1000})
+	}
+	hour := time.Now().Add(time.Hour)
+
+	changes, from := Changes(), time.Now().Add(300*time.Millisecond)
+	v := plan("soon", from)
+	if revoked(r, "soon") {
+		t.Error("it holds before its time")
+	}
+	if !v.Until.After(from.Add(365 * 24 * time.Hour)) {
+		t.Errorf("it is forgotten at %v", v.Until)
+	}
+	if got := <-told; got != "soon" || time.Now().Before(from) || !revoked(r, "soon") {
+		t.Errorf("%s began at %v instead of %v", got, time.Now(), from)
+	}
+	if Changes() < changes+2 {
+		t.Error("what runs is not judged again when it begins")
+	}
+
+	undone := plan("undone", time.Now().Add(100*time.Millisecond))
+	if err := r.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	r.View().begin(undone)
+	plan("later", hour)
+	plan("later", time.Time{})
+	plan("now", time.Time{})
+	plan("now", hour)
+	plan("sooner", hour)
+	plan("sooner", time.Now().Add(time.Millisecond))
+	for _, value := range []string{"later", "now", "sooner"} {
+		if got := <-told; got == "now" {
+			<-told // said twice
+		} else if got != value {
+			t.Errorf("%s is told instead of %s", got, value)
+		}
+		if !revoked(r, value) {
+			t.Errorf("%s does not hold", value)
+		}
+	}
+	if revoked(r, "undone") {
+		t.Error("what was taken back holds")
+	}
+
+	plan("down", time.Now().Add(50*time.Millisecond))
+	plan("up", hour)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, dir)
+	eventually(t, "what began meanwhile", func() bool { return revoked(again, "down") })
+	if revoked(again, "up") {
+		t.Error("a plan holds after a restart")
+	}
+	again.View().now = func() time.Time { return hour }
+	again.View().reset(again.View().all())
+	if !revoked(again, "up") {
+		t.Error("its time has come, and it does not hold")
+	}
+
+	record := &Token{Org: "acme", ID: "t1", Tag: "up", User: "ann", Created: time.Now(), Expires: hour.Add(time.Hour)}
+	if status := again.StatusOf(record, time.Now()); status != StatusActive {
+		t.Errorf("status %s", status)
+	}
+	if status := again.StatusOf(record, hour); status != StatusRevoked {
+		t.Errorf("status %s when it is time", status)
+	}
+	if v := again.RevocationOf(record); v == nil || v.Value != "up" {
+		t.Errorf("revoked by %v", v)
+	}
+	if err := again.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "user", Value: "ann"}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if v := again.RevocationOf(record); v == nil || v.Kind != "user" {
+		t.Errorf("revoked by %v, and another holds now", v)
+	}
+}

@@ -63,9 +63,9 @@ const (
 	StatusRevoked     = "revoked"
 )
 
-// RevocationOf is why all that a token may play is refused, or nil. A revoked
-// stream is only one of those that a token may play.
-func (r *Registry) RevocationOf(t *Token) *Revocation {
+// RevocationOf is why all that a token may play is refused, or will be, or nil. A
+// revoked stream is only one of those that a token may play.
+func (r *Registry) RevocationOf(t *Token) (first *Revocation) {
 	if !r.view.Revokes() {
 		return nil
 	}
@@ -77,15 +77,21 @@ func (r *Registry) RevocationOf(t *Token) *Revocation {
 			continue
 		}
 		if found := r.view.revocation(t.Org, v.ID()); found != nil && (found.IssuedBefore.IsZero() || t.Created.Unix() <= found.IssuedBefore.Unix()) {
-			return found
+			if first == nil || found.From.Before(first.From) {
+				first = found
+			}
 		}
 	}
-	return nil
+	return first
 }
 
 // StatusOf is what has become of a token by a time.
 func (r *Registry) StatusOf(t *Token, now time.Time) string {
-	if status := t.Status(now); status == StatusExpired || r.RevocationOf(t) == nil {
+	status := t.Status(now)
+	if status == StatusExpired {
+		return status
+	}
+	if v := r.RevocationOf(t); v == nil || !v.Holds(now) {
 		return status
 	}
 	return StatusRevoked

@@ -25,8 +25,9 @@ func Changes() uint64 { return verdicts.Load() }
 // without I/O.
 type View struct {
 	logger *zap.Logger
+	now    func() time.Time
 
-	// onRevoke is called with each revocation that is new.
+	// onRevoke is called with each revocation that is new, when it begins.
 	onRevoke func(*Revocation)
 
 	// complete is set once there is a whole snapshot, from the store or from
@@ -60,7 +61,7 @@ type orgState struct {
 }
 
 func newView(logger *zap.Logger) *View {
-	v := &View{logger: logger, onRevoke: func(*Revocation) {}}
+	v := &View{logger: logger, now: time.Now, onRevoke: func(*Revocation) {}}
 	v.clear()
 	return v
 }
