@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -25,6 +26,8 @@ type Revocation struct {
 	Reason       string     `json:"reason,omitempty"`
 	At           time.Time  `json:"at"`
 	By           string     `json:"by,omitempty"`
+	Viewers      *int       `json:"viewers,omitempty" doc:"How many viewers on this node it ends, where it is new."`
+	Streams      *int       `json:"streams,omitempty" doc:"On how many streams those are."`
 	Until        time.Time  `json:"until" doc:"Then it is forgotten: no token that it can concern is valid any more."`
 }
 
@@ -68,6 +71,10 @@ func (s *server) revocations() {
 		OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: tags,
 		Summary: "Revokes tokens", Description: "They are refused from now on, on every edge.",
 	}, revoke)
+	route(s, toIssue, huma.Operation{
+		OperationID: "preview-revocation", Method: http.MethodPost, Path: "/api/v1/revocations/preview", DefaultStatus: http.StatusOK, Tags: tags,
+		Summary: "Says whom a revocation would end", Description: "It takes what POST /api/v1/revocations takes, and revokes nothing.",
+	}, preview)
 	route(s, toIssue, huma.Operation{
 		OperationID: "undo-revocation", Method: http.MethodDelete, Path: "/api/v1/revocations/{org}/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
 		Summary: "Takes a revocation back",
@@ -123,8 +130,37 @@ func describeRevocation(v *registry.Revocation) Revocation {
 	}
 }
 
+// Ending is whom a revocation ends.
+type Ending struct {
+	Viewers int `json:"viewers" doc:"How many viewers on this node it ends."`
+	Streams int `json:"streams" doc:"On how many streams those are."`
+}
+
+func preview(_ context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
+	v, err := c.revocation(&in.Body)
+	if err != nil {
+		return nil, err
+	}
+	viewers, streams := app.Ended(v)
+	return &struct{ Body Ending }{Ending{viewers, streams}}, nil
+}
+
 func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Revocation }, error) {
-	b := in.Body
+	v, err := c.revocation(&in.Body)
+	if err != nil {
+		return nil, err
+	}
+	viewers, streams := app.Ended(v)
+	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
+		return nil, err
+	}
+	d := describeRevocation(v)
+	d.Viewers, d.Streams = &viewers, &streams
+	return &struct{ Body Revocation }{d}, nil
+}
+
+// revocation reads what is to be revoked.
+func (c *call) revocation(b *NewRevocation) (*registry.Revocation, error) {
 	if err := c.mayRevoke(b.Kind); err != nil {
 		return nil, err
 	}
@@ -155,11 +191,6 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 		}
 	}
 	var err error
-	if v.From, err = c.beginning("body.from", b.From); err != nil {
-		return nil, err
-	}
-	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
-		return nil, err
-	}
-	return &struct{ Body Revocation }{describeRevocation(v)}, nil
+	v.From, err = c.beginning("body.from", b.From)
+	return v, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -28,6 +29,7 @@ type Token struct {
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	Expires   time.Time  `json:"expires"`
 	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
+	Viewers   int        `json:"viewers" doc:"Who watches with it through this node, by address."`
 	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
 	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused, or will be."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`
@@ -82,6 +84,10 @@ func (s *server) tokens() {
 		}
 		return &struct{ Body IssuedToken }{c.show(issued, record)}, nil
 	})
+	route(s, toIssue, huma.Operation{
+		OperationID: "check-token", Method: http.MethodPost, Path: "/api/v1/tokens/check", DefaultStatus: http.StatusOK, Tags: tags,
+		Summary: "Says what of a token may not do what was meant", Description: "It takes what POST /api/v1/tokens takes, answers with the same mistakes, and makes nothing.",
+	}, checkToken)
 	route(s, toRead, huma.Operation{
 		OperationID: "get-token", Method: http.MethodGet, Path: "/api/v1/tokens/{id}", Tags: tags, Summary: "Shows what is kept of a token",
 	}, getToken)
@@ -89,6 +95,11 @@ func (s *server) tokens() {
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
 		Summary: "Revokes a token", Description: "It is refused from now on, on every edge. Its record stays.",
 	}, revokeToken)
+}
+
+// Remarks are what may not do what was meant.
+type Remarks struct {
+	Warnings []issue.Warning `json:"warnings"`
 }
 
 // Revoked is why a token is refused.
@@ -101,6 +112,7 @@ type Revoked struct {
 
 func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
 	d := describeToken(t, now)
+	d.Viewers = app.WatchingWith(t.Org, t.ID)
 	d.LastUsed = moment(c.app.LastUsed(ctx, t.Org, t.ID))
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
@@ -179,12 +191,8 @@ func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *regi
 
 // show is the one answer that has the token in it.
 func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
-	t := IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: append([]string{}, i.Warnings...)}
-	for _, stream := range record.Streams {
-		if _, err := c.registry.Stream(record.Org, stream); err != nil {
-			t.Warnings = append(t.Warnings, "stream "+stream+" is not known here; the token plays it all the same, if an origin has it")
-		}
-	}
+	i.Warnings = append(i.Warnings, c.strange(i.Grant)...)
+	t := IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: i.Remarks()}
 	if len(i.URLs) > 0 {
 		t.WebPlayoutURL, t.StreamURL = i.URLs[0].WebPlayoutURL, i.URLs[0].StreamURL
 	}
@@ -194,10 +202,45 @@ func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
 	return t
 }
 
+// strange warns of streams that the registry does not know.
+func (c *call) strange(g *token.Grant) (list []issue.Warning) {
+	for _, stream := range g.Streams {
+		if _, err := c.registry.Stream(g.Org, stream); err != nil {
+			list = append(list, issue.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
+		}
+	}
+	return list
+}
+
+// checkToken says what would be made of a request, and makes nothing.
+func checkToken(ctx context.Context, c *call, in *struct{ Body NewToken }) (*struct{ Body Remarks }, error) {
+	request, err := c.read(&in.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.orgInBody("body.org", request.Org); err != nil {
+		return nil, err
+	}
+	issuer, err := c.app.Issuer(ctx, request.Org)
+	if err != nil {
+		return nil, err
+	}
+	issued, err := issuer.Issue(request)
+	if err != nil {
+		return nil, err
+	}
+	list := append([]issue.Warning{}, issued.Warnings...)
+	return &struct{ Body Remarks }{Remarks{append(list, c.strange(issued.Grant)...)}}, nil
+}
+
 // tokenCursor is the last token of a page.
 type tokenCursor struct {
-	Created time.Time `json:"t"`
+	Created time.Time `json:"t,omitzero"`
 	ID      string    `json:"i"`
+
+	Sort string `json:"s,omitempty"` // of a sorted list, with what follows
+	By   int64  `json:"b,omitempty"`
+	Org  string `json:"o,omitempty"`
 }
 
 func listTokens(ctx context.Context, c *call, in *struct {
@@ -207,6 +250,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	Tag    string `query:"tag" doc:"With this tag only."`
 	User   string `query:"user" doc:"For this user only."`
 	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
+	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
 },
 ) (*struct{ Body Tokens }, error) {
 	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
@@ -216,27 +260,63 @@ func listTokens(ctx context.Context, c *call, in *struct {
 		}
 		filter.Orgs = []string{in.Org}
 	}
-	var after *registry.Cursor
+	var at *tokenCursor
 	if in.Cursor != "" {
-		var at tokenCursor
-		if err := readCursor(in.Cursor, &at); err != nil {
+		at = new(tokenCursor)
+		if err := readCursor(in.Cursor, at); err != nil {
 			return nil, err
 		}
-		after = &registry.Cursor{Created: at.Created, ID: at.ID}
 	}
 	index, err := c.registry.Tokens(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list, next := index.Page(filter, after, in.Limit, c.now)
+	list, next, err := c.sorted(ctx, index, filter, in.Sort, at, in.Limit)
+	if err != nil {
+		return nil, err
+	}
 	out := Tokens{Tokens: make([]Token, 0, len(list))}
 	for _, t := range list {
 		out.Tokens = append(out.Tokens, c.describeToken(ctx, t, c.now))
 	}
 	if next != nil {
-		out.Next = writeCursor(tokenCursor{next.Created, next.ID})
+		out.Next = writeCursor(*next)
 	}
 	return &struct{ Body Tokens }{out}, nil
+}
+
+// sorted is a page of tokens, in an order, from a cursor on.
+func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Filter, order string, at *tokenCursor, n int) ([]*registry.Token, *tokenCursor, error) {
+	if order == "newest" {
+		order = ""
+	}
+	if at != nil && at.Sort != order {
+		return nil, nil, mistake("query.cursor", "this cursor is of a list in another order; begin without one")
+	}
+	if order == "" {
+		var after *registry.Cursor
+		if at != nil {
+			after = &registry.Cursor{Created: at.Created, ID: at.ID}
+		}
+		list, next := index.Page(f, after, n, c.now)
+		if next == nil {
+			return list, nil, nil
+		}
+		return list, &tokenCursor{Created: next.Created, ID: next.ID}, nil
+	}
+	by := func(t *registry.Token) int64 { return t.Expires.Unix() }
+	if order == "used" {
+		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t.Org, t.ID).Unix(), 0) }
+	}
+	var after *registry.Place
+	if at != nil {
+		after = &registry.Place{By: at.By, Org: at.Org, ID: at.ID}
+	}
+	list, next := index.Sorted(f, by, after, n, c.now)
+	if next == nil {
+		return list, nil, nil
+	}
+	return list, &tokenCursor{Sort: order, By: next.By, Org: next.Org, ID: next.ID}, nil
 }
 
 // TokenPath is a token in a path.

@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/internal/session"
+	tokens "github.com/playgate/playgate/module/token/session"
 )
 
 // audience is who watches. Like what is running, it outlives reloads.
@@ -37,4 +39,31 @@ func Viewers() *session.Counts {
 		counted.last, counted.at = audience.Count(&running, now), now
 	}
 	return counted.last
+}
+
+// WatchingWith is the number of viewers on this node who watch with a token, at
+// most a second old.
+func WatchingWith(org, id string) int { return Viewers().With(tokens.Hash("token", org, id)) }
+
+// Ended is how many viewers on this node a revocation ends, and on how many
+// streams; at most a second old.
+func Ended(v *registry.Revocation) (viewers, streams int) {
+	Viewers()
+	whom := session.Revoked{}
+	switch v.Kind {
+	case "org":
+		whom.Org = v.Org
+	case "stream":
+		whom.Org, whom.Stream = v.Org, v.Value
+	case "token":
+		whom.TokenID = tokens.Hash(v.Kind, v.Org, v.Value)
+	case "tag":
+		whom.Tag = tokens.Hash(v.Kind, v.Org, v.Value)
+	case "user":
+		whom.User = tokens.Hash(v.Kind, v.Org, v.Value)
+	}
+	if !v.IssuedBefore.IsZero() {
+		whom.Before = max(v.IssuedBefore.Unix(), 1) // 0 would spare nobody
+	}
+	return audience.Ended(whom)
 }

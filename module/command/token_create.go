@@ -106,7 +106,7 @@ func (m *tokenMaking) sign(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range issued.Warnings {
+	for _, w := range issued.Remarks() {
 		fmt.Fprintln(cmd.ErrOrStderr(), "Note:", w)
 	}
 	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
@@ -157,7 +157,7 @@ func describe(i *issue.Issued) description {
 	d := description{
 		Token: i.Token, ID: g.ID, Key: g.KeyID, Org: g.Org, Streams: g.Streams, OrgWide: g.OrgWide,
 		IssuedAt: time.Unix(g.IssuedAt, 0).UTC(), Expires: g.ExpiresAt().UTC(),
-		Tag: g.Tag, User: g.Subject, Warnings: append([]string{}, i.Warnings...),
+		Tag: g.Tag, User: g.Subject, Warnings: i.Remarks(),
 	}
 	if g.NotBefore != 0 {
 		t := time.Unix(g.NotBefore, 0).UTC()

@@ -48,7 +48,7 @@ type Issued struct {
 	Token    string
 	Grant    *token.Grant
 	URLs     []StreamURLs
-	Warnings []string
+	Warnings []Warning
 }
 
 // Error is a mistake in a request: which field, and what to change.

@@ -24,7 +24,7 @@ func TestWarningsSayWhatMayNotBeMeant(t *testing.T) {
 		{"the player's own page", "", Request{Referers: []string{"live.example.com"}}, []string{"AirPlay, Chromecast, VLC"}},
 		{"the player's own page by wildcard", "", Request{Referers: []string{"*.example.com"}}, []string{"AirPlay"}},
 		{"the player's own page with its port", "", Request{Referers: []string{"live.example.com:443"}}, []string{"AirPlay"}},
-		{"another page", "", Request{Referers: []string{"www.example.org"}}, []string{"AirPlay", "--referer live.example.com"}},
+		{"another page", "", Request{Referers: []string{"www.example.org"}}, []string{"AirPlay", "allow live.example.com too"}},
 		{"the player's own page with another port", "", Request{Referers: []string{"live.example.com:8443"}}, []string{"AirPlay", "none of the allowed pages"}},
 		{"a player on another port", "https://live.example.com:8443/{stream}", Request{Referers: []string{"live.example.com:8443"}}, []string{"AirPlay"}},
 		{"a player without TLS", "http://live.example.com/{stream}", Request{Referers: []string{"live.example.com:80"}}, []string{"AirPlay"}},
@@ -47,11 +47,11 @@ func TestWarningsSayWhatMayNotBeMeant(t *testing.T) {
 				t.Fatalf("got %q, want %q", issued.Warnings, tt.want)
 			}
 			for n, part := range tt.want {
-				if !strings.Contains(issued.Warnings[n], part) {
-					t.Errorf("got %q, want %q", issued.Warnings[n], part)
+				if !strings.Contains(issued.Warnings[n].Text, part) {
+					t.Errorf("got %q, want %q", issued.Warnings[n].Text, part)
 				}
-				if strings.Contains(issued.Warnings[n], issued.Token) {
-					t.Errorf("%q holds the token", issued.Warnings[n])
+				if strings.Contains(issued.Warnings[n].Text, issued.Token) {
+					t.Errorf("%q holds the token", issued.Warnings[n].Text)
 				}
 			}
 		})

@@ -124,3 +124,51 @@ func TestFirstPageIsFast(t *testing.T) {
 		}
 	}
 }
+
+// Sorted pages are in order, complete and disjoint, also where many have the same
+// number, and take no time that a person would notice.
+func TestSortedPages(t *testing.T) {
+	x, now := many(t, 1000)
+	soonest := func(t *Token) int64 { return t.Expires.Unix() }
+	for name, by := range map[string]func(*Token) int64{
+		"soonest": soonest,
+		"latest":  func(t *Token) int64 { return -t.Expires.Unix() },
+		"alike":   func(t *Token) int64 { return t.Expires.Unix() / 300 },
+		"same":    func(*Token) int64 { return 0 },
+	} {
+		for _, size := range []int{1, 7, 500, 1000, 2000} {
+			var after *Place
+			var last Place
+			seen := make(map[string]bool)
+			for {
+				page, next := x.Sorted(Filter{Orgs: []string{"org3", "org4"}}, by, after, size, now)
+				for _, tok := range page {
+					p := Place{by(tok), tok.Org, tok.ID}
+					if seen[tok.ID] || len(seen) > 0 && p.compare(last) <= 0 || tok.Org != "org3" && tok.Org != "org4" {
+						t.Fatalf("%s by %d: %v after %v", name, size, p, last)
+					}
+					seen[tok.ID], last = true, p
+				}
+				if len(page) > size || next != nil && len(page) != size {
+					t.Fatalf("%s by %d: a page of %d", name, size, len(page))
+				}
+				if after = next; next == nil {
+					break
+				}
+			}
+			if len(seen) != 200 {
+				t.Errorf("%s by %d: %d tokens", name, size, len(seen))
+			}
+		}
+	}
+	x, now = many(t, 100_000)
+	begun := time.Now()
+	if page, next := x.Sorted(Filter{}, soonest, nil, 50, now); len(page) != 50 || next == nil || page[0].ID != "t0000000" {
+		t.Errorf("%d tokens", len(page))
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("a page of 100,000 takes %v", took)
+	} else {
+		t.Log("a page of 100,000 takes", took)
+	}
+}

@@ -15,12 +15,19 @@ type Audience struct{ parts [64]audiencePart }
 
 type audiencePart struct {
 	mu   sync.Mutex
-	seen map[watching]int64 // unix seconds
-	room int                // how many there may be before those who left are taken out
+	seen map[watching]watcher
+	room int // how many there may be before those who left are taken out
 }
 
 // watching is one viewer of one stream, hashed under a seed of this process.
 type watching struct{ stream, viewer uint64 }
+
+// watcher is what a viewer can be revoked by, and the unix second of the last
+// request.
+type watcher struct {
+	at, issued              int64
+	org, tokenID, tag, user uint64 // 0: does not watch by a token
+}
 
 // AudienceWindow is how long a viewer counts after the last request: longer than
 // players wait for the next segment of a live stream.
@@ -54,9 +61,10 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 	p := &a.parts[viewer%uint64(len(a.parts))]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.seen[key]; !known && len(p.seen) >= p.room {
+	w, known := p.seen[key]
+	if !known && len(p.seen) >= p.room {
 		if p.seen == nil {
-			p.seen = make(map[watching]int64)
+			p.seen = make(map[watching]watcher)
 		}
 		p.prune(now)
 		p.room = min(2*len(p.seen)+16, maxAudience)
@@ -64,23 +72,67 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 			return // all of them are watching now
 		}
 	}
-	p.seen[key] = now.Unix()
+	if !known && !s.Public {
+		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), tokenID: s.TokenID, tag: s.Tag, user: s.User}
+	}
+	w.at = now.Unix()
+	p.seen[key] = w
 }
 
 func (p *audiencePart) prune(now time.Time) {
 	since := now.Add(-AudienceWindow).Unix()
-	maps.DeleteFunc(p.seen, func(_ watching, at int64) bool { return at < since })
+	maps.DeleteFunc(p.seen, func(_ watching, w watcher) bool { return w.at < since })
 }
 
 // Counts are the numbers of viewers at a moment.
 type Counts struct {
-	byStream map[uint64]int
+	byStream, byToken map[uint64]int
 	// Total is that of all streams.
 	Total int
 }
 
 // Of is the number of viewers of a stream.
 func (c *Counts) Of(org, stream string) int { return c.byStream[streamHash(org, stream)] }
+
+// With is the number of viewers who watch with a token, by the hash of its id.
+func (c *Counts) With(tokenID uint64) int { return c.byToken[tokenID] }
+
+// Revoked says whom a revocation concerns. Hashes that are 0 do not count.
+type Revoked struct {
+	Org, Stream        string // all of the organisation, or of its stream
+	TokenID, Tag, User uint64
+	// Before spares tokens that were issued later; 0 spares none.
+	Before int64
+}
+
+// Ended counts the viewers, as they were when Count was called last, whom a
+// revocation would end, and the streams that they watch.
+func (a *Audience) Ended(v Revoked) (viewers, streams int) {
+	var org, stream uint64
+	switch {
+	case v.Stream != "":
+		stream = streamHash(v.Org, v.Stream)
+	case v.Org != "":
+		org = streamHash(v.Org, "")
+	}
+	on := make(map[uint64]bool)
+	for i := range a.parts {
+		p := &a.parts[i]
+		p.mu.Lock()
+		for at, w := range p.seen {
+			if w.org == 0 || v.Before != 0 && w.issued > v.Before {
+				continue
+			}
+			if stream != 0 && at.stream == stream || org != 0 && w.org == org || v.TokenID != 0 && w.tokenID == v.TokenID ||
+				v.Tag != 0 && w.tag == v.Tag || v.User != 0 && w.user == v.User {
+				viewers++
+				on[at.stream] = true
+			}
+		}
+		p.mu.Unlock()
+	}
+	return viewers, len(on)
+}
 
 // Count counts who has been seen within [AudienceWindow], and who has a response
 // running, however long ago it began.
@@ -90,13 +142,16 @@ func (a *Audience) Count(running *Table, now time.Time) *Counts {
 			a.Seen(&r.Subject, r.Viewer, now)
 		}
 	})
-	c := &Counts{byStream: make(map[uint64]int)}
+	c := &Counts{byStream: make(map[uint64]int), byToken: make(map[uint64]int)}
 	for i := range a.parts {
 		p := &a.parts[i]
 		p.mu.Lock()
 		p.prune(now)
-		for w := range p.seen {
-			c.byStream[w.stream]++
+		for at, w := range p.seen {
+			c.byStream[at.stream]++
+			if w.tokenID != 0 {
+				c.byToken[w.tokenID]++
+			}
 		}
 		c.Total += len(p.seen)
 		p.mu.Unlock()

@@ -133,3 +133,43 @@ func BenchmarkNote(b *testing.B) {
 		i++
 	}
 }
+
+// Whom a revocation ends is told by each value that it can have, and by when their
+// tokens were issued; who watches without a token is never meant.
+func TestEnded(t *testing.T) {
+	var a Audience
+	var running Table
+	now := time.Unix(1_800_000_000, 0)
+	see := func(s Subject, from netip.Addr) { a.Seen(&s, Viewer(&s, from), now) }
+	see(Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, here)
+	see(Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, there)
+	see(Subject{Org: "org1", Stream: "cam2", TokenID: 2, Tag: 10, IssuedAt: 200}, here)
+	see(Subject{Org: "org2", Stream: "cam", TokenID: 3, User: 21}, here)
+	see(Subject{Org: "org1", Stream: "cam", Public: true}, here)
+	c := a.Count(&running, now)
+	if c.With(1) != 2 || c.With(2) != 1 || c.With(4) != 0 || c.With(0) != 0 || c.Total != 5 {
+		t.Errorf("%d, %d and %d watch by their tokens, %d in all", c.With(1), c.With(2), c.With(4), c.Total)
+	}
+	for _, tc := range []struct {
+		whom             Revoked
+		viewers, streams int
+	}{
+		{Revoked{TokenID: 1}, 2, 1},
+		{Revoked{TokenID: 9}, 0, 0},
+		{Revoked{Tag: 10}, 3, 2},
+		{Revoked{Tag: 20}, 0, 0},
+		{Revoked{Tag: 10, Before: 100}, 2, 1},
+		{Revoked{Tag: 10, Before: 99}, 0, 0},
+		{Revoked{User: 20}, 2, 1},
+		{Revoked{Org: "org1"}, 3, 2},
+		{Revoked{Org: "org1", Before: 199}, 2, 1},
+		{Revoked{Org: "org2", Before: 1}, 1, 1}, // its token does not say when
+		{Revoked{Org: "org1", Stream: "cam"}, 2, 1},
+		{Revoked{Org: "org2", Stream: "cam2"}, 0, 0},
+		{Revoked{}, 0, 0},
+	} {
+		if viewers, streams := a.Ended(tc.whom); viewers != tc.viewers || streams != tc.streams {
+			t.Errorf("%+v ends %d viewers on %d streams instead of %d on %d", tc.whom, viewers, streams, tc.viewers, tc.streams)
+		}
+	}
+}
