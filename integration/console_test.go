@@ -14,7 +14,7 @@ import (
 
 // consoleSite is an issuing server whose console believes a header. Real sites
 // have one of Caddy's authentications.
-const consoleSite = issuer + `
+var consoleSite = strings.Replace(issuer, "\t\tstream_url ", "\t\tplayout http://127.0.0.1:{$HTTP_PORT}/play/{org}/{stream}\n\t\tstream_url ", 1) + `
 http://{$CONSOLE} {
 	playgate_console {
 		user {http.request.header.X-User}
@@ -125,6 +125,10 @@ func (c *console) status(t *testing.T, what string, a answered, status int) {
 	}
 }
 
+const publicJWK = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"new-key"}`
+
+var endPath = regexp.MustCompile(`/console/apikeys/([^"/]+)/end`)
+
 var tokenPath = regexp.MustCompile(`/console/tokens/org1/([A-Za-z0-9]+)`)
 
 // A stream with its token is made in one form; the token is shown once, plays, is
@@ -155,7 +159,10 @@ func TestConsole(t *testing.T) {
 	if !strings.Contains(stream.body, id) || !strings.Contains(stream.body, "Main stage") || strings.Contains(stream.body, "publish.example.com") || strings.Contains(stream.body, "Create secure") {
 		t.Errorf("the stream, for who may look:\n%s", stream.body)
 	}
-	if body := c.page(t, "oscar", "/console/streams/org1/cam").body; !strings.Contains(body, "rtmp://publish.example.com/org1/cam") || !strings.Contains(body, "Create secure") {
+	if body := c.page(t, "reed", "/console/streams/org1/cam/settings").body; strings.Contains(body, "publish.example.com") || strings.Contains(body, "<form") {
+		t.Errorf("its settings, for who may look:\n%s", body)
+	}
+	if body := c.page(t, "oscar", "/console/streams/org1/cam/settings").body; !strings.Contains(body, "rtmp://publish.example.com/org1/cam") || !strings.Contains(body, "Create secure") {
 		t.Errorf("the stream, for an operator:\n%s", body)
 	}
 	c.status(t, "revoking", c.post(t, "oscar", "/console/tokens/org1/"+id+"/revoke", url.Values{"reason": {"copied"}}), http.StatusSeeOther)
@@ -208,7 +215,13 @@ func TestConsoleRevocations(t *testing.T) {
 	c.plays(t, found[1], 200)
 	c.status(t, "replacing again", c.post(t, "oscar", "/console/tokens/org1/"+harness.TokenID(t, old)+"/replace", url.Values{}), http.StatusConflict)
 
-	c.status(t, "a tag", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}}), http.StatusSeeOther)
+	asked := c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}})
+	c.status(t, "asking first", asked, http.StatusOK)
+	if !strings.Contains(asked.body, "ends 1 viewer on 1 stream<") || !strings.Contains(asked.body, `value="leaked"`) || !strings.Contains(asked.body, `name="sure"`) {
+		t.Errorf("what it would end:\n%s", asked.body)
+	}
+	c.plays(t, found[1], 200)
+	c.status(t, "a tag", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}, "sure": {"yes"}}), http.StatusSeeOther)
 	c.plays(t, found[1], 401)
 	c.plays(t, kept, 200)
 	list := c.page(t, "oscar", "/console/revocations").body
@@ -218,6 +231,17 @@ func TestConsoleRevocations(t *testing.T) {
 	}
 	c.status(t, "taking back", c.post(t, "oscar", undo[0], url.Values{}), http.StatusSeeOther)
 	c.plays(t, found[1], 200)
+
+	// Replaced in a while: both play until then, and the plan is taken back.
+	keptID := harness.TokenID(t, kept)
+	c.status(t, "replacing at no time", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/replace", url.Values{"in": {"2m"}}), http.StatusUnprocessableEntity)
+	c.status(t, "replacing later", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/replace", url.Values{"in": {"5m"}}), http.StatusSeeOther)
+	c.plays(t, kept, 200)
+	if body := c.page(t, "oscar", "/console/tokens/org1/"+keptID).body; !strings.Contains(body, "Take the revocation back") || strings.Contains(body, "Replace this token") || !strings.Contains(body, `class="status active"`) {
+		t.Errorf("the plan:\n%s", body)
+	}
+	c.status(t, "taking the plan back", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/unrevoke", url.Values{}), http.StatusSeeOther)
+	c.plays(t, kept, 200)
 	c.status(t, "of all, with a value", c.post(t, "ann", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"org"}, "value": {"x"}}), http.StatusUnprocessableEntity)
 
 	c.status(t, "breaking without a reason", c.post(t, "ann", "/console/orgs/org1/break", url.Values{"for": {"1h"}}), http.StatusUnprocessableEntity)
@@ -262,6 +286,9 @@ func TestConsoleMistakes(t *testing.T) {
 		"no date":          {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}}, []string{"choose a date"}},
 		"a date in vain":   {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}, "until": {"2020-01-01T00:00"}}, []string{"mistake"}},
 		"too late":         {"/console/tokens", url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"until"}, "until": {time.Now().Add(400 * 24 * time.Hour).Format("2006-01-02T15:04")}}, []string{"365"}},
+		"no key":           {"/console/keys", url.Values{"org": {"org1"}, "jwk": {"x"}}, []string{"write a public key"}},
+		"a private key":    {"/console/keys", url.Values{"org": {"org1"}, "jwk": {`{"kty":"OKP","crv":"Ed25519","kid":"k","d":"secret-part"}`}}, []string{"this key can sign"}},
+		"an API key's end": {"/console/apikeys", url.Values{"role": {"read"}, "name": {"keep me"}, "expires": {"never"}}, []string{`value="keep me"`, "mistake"}},
 		"no token":         {"/console/explain", url.Values{"token": {"https://live.example.com/"}}, []string{"no token in this URL"}},
 	} {
 		a := c.post(t, "ann", tc.path, tc.form)
@@ -285,6 +312,9 @@ func TestConsoleRights(t *testing.T) {
 	c.do(t, "stream", "create", "--org", "org1", "cam")
 	text := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--tag", "press")
 	id := harness.TokenID(t, text)
+	c.status(t, "adding a key", c.post(t, "ann", "/console/keys", url.Values{"org": {"org1"}, "jwk": {strings.Replace(publicJWK, "new-key", "own", 1)}}), http.StatusSeeOther)
+	c.do(t, "apikey", "create", "--role", "read", "--org", "org1")
+	apiKey := endPath.FindStringSubmatch(c.page(t, "ann", "/console/keys").body)[1]
 	posts := map[string]url.Values{
 		"/console/streams":                         {"org": {"org1"}, "stream": {"cam2"}},
 		"/console/orgs":                            {"org": {"org3"}},
@@ -296,6 +326,13 @@ func TestConsoleRights(t *testing.T) {
 		"/console/orgs/org1/secure":                {"secure": {"off"}},
 		"/console/orgs/org1/break":                 {"for": {"1h"}, "reason": {"none"}},
 		"/console/orgs/org1/mend":                  {},
+		"/console/streams/org1/cam/settings":       {"title": {"x"}, "public": {"yes"}},
+		"/console/streams/org1/cam/delete":         {},
+		"/console/keys":                            {"org": {"org1"}, "jwk": {publicJWK}},
+		"/console/keys/rotate":                     {},
+		"/console/keys/own/retire":                 {"org": {"org1"}},
+		"/console/apikeys":                         {"role": {"read"}, "orgs": {"org1"}},
+		"/console/apikeys/" + apiKey + "/end":       {},
 	}
 	before := c.do(t, "audit", "--json")
 	for path, form := range posts {
@@ -310,6 +347,12 @@ func TestConsoleRights(t *testing.T) {
 			t.Errorf("%s: another organisation's admin gets %d", path, a.StatusCode)
 		}
 	}
+	for path, form := range posts {
+		if strings.Contains(path, "/console/tokens") || path == "/console/revocations" {
+			continue // an operator's own
+		}
+		c.status(t, path+" of an operator", c.post(t, "oscar", path, form), http.StatusForbidden)
+	}
 	for _, path := range []string{"/console/orgs/org1/secure", "/console/orgs/org1/break", "/console/orgs/org1/mend"} {
 		c.status(t, path+" of an operator", c.post(t, "oscar", path, posts[path]), http.StatusForbidden)
 	}
@@ -321,7 +364,7 @@ func TestConsoleRights(t *testing.T) {
 		c.status(t, path, c.page(t, "other", path), http.StatusNotFound)
 		c.status(t, path, c.page(t, "reed", path), http.StatusOK)
 	}
-	for _, path := range []string{"/console/", "/console/tokens", "/console/explain", "/console/tokens/new", "/console/orgs", "/console/revocations"} {
+	for _, path := range []string{"/console/", "/console/tokens", "/console/explain", "/console/tokens/new", "/console/orgs", "/console/revocations", "/console/keys"} {
 		if body := c.page(t, "other", path).body; strings.Contains(body, "org1") || strings.Contains(body, id) {
 			t.Errorf("%s: another organisation is seen:\n%s", path, body)
 		}
@@ -411,11 +454,11 @@ func TestConsoleEscapes(t *testing.T) {
 	for _, path := range []string{
 		"/console/", "/console/?q=" + q, "/console/?q=" + q + "&org=org1", "/console/streams/org1/cam", "/console/tokens", "/console/tokens?tag=" + q + "&user=" + q + "&stream=cam",
 		"/console/tokens/org1/" + id[1], "/console/tokens/new?org=" + q + "&stream=" + q + "&tag=" + q + "&user=" + q + "&ip=" + q + "&referer=" + q + "&until=" + q + "&scope=" + q,
-		"/console/orgs", "/console/revocations", "/console/audit", "/console/revocations?org=" + q, "/console/audit?org=" + q, "/console/?done=" + q, "/console/" + url.PathEscape(evil), "/console/tokens?org=" + q, "/console/tokens?status=" + q, "/console/?cursor=" + q,
+		"/console/orgs", "/console/revocations", "/console/audit", "/console/keys", "/console/streams/org1/cam/settings", "/console/tokens?sort=used&tag=" + q, "/console/tokens?sort=" + q, "/console/revocations?org=" + q, "/console/audit?org=" + q, "/console/?done=" + q, "/console/" + url.PathEscape(evil), "/console/tokens?org=" + q, "/console/tokens?status=" + q, "/console/?cursor=" + q,
 	} {
 		bodies[path] = c.page(t, "ann", path).body
 	}
-	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break"} {
+	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break", "/console/tokens/check", "/console/keys", "/console/apikeys", "/console/streams/org1/cam/settings"} {
 		bodies["POST "+path] = c.post(t, "ann", path, url.Values{
 			"org": {evil}, "name": {evil}, "stream": {evil}, "title": {evil}, "expires": {evil}, "ip": {evil}, "referer": {evil}, "tag": {evil},
 			"user": {evil}, "token": {evil}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_before": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
@@ -431,5 +474,94 @@ func TestConsoleEscapes(t *testing.T) {
 	}
 	if seen < 10 {
 		t.Errorf("the texts are seen on %d pages only", seen)
+	}
+}
+
+// Keys are added, rotated and retired, and API keys are made, shown once and ended.
+func TestConsoleKeys(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	key := harness.NewKey(t, "own", "EdDSA")
+	public := harness.MustPlaygate(t, "key", "public", "--key-file", key.File)
+	c.status(t, "adding", c.post(t, "ann", "/console/keys", url.Values{"org": {"org1"}, "jwk": {public}}), http.StatusSeeOther)
+	if body := c.page(t, "reed", "/console/keys").body; !strings.Contains(body, "<code>own</code>") || strings.Contains(body, "API key") || strings.Contains(body, "<form") {
+		t.Errorf("for who may look:\n%s", body)
+	}
+	own := key.Token(t, "--org", "org1", "--stream", "cam")
+	made := c.do(t, "token", "create", "--org", "org1", "--stream", "cam")
+	c.plays(t, own, 200)
+	c.status(t, "rotating", c.post(t, "ann", "/console/keys/rotate", url.Values{}), http.StatusSeeOther)
+	c.plays(t, made, 200)
+	c.status(t, "retiring", c.post(t, "ann", "/console/keys/own/retire", url.Values{"org": {"org1"}}), http.StatusSeeOther)
+	c.plays(t, own, 401)
+
+	created := c.post(t, "ann", "/console/apikeys", url.Values{"name": {"billing"}, "role": {"read"}, "orgs": {"org1"}, "expires": {"90d"}})
+	c.status(t, "an API key", created, http.StatusSeeOther)
+	where := created.Header.Get("Location")
+	c.status(t, "HEAD", c.send(t, http.MethodHead, "ann", where, nil), http.StatusOK)
+	c.status(t, "of another user", c.page(t, "oscar", where), http.StatusGone)
+	c.status(t, "as a token", c.page(t, "ann", strings.Replace(where, "apikeys", "tokens", 1)), http.StatusGone)
+	shown := regexp.MustCompile(`<code>(pgk_[^<]+)</code>`).FindStringSubmatch(c.page(t, "ann", where).body)
+	if shown == nil {
+		t.Fatal("the API key is not shown")
+	}
+	c.status(t, "again", c.page(t, "ann", where), http.StatusGone)
+	asks := func(status int) {
+		t.Helper()
+		if a := harness.Curl(t, "http://"+c.env["API"]+"/api/v1/tokens", "-H", "Authorization: Bearer "+shown[1]); a.Status != status {
+			t.Errorf("the API answers %d instead of %d: %s", a.Status, status, a.Body)
+		}
+	}
+	asks(200)
+	list := c.page(t, "ann", "/console/keys").body
+	if !strings.Contains(list, "billing") || strings.Contains(list, shown[1]) {
+		t.Errorf("the list:\n%s", list)
+	}
+	c.status(t, "ending", c.post(t, "ann", endPath.FindString(list), url.Values{}), http.StatusSeeOther)
+	asks(401)
+	if strings.Contains(c.Everything(), shown[1]) {
+		t.Error("the API key is in a log")
+	}
+}
+
+// A stream is renamed, made public and deleted; the overview of tokens is in the
+// order that is asked for; and rules are remarked on before a token is made.
+func TestConsoleSettings(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	c.do(t, "stream", "create", "--org", "org1", "cam")
+	c.status(t, "public", c.post(t, "ann", "/console/streams/org1/cam/settings", url.Values{"title": {"Main stage"}, "public": {"yes"}}), http.StatusSeeOther)
+	c.plays(t, "", 200)
+	if body := c.page(t, "oscar", "/console/streams/org1/cam").body; !strings.Contains(body, "Main stage") || !strings.Contains(body, "it needs no token") || strings.Contains(body, "Create secure") {
+		t.Errorf("the public stream:\n%s", body)
+	}
+	c.status(t, "secure", c.post(t, "ann", "/console/streams/org1/cam/settings", url.Values{"title": {"Main stage"}}), http.StatusSeeOther)
+	c.plays(t, "", 401)
+	c.status(t, "deleting", c.post(t, "ann", "/console/streams/org1/cam/delete", url.Values{}), http.StatusSeeOther)
+	c.status(t, "the deleted one", c.page(t, "ann", "/console/streams/org1/cam"), http.StatusNotFound)
+
+	long := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--expires", "9d")
+	short := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--expires", "3d")
+	c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--expires", "5d")
+	c.plays(t, long, 200)
+	for sort, id := range map[string]string{"expires": harness.TokenID(t, short), "used": harness.TokenID(t, long)} {
+		body := c.page(t, "reed", "/console/tokens?org=org1&sort="+sort).body
+		if first := tokenPath.FindStringSubmatch(body); first == nil || first[1] != id {
+			t.Errorf("by %s: %v instead of %s", sort, first, id)
+		}
+		if !strings.Contains(body, `aria-sort="`) {
+			t.Errorf("by %s: the order is not said", sort)
+		}
+	}
+	rules := url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}, "ip": {"192.0.2.1"}, "referer": {"www.example.com"}}
+	body := c.post(t, "oscar", "/console/tokens/check", rules).body
+	for _, want := range []string{"only IPv4 addresses are allowed", "AirPlay", "is not known here", `data-add="referer">127.0.0.1:`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no remark %q:\n%s", want, body)
+		}
+	}
+	c.status(t, "a check by who may look", c.post(t, "reed", "/console/tokens/check", rules), http.StatusForbidden)
+	if n := strings.Count(c.do(t, "token", "list"), "org1"); n != 3 {
+		t.Errorf("%d tokens: a check has made one", n)
 	}
 }

@@ -45,7 +45,6 @@ type Handler struct {
 	api    http.Handler
 	mux    *http.ServeMux
 	logger *zap.Logger
-	once   once
 }
 
 // CaddyModule returns the Caddy module information.
@@ -120,7 +119,7 @@ func (h *Handler) check() error {
 }
 
 // policy lets nothing in from elsewhere, and nobody frame the console.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // ServeHTTP answers below the prefix.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -162,6 +161,16 @@ func (h *Handler) routes() {
 	h.page("GET /{$}", h.listStreams)
 	h.page("POST /streams", h.createStream)
 	h.page("GET /streams/{org}/{stream}", h.showStream)
+	h.page("GET /streams/{org}/{stream}/settings", h.showSettings)
+	h.page("POST /streams/{org}/{stream}/settings", h.changeStream)
+	h.page("POST /streams/{org}/{stream}/delete", h.deleteStream)
+	h.page("GET /keys", h.listKeys)
+	h.page("POST /keys", h.addKey)
+	h.page("POST /keys/rotate", h.rotateKeys)
+	h.page("POST /keys/{id}/retire", h.retireKey)
+	h.page("POST /apikeys", h.createAPIKey)
+	h.page("GET /apikeys/made/{id}", h.showAPIKey)
+	h.page("POST /apikeys/{id}/end", h.endAPIKey)
 	h.page("GET /orgs", h.listOrgs)
 	h.page("POST /orgs", h.createOrg)
 	h.page("POST /orgs/{org}/secure", h.switchOrg)
@@ -174,6 +183,7 @@ func (h *Handler) routes() {
 	h.page("GET /tokens", h.listTokens)
 	h.page("GET /tokens/new", h.newToken)
 	h.page("POST /tokens", h.createToken)
+	h.page("POST /tokens/check", h.checkToken)
 	h.page("GET /tokens/made/{id}", h.showMade)
 	h.page("GET /tokens/{org}/{id}", h.showToken)
 	h.page("POST /tokens/{org}/{id}/revoke", h.revokeToken)

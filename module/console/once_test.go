@@ -13,17 +13,20 @@ func TestOnce(t *testing.T) {
 	now := time.Now()
 	token := api.IssuedToken{Text: "text"}
 	id := o.put("ann", token, now)
-	if _, ok := o.take("oscar", id, now); ok {
+	if _, ok := take[api.IssuedToken](&o, "oscar", id, now); ok {
 		t.Error("another user gets it")
 	}
-	if got, ok := o.take("ann", id, now); !ok || got.Text != "text" {
+	if _, ok := take[api.IssuedAPIKey](&o, "ann", id, now); ok {
+		t.Error("it is taken for an API key")
+	}
+	if got, ok := take[api.IssuedToken](&o, "ann", id, now); !ok || got.Text != "text" {
 		t.Error("its user does not get it")
 	}
-	if _, ok := o.take("ann", id, now); ok {
+	if _, ok := take[api.IssuedToken](&o, "ann", id, now); ok {
 		t.Error("it is shown twice")
 	}
 	id = o.put("ann", token, now)
-	if _, ok := o.take("ann", id, now.Add(shownWithin+time.Second)); ok {
+	if _, ok := take[api.IssuedToken](&o, "ann", id, now.Add(shownWithin+time.Second)); ok {
 		t.Error("it is kept for longer than a minute")
 	}
 	for range maxOnce + 5 {

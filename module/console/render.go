@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,10 +72,29 @@ type frame struct {
 	Page                        any
 }
 
-// rows are those of a table of tokens.
+// rows are those of a table of tokens. Sort is the order that they are in, where
+// the reader can choose it, and Query asks for the same tokens in another one.
 type rows struct {
-	Prefix string
-	Tokens []api.Token
+	Prefix      string
+	Tokens      []api.Token
+	Sort, Query string
+}
+
+// order is a column by which a table can be sorted.
+type order struct {
+	rows
+	By, Words string
+}
+
+// Now reports whether it is sorted so.
+func (o order) Now() bool { return o.Sort == o.By }
+
+// Direction is that of the column, in the words of ARIA.
+func (o order) Direction() string {
+	if o.By == "expires" {
+		return "ascending"
+	}
+	return "descending"
 }
 
 // notices are what a page says after a form was sent, by the value of done.
@@ -88,32 +108,53 @@ var notices = map[string]string{
 	"switched":  "The switch is set.",
 	"broken":    "The glass is broken: everybody is let in.",
 	"mended":    "The break-glass has ended.",
+	"planned":   "The revocation is planned. You can take it back until then, and after.",
+	"settings":  "The stream is changed.",
+	"deleted":   "The stream is deleted. Its tokens are not: revoke them if nobody may play it by its name any more.",
+	"key":       "The key is added. Tokens that it has signed are let in.",
+	"rotated":   "The next key signs from now on. The one before goes on to verify.",
+	"retired":   "The key is retired. What it has signed is refused, and has ended.",
+	"apikey":    "The API key has ended.",
 }
 
 var functions = template.FuncMap{
-	"left":  func(until time.Time) string { return issue.Days(time.Until(until)) },
-	"words": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"join":  func(list []string) string { return strings.Join(list, ", ") },
-	"rows":  func(prefix string, tokens []api.Token) any { return rows{prefix, tokens} },
-	"query": func(text string) template.URL { return template.URL(text) }, //nolint:gosec // url.Values has encoded it
+	"left":     func(until time.Time) string { return issue.Days(time.Until(until)) },
+	"words":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"join":     func(list []string) string { return strings.Join(list, ", ") },
+	"rows":     func(prefix string, tokens []api.Token) any { return rows{Prefix: prefix, Tokens: tokens} },
+	"snippets": snippets,
+	"list":     func(texts ...string) []string { return texts },
+	"order":    func(r rows, by, words string) order { return order{r, by, words} },
+	"count":    count,
+	"query":    func(text string) template.URL { return template.URL(text) }, //nolint:gosec // url.Values has encoded it
+}
+
+// count is a number with its word, as in 1 viewer and 2 viewers.
+func count(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return strconv.Itoa(n) + " " + word
 }
 
 // templates are those of the pages, each within the layout.
 var templates = func() map[string]*template.Template {
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "revocations", "orgs", "audit", "explain", "error"} {
+	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "revocations", "orgs", "audit", "explain", "error", "keys", "apikey_made", "stream_settings", "remarks"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "page/layout.html", "page/parts.html", "page/"+name+".html"))
 	}
 	return all
 }()
+
+func (v *visit) mayAdmin() bool { return v.who.Role.Allows(registry.Admin) }
 
 // render answers with a page.
 func (v *visit) render(status int, name, section, title string, page any) error {
 	f := frame{
 		Prefix: v.h.Prefix, Version: version, User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
 		Section: section, Title: title, Notice: notices[v.r.URL.Query().Get("done")],
-		MayIssue: v.who.Role.Allows(registry.Issue), MayAdmin: v.who.Role.Allows(registry.Admin),
+		MayIssue: v.who.Role.Allows(registry.Issue), MayAdmin: v.mayAdmin(),
 		Orgs: v.orgs, Page: page,
 	}
 	f.MayAll = f.MayAdmin && v.who.Orgs == nil
@@ -160,7 +201,9 @@ func mistakes(err error) map[string]string {
 	list := map[string]string{}
 	for _, m := range p.Errors {
 		field := strings.TrimPrefix(m.Location, "body.")
-		field, _, _ = strings.Cut(field, "[")
+		if end := strings.IndexAny(field, "[."); end >= 0 {
+			field = field[:end]
+		}
 		list[field] = m.Message
 	}
 	if len(list) == 0 {

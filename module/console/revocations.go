@@ -17,6 +17,7 @@ type revocationsPage struct {
 	Revocations []api.Revocation
 	Hidden      int // how many older ones are not listed
 	New         api.NewRevocation
+	Ends        *api.Ending // what it would end; then it is asked once more
 	Mistakes    map[string]string
 }
 
@@ -46,7 +47,7 @@ func (h *Handler) listRevocations(v *visit) error {
 }
 
 // revokeMany revokes all tokens with a tag, for a user or a stream, or all there
-// are.
+// are. At first it says whom that ends, and asks once more.
 func (h *Handler) revokeMany(v *visit) error {
 	f := v.r.PostForm
 	n := api.NewRevocation{Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")), Reason: strings.TrimSpace(f.Get("reason"))}
@@ -54,14 +55,29 @@ func (h *Handler) revokeMany(v *visit) error {
 	var err error
 	if n.IssuedBefore, err = formTime(f.Get("issued_before")); err != nil {
 		list["issued_before"] = "write a date and a time, or nothing"
-	} else if err = v.ask(http.MethodPost, "/api/v1/revocations", nil, n, nil); err == nil {
-		return v.redirect("/revocations", "many")
-	} else if list = mistakes(err); list == nil {
-		return err
 	}
+	var ends *api.Ending
+	if err == nil && f.Get("sure") == "" {
+		ends = new(api.Ending)
+		err = v.ask(http.MethodPost, "/api/v1/revocations/preview", nil, n, ends)
+	} else if err == nil {
+		if err = v.ask(http.MethodPost, "/api/v1/revocations", nil, n, nil); err == nil {
+			return v.redirect("/revocations", "many")
+		}
+	}
+	if err != nil && len(list) == 0 {
+		if list = mistakes(err); list == nil {
+			return err
+		}
+	}
+	wrong := err != nil
 	p, err := v.revocationsPage("")
 	if err != nil {
 		return err
+	}
+	if !wrong {
+		n.IssuedBefore, p.New, p.Ends = f.Get("issued_before"), n, ends
+		return v.render(http.StatusOK, "revocations", "revocations", "Revocations", p)
 	}
 	p.New, p.Mistakes = n, list
 	p.New.IssuedBefore = f.Get("issued_before")

@@ -87,6 +87,9 @@ func (h *Handler) createStream(v *visit) error {
 	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
 }
 
+// Playouts reports whether this is the tab of the playouts.
+func (p *streamPage) Playouts() bool { return p.Tab == "" }
+
 // streamPage is the overview of one stream.
 type streamPage struct {
 	Stream             api.Stream
@@ -95,29 +98,77 @@ type streamPage struct {
 	Ingest             []string
 	Tokens             []api.Token
 	More               bool
+	Mistakes           map[string]string
+	Tab                string // "" for the playouts
+}
+
+// findStream asks for the stream in the path.
+func (v *visit) findStream() (*streamPage, error) {
+	p := &streamPage{Org: v.org(v.r.PathValue("org"))}
+	if err := v.ask(http.MethodGet, at("/api/v1/streams", v.r.PathValue("org"), v.r.PathValue("stream")), nil, nil, &p.Stream); err != nil {
+		return nil, err
+	}
+	if p.Org == nil {
+		return nil, errors.New("a stream without its organisation")
+	}
+	return p, nil
+}
+
+// showSettings is about a stream itself: where it is published, what it is called,
+// and whether it needs a token.
+func (h *Handler) showSettings(v *visit) error { return h.settings(v, http.StatusOK, nil) }
+
+func (h *Handler) settings(v *visit, status int, list map[string]string) error {
+	p, err := v.findStream()
+	if err != nil {
+		return err
+	}
+	p.Tab, p.Mistakes = "settings", list
+	p.Ingest = fill(h.Ingest, p.Stream.Org, p.Stream.Stream)
+	return v.render(status, "stream_settings", "streams", p.Stream.Stream, p)
+}
+
+func (h *Handler) changeStream(v *visit) error {
+	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
+	title, public := strings.TrimSpace(v.r.PostForm.Get("title")), v.r.PostForm.Get("public") != ""
+	err := v.ask(http.MethodPatch, at("/api/v1/streams", org, name), nil, api.StreamChange{Title: &title, Public: &public}, nil)
+	if err == nil {
+		return v.redirect(at("/streams", org, name)+"/settings", "settings")
+	}
+	list := mistakes(err)
+	if list == nil {
+		return err
+	}
+	return h.settings(v, http.StatusUnprocessableEntity, list)
+}
+
+func (h *Handler) deleteStream(v *visit) error {
+	if err := v.ask(http.MethodDelete, at("/api/v1/streams", v.r.PathValue("org"), v.r.PathValue("stream")), nil, nil, nil); err != nil {
+		return err
+	}
+	return v.redirect("/", "deleted")
+}
+
+// fill writes the names of a stream into templates.
+func fill(templates []string, org, name string) (list []string) {
+	for _, t := range templates {
+		list = append(list, issue.Fill(t, org, name))
+	}
+	return list
 }
 
 func (h *Handler) showStream(v *visit) error {
 	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
-	p := &streamPage{Org: v.org(org)}
-	if err := v.ask(http.MethodGet, at("/api/v1/streams", org, name), nil, nil, &p.Stream); err != nil {
+	p, err := v.findStream()
+	if err != nil {
 		return err
-	}
-	if p.Org == nil {
-		return errors.New("a stream without its organisation")
 	}
 	var tokens api.Tokens
 	if err := v.ask(http.MethodGet, "/api/v1/tokens", url.Values{"org": {org}, "stream": {name}, "limit": {"10"}}, nil, &tokens); err != nil {
 		return err
 	}
 	p.Tokens, p.More = tokens.Tokens, tokens.Next != ""
-	fill := func(templates []string) (list []string) {
-		for _, t := range templates {
-			list = append(list, issue.Fill(t, org, name))
-		}
-		return list
-	}
-	p.Playout, p.StreamURL, p.Ingest = fill(h.app.Playout), fill(h.app.StreamURL), fill(h.Ingest)
+	p.Playout, p.StreamURL, p.Ingest = fill(h.app.Playout, org, name), fill(h.app.StreamURL, org, name), fill(h.Ingest, org, name)
 	return v.render(http.StatusOK, "stream", "streams", name, p)
 }
 

@@ -1,14 +1,17 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/issue"
 )
 
 // tokensPage is the token overview.
@@ -17,12 +20,13 @@ type tokensPage struct {
 	Tokens                         []api.Token
 	Next                           string // the query of the next page
 	Statuses                       []string
+	Rows                           rows
 }
 
 func (h *Handler) listTokens(v *visit) error {
 	q := v.r.URL.Query()
 	ask := url.Values{"limit": {perPage}}
-	for _, name := range []string{"org", "stream", "tag", "user", "status", "cursor"} {
+	for _, name := range []string{"org", "stream", "tag", "user", "status", "sort", "cursor"} {
 		if value := strings.TrimSpace(q.Get(name)); value != "" {
 			ask.Set(name, value)
 		}
@@ -35,11 +39,14 @@ func (h *Handler) listTokens(v *visit) error {
 		Org: ask.Get("org"), Stream: ask.Get("stream"), Tag: ask.Get("tag"), User: ask.Get("user"), Status: ask.Get("status"),
 		Tokens: list.Tokens, Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
 	}
+	ask.Del("limit")
+	ask.Del("cursor")
 	if list.Next != "" {
-		ask.Set("cursor", list.Next)
-		ask.Del("limit")
-		p.Next = ask.Encode()
+		p.Next = ask.Encode() + "&cursor=" + url.QueryEscape(list.Next)
 	}
+	p.Rows = rows{Prefix: h.Prefix, Tokens: list.Tokens, Sort: cmp.Or(ask.Get("sort"), "newest")}
+	ask.Del("sort")
+	p.Rows.Query = ask.Encode()
 	return v.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
 }
 
@@ -51,6 +58,7 @@ type tokenForm struct {
 	Address, Network            string   // of who asks, to be taken over
 	Chosen                      *api.Org // the organisation, where there is one
 	Mistakes                    map[string]string
+	Remarks                     []issue.Warning // as far as they are known without asking
 }
 
 // periods are how long a token may be wanted for without a date.
@@ -90,9 +98,9 @@ func (h *Handler) newToken(v *visit) error {
 	return v.render(http.StatusOK, "token_new", "tokens", "Create a token", v.tokenForm(v.r.URL.Query()))
 }
 
-// createToken makes a token, and leads to the page that shows it once.
-func (h *Handler) createToken(v *visit) error {
-	f := v.r.PostForm
+// wanted reads the form of a new token. The mistakes are those that the API would
+// not find.
+func wanted(f url.Values) (api.NewToken, map[string]string) {
 	t := api.NewToken{
 		Org: f.Get("org"), OrgWide: f.Get("scope") == "organisation", Expires: f.Get("expires"),
 		IP: split(f.Get("ip")), Referer: split(f.Get("referer")), Tag: strings.TrimSpace(f.Get("tag")), User: strings.TrimSpace(f.Get("user")),
@@ -114,6 +122,27 @@ func (h *Handler) createToken(v *visit) error {
 		}
 	}
 	t.NotBefore = date("not_before")
+	return t, list
+}
+
+// checkToken says, while a form is filled in, what of the token may not do what
+// is meant.
+func (h *Handler) checkToken(v *visit) error {
+	t, list := wanted(v.r.PostForm)
+	var remarks api.Remarks
+	if len(list) == 0 {
+		err := v.ask(http.MethodPost, "/api/v1/tokens/check", nil, t, &remarks)
+		if err != nil && mistakes(err) == nil {
+			return err
+		}
+	}
+	return v.render(http.StatusOK, "remarks", "", "", &remarks)
+}
+
+// createToken makes a token, and leads to the page that shows it once.
+func (h *Handler) createToken(v *visit) error {
+	f := v.r.PostForm
+	t, list := wanted(f)
 	if len(list) == 0 {
 		err := v.makeToken(t)
 		if err == nil {
@@ -155,7 +184,7 @@ func (v *visit) makeToken(t api.NewToken) error {
 
 // show leads to the page that shows a new token, once.
 func (v *visit) show(issued api.IssuedToken) error {
-	id := v.h.once.put(v.who.Name, issued, v.now)
+	id := fresh.put(v.who.Name, issued, v.now)
 	if id == "" {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
 	}
@@ -166,12 +195,20 @@ func (h *Handler) showMade(v *visit) error {
 	if v.r.Method == http.MethodHead {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(api.IssuedToken)) // it takes nothing
 	}
-	issued, ok := h.once.take(v.who.Name, v.r.PathValue("id"), v.now)
+	issued, ok := take[api.IssuedToken](&fresh, v.who.Name, v.r.PathValue("id"), v.now)
 	if !ok {
 		return &api.Problem{Status: http.StatusGone, Detail: "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it."}
 	}
 	return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
 }
+
+// delay is how long a token lives on that is replaced.
+type delay struct{ Value, Words string }
+
+var delays = []delay{{"", "now"}, {"5m", "in 5 minutes"}, {"15m", "in 15 minutes"}, {"1h", "in an hour"}, {"1d", "in a day"}}
+
+// Delays are for the template.
+func (*tokenPage) Delays() []delay { return delays }
 
 // tokenPage is what is kept of one token.
 type tokenPage struct {
@@ -185,7 +222,7 @@ func (h *Handler) showToken(v *visit) error {
 	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &p.Token); err != nil {
 		return err
 	}
-	if p.Token.Status == "revoked" {
+	if p.Token.Revoked != nil {
 		revocation, err := v.revocationOf(org, id)
 		if err != nil {
 			return err
@@ -207,10 +244,14 @@ func (h *Handler) revokeToken(v *visit) error {
 	return v.redirect(at("/tokens", org, id), "revoked")
 }
 
-// replaceToken makes a token with the same rules, and then revokes this one: a
-// viewer is never left without.
+// replaceToken makes a token with the same rules, and then revokes this one, at
+// once or in a while: a viewer is never left without.
 func (h *Handler) replaceToken(v *visit) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
+	in := v.r.PostForm.Get("in")
+	if !slices.ContainsFunc(delays, func(d delay) bool { return d.Value == in }) {
+		return &api.Problem{Status: http.StatusUnprocessableEntity, Detail: "The old token is revoked now, or in one of the times that the form offers."}
+	}
 	var old api.Token
 	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &old); err != nil {
 		return err
@@ -230,6 +271,9 @@ func (h *Handler) replaceToken(v *visit) error {
 		return err
 	}
 	ask := url.Values{"org": {org}, "reason": {"replaced by " + issued.ID}}
+	if in != "" {
+		ask.Set("from", in)
+	}
 	if err := v.ask(http.MethodDelete, at("/api/v1/tokens", id), ask, nil, nil); err != nil {
 		return err
 	}

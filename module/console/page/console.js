@@ -22,13 +22,34 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 	});
 }
 
-for (const button of document.querySelectorAll('[data-add]')) {
-	button.addEventListener('click', () => {
-		const field = document.querySelector(`[name="${button.dataset.add}"]`);
-		const lines = field.value.split('\n').map((line) => line.trim()).filter(Boolean);
-		if (!lines.includes(button.textContent)) lines.push(button.textContent);
-		field.value = lines.join('\n');
-		field.focus();
+// What a rule lacks is added by a click, also where the remark came later.
+document.addEventListener('click', (event) => {
+	const button = event.target.closest('[data-add]');
+	if (!button) return;
+	const field = document.querySelector(`[name="${button.dataset.add}"]`);
+	const lines = field.value.split('\n').map((line) => line.trim()).filter(Boolean);
+	if (!lines.includes(button.textContent)) lines.push(button.textContent);
+	field.value = lines.join('\n');
+	field.focus();
+	field.dispatchEvent(new Event('input', { bubbles: true }));
+});
+
+// Remarks on the rules of a token while they are written.
+const remarks = document.getElementById('remarks');
+if (remarks?.closest('form')) {
+	const form = remarks.closest('form');
+	let asked = 0;
+	const check = async () => {
+		const mine = ++asked;
+		const response = await fetch(`${form.action}/check`, { method: 'POST', body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+		if (!response?.ok || mine !== asked) return;
+		const answer = new DOMParser().parseFromString(await response.text(), 'text/html').getElementById('remarks');
+		if (answer && mine === asked && answer.innerHTML !== remarks.innerHTML) remarks.replaceChildren(...answer.childNodes);
+	};
+	let timer;
+	form.addEventListener('input', () => {
+		clearTimeout(timer);
+		timer = setTimeout(check, 300);
 	});
 }
 

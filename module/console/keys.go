@@ -1,0 +1,121 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/playgate/playgate/module/api"
+)
+
+// keysPage lists the keys of tokens, and the API keys of programs.
+type keysPage struct {
+	Keys     []api.Key
+	APIKeys  []api.APIKey
+	Org      string            // the form of a new key; the key is not repeated, it may be a private one
+	New      api.NewAPIKey     // that of a new API key, as it was filled in
+	Mistakes map[string]string // of either
+}
+
+func (v *visit) keysPage() (*keysPage, error) {
+	p := &keysPage{New: api.NewAPIKey{Role: "issue"}}
+	var keys api.Keys
+	if err := v.ask(http.MethodGet, "/api/v1/keys", nil, nil, &keys); err != nil {
+		return nil, err
+	}
+	p.Keys = keys.Keys
+	if v.mayAdmin() {
+		var list api.APIKeys
+		if err := v.ask(http.MethodGet, "/api/v1/apikeys", nil, nil, &list); err != nil {
+			return nil, err
+		}
+		p.APIKeys = list.APIKeys
+	}
+	return p, nil
+}
+
+func (h *Handler) listKeys(v *visit) error {
+	p, err := v.keysPage()
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, "keys", "keys", "Keys", p)
+}
+
+// keyForm answers a form about a key: with the list, or with what is wrong in it,
+// which fill puts back into the form.
+func (v *visit) keyForm(err error, done string, fill func(*keysPage)) error {
+	if err == nil {
+		return v.redirect("/keys", done)
+	}
+	list := mistakes(err)
+	if list == nil {
+		return err
+	}
+	p, err := v.keysPage()
+	if err != nil {
+		return err
+	}
+	fill(p)
+	p.Mistakes = list
+	return v.render(http.StatusUnprocessableEntity, "keys", "keys", "Keys", p)
+}
+
+// addKey takes in the public key of an organisation that signs itself.
+func (h *Handler) addKey(v *visit) error {
+	f := v.r.PostForm
+	n := api.NewKey{Org: f.Get("org")}
+	var err error
+	if json.Unmarshal([]byte(f.Get("jwk")), &n.JWK) != nil || n.JWK == nil {
+		err = &api.Problem{Status: http.StatusUnprocessableEntity, Errors: []api.Mistake{{
+			Location: "body.jwk", Message: "write a public key as a JSON Web Key; playgate key public makes one of a PEM file",
+		}}}
+	} else {
+		err = v.ask(http.MethodPost, "/api/v1/keys", nil, n, nil)
+	}
+	return v.keyForm(err, "key", func(p *keysPage) { p.Org = n.Org })
+}
+
+func (h *Handler) rotateKeys(v *visit) error {
+	return v.keyForm(v.ask(http.MethodPost, "/api/v1/keys/rotate", nil, nil, nil), "rotated", func(*keysPage) {})
+}
+
+// retireKey refuses what a key has signed.
+func (h *Handler) retireKey(v *visit) error {
+	ask := url.Values{}
+	if org := v.r.PostForm.Get("org"); org != "" {
+		ask.Set("org", org)
+	}
+	return v.keyForm(v.ask(http.MethodPost, at("/api/v1/keys", v.r.PathValue("id"))+"/retire", ask, nil, nil), "retired", func(*keysPage) {})
+}
+
+// createAPIKey makes an API key, and leads to the page that shows it once.
+func (h *Handler) createAPIKey(v *visit) error {
+	f := v.r.PostForm
+	n := api.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
+	var issued api.IssuedAPIKey
+	if err := v.ask(http.MethodPost, "/api/v1/apikeys", nil, n, &issued); err != nil {
+		return v.keyForm(err, "", func(p *keysPage) { p.New = n })
+	}
+	id := fresh.put(v.who.Name, issued, v.now)
+	if id == "" {
+		return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
+	}
+	return v.redirect("/apikeys/made/"+id, "")
+}
+
+func (h *Handler) showAPIKey(v *visit) error {
+	var issued api.IssuedAPIKey
+	if v.r.Method != http.MethodHead { // which takes nothing
+		var ok bool
+		if issued, ok = take[api.IssuedAPIKey](&fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
+			return &api.Problem{Status: http.StatusGone, Detail: "This page showed its API key once, and nothing can show it again. End it and make another one if you have not kept it."}
+		}
+	}
+	return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
+}
+
+func (h *Handler) endAPIKey(v *visit) error {
+	return v.keyForm(v.ask(http.MethodDelete, at("/api/v1/apikeys", v.r.PathValue("id")), nil, nil, nil), "apikey", func(*keysPage) {})
+}
