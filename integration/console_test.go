@@ -555,7 +555,7 @@ func TestConsoleSettings(t *testing.T) {
 	}
 	rules := url.Values{"org": {"org1"}, "stream": {"cam"}, "expires": {"1d"}, "ip": {"192.0.2.1"}, "referer": {"www.example.com"}}
 	body := c.post(t, "oscar", "/console/tokens/check", rules).body
-	for _, want := range []string{"only IPv4 addresses are allowed", "AirPlay", "is not known here", `data-add="referer">127.0.0.1:`} {
+	for _, want := range []string{"only IPv4 addresses are allowed", "AirPlay", "is not known here", `data-add="referer" data-value="127.0.0.1:`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no remark %q:\n%s", want, body)
 		}

@@ -91,8 +91,28 @@ async function story(browser, { base, user, password, shots }) {
 
   await page.goto(`${base}/streams/acme/cam`);
   await look("console-stream");
-  await page.goto(`${base}/tokens/new`);
+  await page.click("text=Settings");
+  await look("console-settings");
+
+  // Rules are remarked on while they are written, and the player page's host is
+  // added by a click.
+  await page.goto(`${base}/tokens/new?org=acme&stream=cam`);
+  await page.fill("[name=referer]", "www.example.com");
+  await page.getByText("is none of the allowed pages").waitFor();
   await look("console-new");
+  await page.click("#remarks button");
+  await page.getByText("is none of the allowed pages").waitFor({ state: "detached" });
+  if (!(await page.inputValue("[name=referer]")).includes(new URL(link).host)) {
+    faults.push("the host of the player page is not added");
+  }
+
+  // What looks would not find, it would not find in the pages either.
+  await page.evaluate(() => { document.querySelector("h1").style.color = "#e4e4e4"; });
+  await page.evaluate(axe);
+  if ((await page.evaluate(() => globalThis.axe.run({ runOnly: ["wcag2aa"] }))).violations.length === 0) {
+    faults.push("axe does not find a heading that nobody can read");
+  }
+  await page.goto(`${base}/tokens/new`);
   await page.fill("[name=stream]", "a!b");
   await page.click("text=Create token");
   await look("console-mistake");
@@ -110,7 +130,7 @@ async function story(browser, { base, user, password, shots }) {
   notes.ended = Date.now() - revoked;
   await look("player-revoked", player);
   await look("console-revoked");
-  for (const other of ["revocations", "orgs", "audit"]) {
+  for (const other of ["revocations", "orgs", "audit", "keys"]) {
     const list = await context.newPage();
     await list.goto(`${base}/${other}`);
     for (const hidden of await list.locator("summary").all()) {
@@ -121,6 +141,22 @@ async function story(browser, { base, user, password, shots }) {
   }
   await page.click("text=Take the revocation back");
   await page.getByText("plays again").waitFor();
+
+  // Keys for programs, shown once.
+  await page.goto(`${base}/keys`);
+  await page.fill('form[action$="/apikeys"] [name=name]', "billing");
+  await page.click("text=Create API key");
+  await page.getByText("it cannot be shown again").waitFor();
+  await look("console-apikey");
+
+  // A revocation of many says first whom it ends.
+  await page.goto(`${base}/revocations`);
+  await page.fill("[name=value]", "press");
+  await page.click("text=See what it ends");
+  await page.getByText("Nobody watches with them now").waitFor();
+  await look("console-ends");
+  await page.click('button:text-is("Revoke")');
+  await page.getByText("They are revoked").waitFor();
 
   // Without JavaScript, and by keyboard alone.
   const plain = await (await browser.newContext({ ...credentials, javaScriptEnabled: false })).newPage();

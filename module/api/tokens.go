@@ -112,8 +112,8 @@ type Revoked struct {
 
 func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
 	d := describeToken(t, now)
-	d.Viewers = app.WatchingWith(t.Org, t.ID)
-	d.LastUsed = moment(c.app.LastUsed(ctx, t.Org, t.ID))
+	d.Viewers = app.WatchingWith(t)
+	d.LastUsed = moment(c.app.LastUsed(ctx, t))
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
 		d.Revoked = &Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
@@ -306,7 +306,7 @@ func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Fil
 	}
 	by := func(t *registry.Token) int64 { return t.Expires.Unix() }
 	if order == "used" {
-		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t.Org, t.ID).Unix(), 0) }
+		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t).Unix(), 0) }
 	}
 	var after *registry.Place
 	if at != nil {

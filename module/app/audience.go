@@ -43,7 +43,7 @@ func Viewers() *session.Counts {
 
 // WatchingWith is the number of viewers on this node who watch with a token, at
 // most a second old.
-func WatchingWith(org, id string) int { return Viewers().With(tokens.Hash("token", org, id)) }
+func WatchingWith(t *registry.Token) int { return Viewers().With(t.Hash()) }
 
 // Ended is how many viewers on this node a revocation ends, and on how many
 // streams; at most a second old.

@@ -7,8 +7,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/internal/session"
-	tokens "github.com/playgate/playgate/module/token/session"
 )
 
 // uses are when tokens were used last. Like what is running, they outlive reloads.
@@ -16,8 +16,8 @@ var uses session.Uses
 
 // LastUsed is when a token was used last, as far as this node knows; zero when it
 // was not.
-func (a *App) LastUsed(ctx context.Context, org, id string) time.Time {
-	hash := tokens.Hash("token", org, id)
+func (a *App) LastUsed(ctx context.Context, t *registry.Token) time.Time {
+	hash := t.Hash()
 	last := uses.Last(hash)
 	if index, err := a.registry.Tokens(ctx); err == nil {
 		if stored := index.LastUsed(hash); stored.After(last) {

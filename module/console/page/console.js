@@ -28,7 +28,7 @@ document.addEventListener('click', (event) => {
 	if (!button) return;
 	const field = document.querySelector(`[name="${button.dataset.add}"]`);
 	const lines = field.value.split('\n').map((line) => line.trim()).filter(Boolean);
-	if (!lines.includes(button.textContent)) lines.push(button.textContent);
+	if (!lines.includes(button.dataset.value)) lines.push(button.dataset.value);
 	field.value = lines.join('\n');
 	field.focus();
 	field.dispatchEvent(new Event('input', { bubbles: true }));

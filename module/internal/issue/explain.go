@@ -151,7 +151,7 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	target, err := rules.Find(path, playout.Query{})
 	switch {
 	case err != nil:
-		e.add("scope", Skipped, "", scope+"; the URL is not of the form "+q.Rule+" (--rule)")
+		e.add("scope", Skipped, "", scope+"; the URL is not of the form "+q.Rule)
 	case target.Org != g.Org:
 		e.add("scope", Failed, string(access.WrongOrg), fmt.Sprintf("%s; the URL is of organisation %s", scope, target.Org))
 	case !g.MayPlay(target.Stream):

@@ -90,7 +90,7 @@ func (x *Index) take(e Entry) *Token {
 			x.logger.Error("the record of a token cannot be read; it is not listed", zap.String("record", e.Key), zap.Error(err))
 			return nil
 		}
-		t.Revision = e.Revision
+		t.Revision, t.hash = e.Revision, t.Hash()
 		x.byKey[e.Key] = t
 		return t
 	case usedPrefix:

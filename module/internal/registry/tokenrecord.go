@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"time"
+
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // Token is what is kept of a token: everything but the token.
@@ -26,6 +28,16 @@ type Token struct {
 	Key       string    `json:"key"`
 
 	Revision uint64 `json:"-"`
+
+	hash uint64 // of its organisation and id, as uses are noted by it; from the index
+}
+
+// Hash is by what uses of the token are noted.
+func (t *Token) Hash() uint64 {
+	if t.hash != 0 {
+		return t.hash
+	}
+	return session.Hash(byToken, t.Org, t.ID)
 }
 
 const tokenPrefix = "token"
