@@ -332,7 +332,7 @@ func TestConsoleRights(t *testing.T) {
 		"/console/keys/rotate":                     {},
 		"/console/keys/own/retire":                 {"org": {"org1"}},
 		"/console/apikeys":                         {"role": {"read"}, "orgs": {"org1"}},
-		"/console/apikeys/" + apiKey + "/end":       {},
+		"/console/apikeys/" + apiKey + "/end":      {},
 	}
 	before := c.do(t, "audit", "--json")
 	for path, form := range posts {

@@ -235,7 +235,7 @@ func watchAll(t *testing.T, s *harness.Server, e *endless, target func(path stri
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Deadline)
 	defer cancel()
-	var results = make(chan result, 64)
+	results := make(chan result, 64)
 	var running, stuck atomic.Int64
 	before := runningResponses(t, s)
 	count := 0

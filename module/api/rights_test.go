@@ -199,6 +199,15 @@ func TestCursorsShowNothingForeign(t *testing.T) {
 			}
 			a.problem(422)
 		}
+		if list == "tokens" {
+			sorted := s.do(all, "GET", "/api/v1/tokens?limit=1&sort=expires", "").want(200).json()["next"].(string)
+			for _, other := range []string{"", "&sort=newest", "&sort=used"} {
+				s.do(acme, "GET", "/api/v1/tokens?cursor="+sorted+other, "").problem(422)
+			}
+			if b := s.do(acme, "GET", "/api/v1/tokens?sort=expires&cursor="+sorted, "").want(200); strings.Contains(b.Body.String(), "zebra") {
+				t.Errorf("sorted: %s", b.Body)
+			}
+		}
 		for _, bad := range []string{"0", "501", "-1", "x", "1.5"} {
 			s.do(acme, "GET", "/api/v1/"+list+"?limit="+bad, "").problem(422)
 		}

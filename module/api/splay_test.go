@@ -275,6 +275,13 @@ func TestSplayRevoke(t *testing.T) {
 	if v := r.TokenRevocation("acme", "narrow"); !v.IssuedBefore.IsZero() {
 		t.Errorf("%+v", v)
 	}
+	// What was planned holds at once.
+	planned := good("planned")
+	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"planned","from":"1h"}`).want(201)
+	revoke(acme, planned).want(204)
+	if v := r.TokenRevocation("acme", "planned"); !v.From.IsZero() {
+		t.Errorf("%+v", v)
+	}
 	all, err := json.Marshal(r.Revocations(""))
 	if err != nil {
 		t.Fatal(err)

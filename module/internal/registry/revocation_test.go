@@ -259,11 +259,12 @@ func TestPlannedRevocation(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
 
 	changes, from := Changes(), time.Now().Add(300*time.Millisecond)
-	v := plan("soon", from)
+	plan("soon", from)
 	if revoked(r, "soon") {
 		t.Error("it holds before its time")
 	}
-	if !v.Until.After(from.Add(365 * 24 * time.Hour)) {
+	far := time.Now().Add(30 * 24 * time.Hour)
+	if v := plan("far", far); !v.Until.After(far.Add(365 * 24 * time.Hour)) {
 		t.Errorf("it is forgotten at %v", v.Until)
 	}
 	if got := <-told; got != "soon" || time.Now().Before(from) || !revoked(r, "soon") {
@@ -273,11 +274,10 @@ func TestPlannedRevocation(t *testing.T) {
 		t.Error("what runs is not judged again when it begins")
 	}
 
-	undone := plan("undone", time.Now().Add(100*time.Millisecond))
+	undone := plan("undone", time.Now().Add(10*time.Millisecond))
 	if err := r.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
 		t.Fatal(err)
 	}
-	r.View().begin(undone)
 	plan("later", hour)
 	plan("later", time.Time{})
 	plan("now", time.Time{})
@@ -293,6 +293,14 @@ func TestPlannedRevocation(t *testing.T) {
 		if !revoked(r, value) {
 			t.Errorf("%s does not hold", value)
 		}
+	}
+	last := plan("last", time.Now().Add(20*time.Millisecond))
+	if got := <-told; got != "last" {
+		t.Errorf("%s is told, which was taken back", got)
+	}
+	r.View().begin(last)
+	if len(told) > 0 {
+		t.Errorf("%s is told twice", <-told)
 	}
 	if revoked(r, "undone") {
 		t.Error("what was taken back holds")

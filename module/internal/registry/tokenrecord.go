@@ -82,8 +82,10 @@ func (r *Registry) RevocationOf(t *Token) (first *Revocation) {
 		return nil
 	}
 	for _, v := range []Revocation{
-		{Org: t.Org, Kind: byToken, Value: t.ID}, {Org: t.Org, Kind: byTag, Value: t.Tag},
-		{Org: t.Org, Kind: byUser, Value: t.User}, {Org: t.Org, Kind: byOrg},
+		{Org: t.Org, Kind: byToken, Value: t.ID},
+		{Org: t.Org, Kind: byTag, Value: t.Tag},
+		{Org: t.Org, Kind: byUser, Value: t.User},
+		{Org: t.Org, Kind: byOrg},
 	} {
 		if v.Value == "" && v.Kind != byOrg {
 			continue
