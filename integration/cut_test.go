@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -477,34 +478,44 @@ func TestCutWhenNotPublicAnyMore(t *testing.T) {
 }
 
 // A reload that closes sockets, as Caddy does by default, tells them so between
-// two frames, however fast these follow each other.
+// two frames, however fast these follow each other. Caddy may close the origin's
+// connection first: what then breaks off within a frame cannot be told. That is
+// rare, and so it is tried a few times.
 func TestReloadClosesSocketsBetweenFrames(t *testing.T) {
 	t.Parallel()
 	s := setup{}
 	g := guard(t, s, new(endless))
 	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	i := slices.IndexFunc(viewers(), func(v viewer) bool { return v.name == "WebSocket" })
+	socket := viewers()[i]
 	const sockets = 5
-	began, over := make(chan struct{}, sockets), make(chan ended, sockets)
-	for _, v := range viewers() {
-		if v.name != "WebSocket" {
-			continue
-		}
+	round := func() (failed []string) {
+		began, over := make(chan struct{}, sockets), make(chan ended, sockets)
 		for range sockets {
 			go func() {
-				over <- v.watch(t.Context(), g.Server, "/live/org1/cam/push?token="+token, func() { began <- struct{}{} })
+				over <- socket.watch(t.Context(), g.Server, "/live/org1/cam/push?token="+token, func() { began <- struct{}{} })
 			}()
 		}
-	}
-	for range sockets {
-		<-began
-	}
-	s.gate = "errors verbose"
-	if r := g.Reload(s.caddyfile()); r.Code != 0 {
-		t.Fatal(r.Text())
-	}
-	for range sockets {
-		if got := <-over; got.code != websocket.StatusGoingAway {
-			t.Errorf("close status %d (%v)", got.code, got.err)
+		for range sockets {
+			<-began
 		}
+		if r := g.Reload(s.caddyfile()); r.Code != 0 {
+			t.Fatal(r.Text())
+		}
+		for range sockets {
+			if got := <-over; got.code != websocket.StatusGoingAway {
+				failed = append(failed, fmt.Sprintf("close status %d (%v)", got.code, got.err))
+			}
+		}
+		return failed
 	}
+	for n, gate := range []string{"errors verbose", "errors terse", "errors verbose", "errors terse", "errors verbose"} {
+		s.gate = gate
+		failed := round()
+		if len(failed) == 0 {
+			return
+		}
+		t.Logf("round %d: %s", n, failed)
+	}
+	t.Error("in no round all sockets were told")
 }

@@ -19,12 +19,17 @@ type Trust struct {
 	// living are the keys that are not retired, by the hash that session tokens
 	// have of them.
 	living map[uint64][]*token.Key
+	// id is that of no other trust of this process.
+	id uint64
 	// generation tells whether there is a newer one.
 	generation uint64
 }
 
+// trusts counts those that were made.
+var trusts atomic.Uint64
+
 func newTrust(keys *token.Keyring, sessions session.Keyring) *Trust {
-	t := &Trust{Keys: keys, Sessions: sessions, living: make(map[uint64][]*token.Key)}
+	t := &Trust{Keys: keys, Sessions: sessions, id: trusts.Add(1), living: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
 			hash := session.KeyHash(k.ID)

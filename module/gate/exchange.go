@@ -16,7 +16,6 @@ import (
 	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/session"
 )
 
@@ -139,10 +138,10 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	x.trust = x.h.trust()
 	if session.HasForm(x.token.text) {
 		v = x.judgeSession()
-	} else if x.grant, err = jwt.Read(x.token.text, x.trust.Keys); err != nil {
+	} else if seen, err := x.trust.Read(x.token.text); err != nil {
 		return x.denyToken(err), false
 	} else {
-		x.subject = app.SubjectOf(x.grant, x.target.Stream)
+		x.grant, x.subject = seen.Grant, seen.Subject(x.target.Stream)
 		v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
 		x.verified = scoped(v)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -162,6 +163,22 @@ func NewID(n int) string {
 // MaySpeakFor reports whether the key may sign tokens of an organisation.
 func (k *Key) MaySpeakFor(org string) bool {
 	return k.Orgs == nil || slices.Contains(k.Orgs, org)
+}
+
+// Same reports whether another key has the same id and algorithm, and checks
+// signatures with the same material. Its state and organisations are not asked.
+func (k *Key) Same(other *Key) bool {
+	if k.ID != other.ID || k.Algorithm != other.Algorithm {
+		return false
+	}
+	switch public := k.public.(type) {
+	case []byte:
+		secret, ok := other.public.([]byte)
+		return ok && subtle.ConstantTimeCompare(public, secret) == 1
+	case interface{ Equal(x crypto.PublicKey) bool }:
+		return public.Equal(other.public)
+	}
+	return false
 }
 
 // Public is the material for checking a signature. For HS256 it is the secret.

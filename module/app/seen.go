@@ -1,0 +1,110 @@
+package app
+
+import (
+	"errors"
+	"hash/maphash"
+	"strings"
+	"sync/atomic"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
+)
+
+// Seen is a playback token whose signature has held. It does not change.
+type Seen struct {
+	Grant *token.Grant
+
+	kid, algorithm string // as its header says
+	subject        session.Subject
+}
+
+// Subject is what the token can be revoked by, as it plays a stream.
+func (s *Seen) Subject(stream string) session.Subject {
+	subject := s.subject
+	subject.Stream = stream
+	return subject
+}
+
+// with is the same under another copy of its key.
+func (s *Seen) with(key *token.Key) *Seen {
+	other, grant := *s, *s.Grant
+	grant.KeyID, grant.Key = key.ID, key
+	other.Grant = &grant
+	return &other
+}
+
+const (
+	// maxSeen is how much memory the tokens may take that are remembered, in
+	// bytes.
+	maxSeen = 128 << 20
+	// perSeen is what a token takes besides its text, at most about.
+	perSeen = 512
+)
+
+// seen are the tokens whose signature has held, by their whole text: whatever
+// differs in one byte is another token. Like what is running, they outlive
+// reloads. Nothing but the signature is remembered; whether the key still counts,
+// and all that depends on the request and its time, is asked each time.
+var seen = newSeen(maxSeen)
+
+// newSeen makes a memory that takes so many bytes at most.
+func newSeen(most uint64) *otter.Cache[string, *Seen] {
+	return otter.Must(&otter.Options[string, *Seen]{
+		MaximumWeight: most,
+		Weigher:       func(text string, _ *Seen) uint32 { return uint32(2*len(text) + perSeen) },
+	})
+}
+
+// forged are tokens whose signature has not held under a trust, as hashes under a
+// secret of this process. A collision, of which there is one in 2^64, refuses.
+var forged [1 << 15]atomic.Uint64
+
+var forgedSeed = maphash.MakeSeed()
+
+func forgedHash(text string, t *Trust) uint64 {
+	const odd = 0x9e3779b97f4a7c15
+	return max(maphash.String(forgedSeed, text)^t.id*odd, 1)
+}
+
+// errForged is the answer to a token that has been refused for it before.
+var errForged = &token.Error{Kind: token.ErrBadSignature, Detail: "the signature does not belong to this token and key"}
+
+// Read is [jwt.Read] with a memory: a token that was read before, with keys that
+// are still good, costs no signature check.
+func (t *Trust) Read(text string) (*Seen, error) {
+	if s, ok := seen.GetIfPresent(text); ok {
+		switch key, err := t.Keys.Lookup(s.Grant.Org, s.kid, s.algorithm); {
+		case err != nil:
+			return nil, err
+		case key == s.Grant.Key:
+			return s, nil
+		case key.Same(s.Grant.Key): // read anew, by a reload or with the view
+			s = s.with(key)
+			seen.Set(strings.Clone(text), s)
+			return s, nil
+		}
+	}
+	hash := forgedHash(text, t)
+	slot := &forged[hash%uint64(len(forged))]
+	if slot.Load() == hash {
+		return nil, errForged
+	}
+	u, err := jwt.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	g, err := u.Verify(t.Keys)
+	if err != nil {
+		if errors.Is(err, token.ErrBadSignature) {
+			slot.Store(hash)
+		}
+		return nil, err
+	}
+	s := &Seen{Grant: g, kid: u.KeyID, algorithm: u.Algorithm, subject: SubjectOf(g, "")}
+	// The text is a part of the request, which would be kept with it.
+	seen.Set(strings.Clone(text), s)
+	return s, nil
+}
