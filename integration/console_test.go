@@ -217,11 +217,14 @@ func TestConsoleRevocations(t *testing.T) {
 
 	asked := c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}})
 	c.status(t, "asking first", asked, http.StatusOK)
-	if !strings.Contains(asked.body, "ends 1 viewer on 1 stream<") || !strings.Contains(asked.body, `value="leaked"`) || !strings.Contains(asked.body, `name="sure"`) {
+	if !strings.Contains(asked.body, "ends 1 viewer on 1 stream<") || !strings.Contains(asked.body, `value="leaked"`) || !strings.Contains(asked.body, `name="sure" value="org1 tag  press"`) {
 		t.Errorf("what it would end:\n%s", asked.body)
 	}
+	for _, other := range []string{"yes", "org1 tag  crew", "org1 org  "} {
+		c.status(t, "asked about something else", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "sure": {other}}), http.StatusOK)
+	}
 	c.plays(t, found[1], 200)
-	c.status(t, "a tag", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}, "sure": {"yes"}}), http.StatusSeeOther)
+	c.status(t, "a tag", c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {"press"}, "reason": {"leaked"}, "sure": {"org1 tag  press"}}), http.StatusSeeOther)
 	c.plays(t, found[1], 401)
 	c.plays(t, kept, 200)
 	list := c.page(t, "oscar", "/console/revocations").body

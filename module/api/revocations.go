@@ -69,7 +69,7 @@ func (s *server) revocations() {
 	})
 	route(s, toIssue, huma.Operation{
 		OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: tags,
-		Summary: "Revokes tokens", Description: "They are refused from now on, on every edge.",
+		Summary: "Revokes tokens", Description: "They are refused from now on, or from a time on, on every edge.",
 	}, revoke)
 	route(s, toIssue, huma.Operation{
 		OperationID: "preview-revocation", Method: http.MethodPost, Path: "/api/v1/revocations/preview", DefaultStatus: http.StatusOK, Tags: tags,

@@ -93,7 +93,7 @@ func (s *server) tokens() {
 	}, getToken)
 	route(s, toIssue, huma.Operation{
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Revokes a token", Description: "It is refused from now on, on every edge. Its record stays.",
+		Summary: "Revokes a token", Description: "It is refused from now on, or from a time on, on every edge. Its record stays.",
 	}, revokeToken)
 }
 
@@ -167,17 +167,23 @@ func (c *call) read(n *NewToken) (r issue.Request, err error) {
 	return r, nil
 }
 
-// issue makes a token and keeps its record. It returns the token only when the
-// record is kept: what nobody can list, nobody can find to revoke.
-func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *registry.Token, error) {
+// sign makes a token, of which nothing is kept: until its record is, it must not
+// be shown.
+func (c *call) sign(ctx context.Context, r issue.Request) (*issue.Issued, error) {
 	if err := c.orgInBody("body.org", r.Org); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	issuer, err := c.app.Issuer(ctx, r.Org)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	issued, err := issuer.Issue(r)
+	return issuer.Issue(r)
+}
+
+// issue makes a token and keeps its record. It returns the token only when the
+// record is kept: what nobody can list, nobody can find to revoke.
+func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *registry.Token, error) {
+	issued, err := c.sign(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -218,14 +224,7 @@ func checkToken(ctx context.Context, c *call, in *struct{ Body NewToken }) (*str
 	if err != nil {
 		return nil, err
 	}
-	if err := c.orgInBody("body.org", request.Org); err != nil {
-		return nil, err
-	}
-	issuer, err := c.app.Issuer(ctx, request.Org)
-	if err != nil {
-		return nil, err
-	}
-	issued, err := issuer.Issue(request)
+	issued, err := c.sign(ctx, request)
 	if err != nil {
 		return nil, err
 	}

@@ -49,18 +49,18 @@ func WatchingWith(t *registry.Token) int { return Viewers().With(t.Hash()) }
 // streams; at most a second old.
 func Ended(v *registry.Revocation) (viewers, streams int) {
 	Viewers()
-	whom := session.Revoked{}
+	whom, hash := session.Revoked{}, tokens.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":
 		whom.Org = v.Org
 	case "stream":
 		whom.Org, whom.Stream = v.Org, v.Value
 	case "token":
-		whom.TokenID = tokens.Hash(v.Kind, v.Org, v.Value)
+		whom.TokenID = hash
 	case "tag":
-		whom.Tag = tokens.Hash(v.Kind, v.Org, v.Value)
+		whom.Tag = hash
 	case "user":
-		whom.User = tokens.Hash(v.Kind, v.Org, v.Value)
+		whom.User = hash
 	}
 	if !v.IssuedBefore.IsZero() {
 		whom.Before = max(v.IssuedBefore.Unix(), 1) // 0 would spare nobody

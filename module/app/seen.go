@@ -69,9 +69,6 @@ func forgedHash(text string, t *Trust) uint64 {
 	return max(maphash.String(forgedSeed, text)^t.id*odd, 1)
 }
 
-// errForged is the answer to a token that has been refused for it before.
-var errForged = &token.Error{Kind: token.ErrBadSignature, Detail: "the signature does not belong to this token and key"}
-
 // Read is [jwt.Read] with a memory: a token that was read before, with keys that
 // are still good, costs no signature check.
 func (t *Trust) Read(text string) (*Seen, error) {
@@ -90,7 +87,7 @@ func (t *Trust) Read(text string) (*Seen, error) {
 	hash := forgedHash(text, t)
 	slot := &forged[hash%uint64(len(forged))]
 	if slot.Load() == hash {
-		return nil, errForged
+		return nil, jwt.ErrSignature
 	}
 	u, err := jwt.Parse(text)
 	if err != nil {
@@ -98,7 +95,7 @@ func (t *Trust) Read(text string) (*Seen, error) {
 	}
 	g, err := u.Verify(t.Keys)
 	if err != nil {
-		if errors.Is(err, token.ErrBadSignature) {
+		if errors.Is(err, jwt.ErrSignature) {
 			slot.Store(hash)
 		}
 		return nil, err

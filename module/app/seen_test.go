@@ -128,14 +128,13 @@ func TestForgedTokens(t *testing.T) {
 	key, other := generate(t, "main", token.EdDSA), generate(t, "main", token.EdDSA)
 	text := signed(t, other, nil)
 	here := trust(t, key)
-	for i := range 3 {
-		_, err := here.Read(text)
-		if !errors.Is(err, token.ErrBadSignature) {
+	for range 3 {
+		if _, err := here.Read(text); !errors.Is(err, token.ErrBadSignature) {
 			t.Fatal(err)
 		}
-		if i > 0 && err != error(errForged) {
-			t.Error("the signature is checked again")
-		}
+	}
+	if hash := forgedHash(text, here); forged[hash%uint64(len(forged))].Load() != hash {
+		t.Error("it is not remembered")
 	}
 	if _, err := trust(t, other).Read(text); err != nil {
 		t.Errorf("with its own key: %v", err)

@@ -17,7 +17,7 @@ type revocationsPage struct {
 	Revocations []api.Revocation
 	Hidden      int // how many older ones are not listed
 	New         api.NewRevocation
-	Ends        *api.Ending // what it would end; then it is asked once more
+	Ends        *api.Ending // what New would end; then it is asked once more
 	Mistakes    map[string]string
 }
 
@@ -46,42 +46,46 @@ func (h *Handler) listRevocations(v *visit) error {
 	return v.render(http.StatusOK, "revocations", "revocations", "Revocations", p)
 }
 
+// Sure names what has been asked about. A form that was changed since is about
+// something else, and is asked about again.
+func (p *revocationsPage) Sure() string {
+	return strings.Join([]string{p.New.Org, p.New.Kind, p.New.IssuedBefore, p.New.Value}, " ")
+}
+
 // revokeMany revokes all tokens with a tag, for a user or a stream, or all there
 // are. At first it says whom that ends, and asks once more.
 func (h *Handler) revokeMany(v *visit) error {
 	f := v.r.PostForm
-	n := api.NewRevocation{Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")), Reason: strings.TrimSpace(f.Get("reason"))}
-	list := map[string]string{}
-	var err error
-	if n.IssuedBefore, err = formTime(f.Get("issued_before")); err != nil {
-		list["issued_before"] = "write a date and a time, or nothing"
+	n := api.NewRevocation{
+		Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")),
+		IssuedBefore: f.Get("issued_before"), Reason: strings.TrimSpace(f.Get("reason")),
 	}
-	var ends *api.Ending
-	if err == nil && f.Get("sure") == "" {
-		ends = new(api.Ending)
-		err = v.ask(http.MethodPost, "/api/v1/revocations/preview", nil, n, ends)
-	} else if err == nil {
+	asked := revocationsPage{New: n} // as the form has it
+	status, err := http.StatusOK, error(nil)
+	if n.IssuedBefore, err = formTime(n.IssuedBefore); err != nil {
+		asked.Mistakes = map[string]string{"issued_before": "write a date and a time, or nothing"}
+	} else if f.Get("sure") == asked.Sure() {
 		if err = v.ask(http.MethodPost, "/api/v1/revocations", nil, n, nil); err == nil {
 			return v.redirect("/revocations", "many")
 		}
+		asked.Mistakes = mistakes(err)
+	} else {
+		asked.Ends = new(api.Ending)
+		err = v.ask(http.MethodPost, "/api/v1/revocations/preview", nil, n, asked.Ends)
+		asked.Mistakes = mistakes(err)
 	}
-	if err != nil && len(list) == 0 {
-		if list = mistakes(err); list == nil {
+	if err != nil {
+		if asked.Mistakes == nil {
 			return err
 		}
+		status, asked.Ends = http.StatusUnprocessableEntity, nil
 	}
-	wrong := err != nil
 	p, err := v.revocationsPage("")
 	if err != nil {
 		return err
 	}
-	if !wrong {
-		n.IssuedBefore, p.New, p.Ends = f.Get("issued_before"), n, ends
-		return v.render(http.StatusOK, "revocations", "revocations", "Revocations", p)
-	}
-	p.New, p.Mistakes = n, list
-	p.New.IssuedBefore = f.Get("issued_before")
-	return v.render(http.StatusUnprocessableEntity, "revocations", "revocations", "Revocations", p)
+	p.New, p.Ends, p.Mistakes = asked.New, asked.Ends, asked.Mistakes
+	return v.render(status, "revocations", "revocations", "Revocations", p)
 }
 
 func (h *Handler) undoRevocation(v *visit) error {

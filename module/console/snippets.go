@@ -14,7 +14,7 @@ type snippet struct{ Title, Text string }
 // nanoplayer stands apart from the address.
 func snippets(stream, token string) []snippet {
 	u, err := url.Parse(stream)
-	if err != nil {
+	if err != nil || stream == "" { // a token for an organisation has no one stream
 		return nil
 	}
 	var list []snippet

@@ -87,9 +87,6 @@ func (h *Handler) createStream(v *visit) error {
 	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
 }
 
-// Playouts reports whether this is the tab of the playouts.
-func (p *streamPage) Playouts() bool { return p.Tab == "" }
-
 // streamPage is the overview of one stream.
 type streamPage struct {
 	Stream             api.Stream
@@ -99,7 +96,7 @@ type streamPage struct {
 	Tokens             []api.Token
 	More               bool
 	Mistakes           map[string]string
-	Tab                string // "" for the playouts
+	Settings           bool // the tab of the settings, else of the playouts
 }
 
 // findStream asks for the stream in the path.
@@ -123,7 +120,7 @@ func (h *Handler) settings(v *visit, status int, list map[string]string) error {
 	if err != nil {
 		return err
 	}
-	p.Tab, p.Mistakes = "settings", list
+	p.Settings, p.Mistakes = true, list
 	p.Ingest = fill(h.Ingest, p.Stream.Org, p.Stream.Stream)
 	return v.render(status, "stream_settings", "streams", p.Stream.Stream, p)
 }

@@ -11,13 +11,11 @@ import (
 
 	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/issue"
 )
 
 // tokensPage is the token overview.
 type tokensPage struct {
 	Org, Stream, Tag, User, Status string
-	Tokens                         []api.Token
 	Next                           string // the query of the next page
 	Statuses                       []string
 	Rows                           rows
@@ -37,7 +35,7 @@ func (h *Handler) listTokens(v *visit) error {
 	}
 	p := &tokensPage{
 		Org: ask.Get("org"), Stream: ask.Get("stream"), Tag: ask.Get("tag"), User: ask.Get("user"), Status: ask.Get("status"),
-		Tokens: list.Tokens, Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
+		Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
 	}
 	ask.Del("limit")
 	ask.Del("cursor")
@@ -58,7 +56,6 @@ type tokenForm struct {
 	Address, Network            string   // of who asks, to be taken over
 	Chosen                      *api.Org // the organisation, where there is one
 	Mistakes                    map[string]string
-	Remarks                     []issue.Warning // as far as they are known without asking
 }
 
 // periods are how long a token may be wanted for without a date.

@@ -201,6 +201,10 @@ func (v *View) takeRevocation(e Entry) {
 	old := v.revokedBy[e.Key]
 	delete(v.revokedBy, e.Key)
 	delete(v.unreadable, e.Key)
+	if t := v.planned[e.Key]; t != nil {
+		t.Stop()
+		delete(v.planned, e.Key)
+	}
 	var now *Revocation
 	if !e.Deleted {
 		now = new(Revocation)
@@ -231,7 +235,7 @@ func (v *View) takeRevocation(e Entry) {
 
 // await has a revocation begin when its time comes.
 func (v *View) await(x *Revocation) {
-	time.AfterFunc(x.From.Sub(v.now()), func() { v.begin(x) })
+	v.planned[x.key()] = time.AfterFunc(x.From.Sub(v.now()), func() { v.begin(x) })
 }
 
 // begin puts a revocation in force whose time has come, if it is still wanted.
@@ -245,6 +249,7 @@ func (v *View) begin(x *Revocation) {
 		v.await(x)
 		return
 	}
+	delete(v.planned, x.key())
 	v.settle(x)
 	verdicts.Add(1)
 	v.onRevoke(x)

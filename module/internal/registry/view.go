@@ -51,6 +51,7 @@ type View struct {
 	// organisations of those that cannot be read.
 	revokedBy  map[string]*Revocation
 	unreadable map[string]string
+	planned    map[string]*time.Timer // of revocations that are to begin
 }
 
 // orgState is what gates ask of an organisation. It does not change.
@@ -72,6 +73,7 @@ func (v *View) clear() {
 	v.made = nil
 	v.revokedBy = make(map[string]*Revocation)
 	v.unreadable = make(map[string]string)
+	v.planned = make(map[string]*time.Timer)
 	v.orgs.Store(&map[string]*orgState{})
 	v.playback.Store(&[]*token.Key{})
 	v.sessions.Store(&[]session.Key{})

@@ -62,6 +62,9 @@ func Parse(text string) (*Unverified, error) {
 	return &Unverified{Grant: grant, Algorithm: h.alg, KeyID: h.kid, signed: signed, signature: sig}, nil
 }
 
+// ErrSignature is the error of a signature that does not hold.
+var ErrSignature = &token.Error{Kind: token.ErrBadSignature, Detail: "the signature does not belong to this token and key"}
+
 // Verify checks key and signature, and returns the grant. Errors are
 // [token.Error] values of kind ErrUnknownKey or ErrBadSignature.
 func (u *Unverified) Verify(keys *token.Keyring) (*token.Grant, error) {
@@ -72,7 +75,7 @@ func (u *Unverified) Verify(keys *token.Keyring) (*token.Grant, error) {
 	// The algorithm is the key's. A header that says otherwise was not
 	// written by whoever has the key (RFC 8725, section 3.1).
 	if u.Algorithm != key.Algorithm || methods[key.Algorithm].Verify(u.signed, u.signature, key.Public()) != nil {
-		return nil, &token.Error{Kind: token.ErrBadSignature, Detail: "the signature does not belong to this token and key"}
+		return nil, ErrSignature
 	}
 	u.Grant.KeyID, u.Grant.Key = key.ID, key
 	return u.Grant, nil
