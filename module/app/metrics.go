@@ -23,6 +23,7 @@ const (
 // with each configuration's registry, so that counters survive reloads.
 type Metrics struct {
 	vec      *prometheus.CounterVec
+	allowed  prometheus.Counter
 	requests map[Result]map[access.Reason]prometheus.Counter
 }
 
@@ -39,7 +40,7 @@ func newMetrics() *Metrics {
 	}
 	// Every series exists from the start: labels come from closed sets, and
 	// the hot path looks none up.
-	m.requests[Allowed] = map[access.Reason]prometheus.Counter{"": m.vec.WithLabelValues(string(Allowed), "")}
+	m.allowed = m.vec.WithLabelValues(string(Allowed), "")
 	for _, result := range []Result{Refused, WouldDeny} {
 		m.requests[result] = make(map[access.Reason]prometheus.Counter)
 		for _, reason := range access.Reasons() {
@@ -61,7 +62,9 @@ func registerMetrics(registry prometheus.Registerer) (*Metrics, error) {
 
 // Count counts one request.
 func (m *Metrics) Count(result Result, reason access.Reason) {
-	if c := m.requests[result][reason]; c != nil {
+	if result == Allowed {
+		m.allowed.Inc()
+	} else if c := m.requests[result][reason]; c != nil {
 		c.Inc()
 	}
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,11 +71,18 @@ func BenchmarkServeHTTP(b *testing.B) {
 		{"refusal/missing", media, eddsa},
 		{"refusal/signature", media + "?token=" + mintWith(b, newKey(eddsa.ID, token.EdDSA), nil), eddsa},
 		{"prepare", "", nil},
+		{"bare", media + "?token=" + mintWith(b, eddsa, nil), eddsa},
+		{"bare/prepare", "", nil},
 	} {
+		headers := headers
+		if strings.HasPrefix(bm.name, "bare") { // of a load generator, without a log
+			headers = nil
+		}
 		b.Run(bm.name, func(b *testing.B) {
 			var h *Handler
 			if bm.key != nil {
 				h = benchGate(b, bm.key)
+				h.accessLog = headers != nil
 			}
 			w := &sink{}
 			b.ReportAllocs()

@@ -8,12 +8,18 @@ import (
 )
 
 // limitCaching keeps protected media out of shared caches in front of the
-// gate, and ends its freshness with the token (RFC 9111). What the origin says
-// more strictly stays.
-func limitCaching(h http.Header, left time.Duration, now time.Time) {
+// gate, and ends its freshness with the token (RFC 9111): it returns the value of
+// Cache-Control that says so. What the origin says more strictly stays.
+func limitCaching(h http.Header, left time.Duration, now time.Time) string {
+	dropTargeted(h)
+	const private = "private"
+	if len(h["Cache-Control"]) == 0 && len(h["Expires"]) == 0 {
+		return private
+	}
 	most := max(int64(left/time.Second), 0)
 	age := int64(-1)
-	kept := []string{"private"}
+	var room [128]byte
+	kept := append(room[:0], private...)
 	for _, line := range h["Cache-Control"] {
 		for directive := range strings.SplitSeq(line, ",") {
 			directive = strings.TrimSpace(directive)
@@ -28,7 +34,7 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) {
 					age = 0
 				}
 			default:
-				kept = append(kept, directive)
+				kept = append(append(kept, ", "...), directive...)
 			}
 		}
 	}
@@ -42,10 +48,9 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) {
 		delete(h, "Expires")
 	}
 	if age >= 0 {
-		kept = append(kept, "max-age="+strconv.FormatInt(min(age, most), 10))
+		kept = strconv.AppendInt(append(kept, ", max-age="...), min(age, most), 10)
 	}
-	h["Cache-Control"] = []string{strings.Join(kept, ", ")}
-	dropTargeted(h)
+	return string(kept)
 }
 
 // neverStore keeps an answer that has somebody's token in it out of every cache.

@@ -42,30 +42,46 @@ func newCORS(words []string, credentials bool) (cors, error) {
 // exposed are the headers that players and pages read.
 const exposed = "Location, Link, ETag, Content-Range, Content-Length, Date, Retry-After, WWW-Authenticate, Playgate-Id"
 
-// apply sets the header of any answer, refusals included: without it a page
+// allowPages sets the header of any answer, refusals included: without it a page
 // cannot see why it was refused. What the origin has set is replaced, since a
 // doubled header is no header.
-func (c *cors) apply(h http.Header, r *http.Request) {
+func (x *exchange) allowPages(h http.Header) {
+	x.allowOrigin(h, true)
+}
+
+// allowReader is allowPages for what comes from below. Which headers may be read
+// is told to pages alone, which say where they are from: players get a shorter
+// answer.
+func (x *exchange) allowReader(h http.Header) {
+	x.allowOrigin(h, len(x.r.Header["Origin"]) > 0)
+}
+
+func (x *exchange) allowOrigin(h http.Header, expose bool) {
+	c := &x.h.cors
 	if c.off {
 		return
 	}
-	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"} {
-		delete(h, name)
-	}
+	delete(h, "Access-Control-Allow-Credentials")
 	if c.origins == nil {
-		h["Access-Control-Allow-Origin"] = []string{"*"}
-		h["Access-Control-Expose-Headers"] = []string{exposed}
+		h["Access-Control-Allow-Origin"] = x.line("*")
+		if expose {
+			h["Access-Control-Expose-Headers"] = x.line(exposed)
+		} else {
+			delete(h, "Access-Control-Expose-Headers")
+		}
 		return
 	}
+	delete(h, "Access-Control-Allow-Origin")
+	delete(h, "Access-Control-Expose-Headers")
 	// Always, also when Origin is absent, or a cache hands one page's answer
 	// to another.
 	addVary(h, "Origin")
-	if origin := r.Header["Origin"]; len(origin) == 1 && c.lists(origin[0]) {
-		h["Access-Control-Allow-Origin"] = []string{origin[0]}
+	if origin := x.r.Header["Origin"]; len(origin) == 1 && c.lists(origin[0]) {
+		h["Access-Control-Allow-Origin"] = x.line(origin[0])
 		if c.credentials {
 			h["Access-Control-Allow-Credentials"] = []string{"true"}
 		}
-		h["Access-Control-Expose-Headers"] = []string{exposed}
+		h["Access-Control-Expose-Headers"] = x.line(exposed)
 	}
 }
 
@@ -90,15 +106,15 @@ func isPreflight(r *http.Request) bool {
 
 // preflight answers for every path alike, and without a token: browsers send
 // none.
-func (c *cors) preflight(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	c.apply(h, r)
+func (x *exchange) preflight() {
+	h := x.w.Header()
+	x.allowPages(h)
 	delete(h, "Access-Control-Expose-Headers")
 	if h.Get("Access-Control-Allow-Origin") != "" {
-		h.Set("Access-Control-Allow-Methods", allowedMethods(c.whep))
+		h.Set("Access-Control-Allow-Methods", allowedMethods(x.h.cors.whep))
 		h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept")
 		h.Set("Access-Control-Max-Age", "7200")
 	}
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNoContent)
+	x.w.WriteHeader(http.StatusNoContent)
 }

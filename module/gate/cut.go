@@ -42,19 +42,20 @@ func (x *exchange) run() {
 	if !cuts && !noMessages {
 		return
 	}
-	ctx, cancel := context.WithCancel(x.r.Context())
+	// Nobody below has seen this context yet.
+	ctx, cancel := context.WithCancel(x.below.Context)
+	x.below.Context = ctx
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
-	x.running = running.Start(x.w, x.r, conn, cancel)
+	x.running = &x.runs
+	x.running.Start(x.w, x.r, conn, cancel)
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = running.NoMessages(x.r.Body, x.message)
 	}
 	if !cuts {
-		*x.r = *x.r.WithContext(ctx)
 		return
 	}
 	x.running.Deadline = x.deadline()
-	*x.r = *x.r.WithContext(ctx)
 	x.h.app.Run(x.running, x.changes)
 }
 
@@ -63,8 +64,7 @@ func (x *exchange) deadline() time.Time {
 	if x.public {
 		return time.Time{}
 	}
-	now := time.Now()
-	return now.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(now))
+	return x.at.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(x.at))
 }
 
 // wasCut is why the response was cut, or "".

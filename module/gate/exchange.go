@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -49,11 +50,31 @@ type exchange struct {
 	resource *running.Resource // the WHEP resource that it changes or deletes
 	viewer   uint64            // who watches
 	changes  uint64            // what was known when it was judged
+	at       time.Time         // when it was judged
 
 	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
+
+	// Each of these is used once at most. They stand here so that an exchange is
+	// one piece of memory.
+	answer response
+	runs   running.Running
+	below  below
+	lines  [8]string // that header fields take; see line
+	named  [8]string // room for before
+}
+
+// line is a field value of its own: whoever changes it changes no other request.
+func (x *exchange) line(value string) []string {
+	for i := range x.lines {
+		if x.lines[i] == "" && value != "" {
+			x.lines[i] = value
+			return x.lines[i : i+1 : i+1]
+		}
+	}
+	return []string{value}
 }
 
 func (x *exchange) serve(next caddyhttp.Handler) error {
@@ -74,7 +95,7 @@ func (x *exchange) admit() (admitted bool, err error) {
 	dropForged(x.r)
 	v, preflight := x.judge()
 	if preflight {
-		x.h.cors.preflight(x.w, x.r)
+		x.preflight()
 		return false, nil
 	}
 	result := app.Allowed
@@ -87,7 +108,7 @@ func (x *exchange) admit() (admitted bool, err error) {
 	x.h.app.Metrics().Count(result, v.Reason)
 	x.log(v.Reason)
 	if v.Allowed && !x.target.Open {
-		x.viewer = x.h.app.Note(&x.subject, x.r, x.h.now())
+		x.viewer = x.h.app.Note(&x.subject, x.r, x.at)
 	}
 	if to := x.redirect(); to != "" {
 		x.answerRedirect(to)
@@ -111,7 +132,7 @@ func reportable(reason access.Reason) bool {
 // judge is the order of checks, from the canonical request to the page. The
 // first failure is the reason.
 func (x *exchange) judge() (v access.Verdict, preflight bool) {
-	x.changes = app.Changes()
+	x.changes, x.at = app.Changes(), x.h.now()
 	inPath, err := x.readRequest()
 	if err != nil {
 		return access.DenyError(err), false
@@ -124,7 +145,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	if err != nil {
 		return access.DenyError(err), false
 	}
-	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.h.now())
+	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.at)
 	if x.public {
 		x.subject = running.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
 		return access.Allow, false
@@ -146,7 +167,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 		x.verified = scoped(v)
 	}
 	if v.Allowed {
-		if reason := x.h.app.Unavailable(x.h.now()); reason != "" {
+		if reason := x.h.app.Unavailable(x.at); reason != "" {
 			x.verified = false
 			return access.Deny(reason, ""), false
 		}
@@ -194,7 +215,7 @@ func (x *exchange) readRequest() (inPath []string, err error) {
 	if err := playout.CheckPath(path); err != nil {
 		return nil, err
 	}
-	query, err := playout.ParseQuery(x.r.URL.RawQuery)
+	query, err := x.h.places.readQuery(x.r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +230,9 @@ func (x *exchange) readRequest() (inPath []string, err error) {
 // rawPath is the path as the client wrote it, unless an earlier handler has
 // changed it.
 func rawPath(u *url.URL) string {
+	if u.RawPath == "" && plainPath(u.Path) {
+		return u.Path
+	}
 	if u.RawPath != "" {
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
 			return u.RawPath
@@ -297,7 +321,8 @@ var errBrokeOff = errors.New("the origin's answer broke off")
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	x.next = next
 	x.run()
-	rw := newResponse(x)
+	rw := &x.answer
+	rw.init(x)
 	method := x.r.Method
 	answered := false // with a failure
 	if x.running != nil {

@@ -109,13 +109,13 @@ func (x *exchange) identify() {
 		return
 	}
 	h := x.r.Header
-	h["X-Playgate-Org"] = []string{x.target.Org}
-	h["X-Playgate-Stream"] = []string{x.target.Stream}
+	h["X-Playgate-Org"] = x.line(x.target.Org)
+	h["X-Playgate-Stream"] = x.line(x.target.Stream)
 	if !x.public {
 		// Of a session, this is the session's id: the token's own is not in it.
-		h["X-Playgate-Token-Id"] = []string{x.grant.ID}
+		h["X-Playgate-Token-Id"] = x.line(x.grant.ID)
 		if x.grant.Tag != "" {
-			h["X-Playgate-Tag"] = []string{asciiHeader(x.grant.Tag)}
+			h["X-Playgate-Tag"] = x.line(asciiHeader(x.grant.Tag))
 		}
 	}
 }
@@ -138,20 +138,28 @@ func asciiHeader(s string) string {
 // the original request that placeholders and error routes go back to.
 func (x *exchange) strip() {
 	r := x.r
-	original, hasOriginal := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	same := hasOriginal && original.URL != nil && original.URL.RawQuery == r.URL.RawQuery && rawPath(original.URL) == rawPath(r.URL)
+	b := &x.below
+	if b.Context != nil { // this request has been below
+		b = new(below)
+	}
+	b.Context = r.Context()
+	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	original := &b.original
+	same := b.hasOriginal && original.URL != nil && original.URL.RawQuery == r.URL.RawQuery && original.URL.Path == r.URL.Path && original.URL.RawPath == r.URL.RawPath
 
 	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
 	if x.canonical {
 		bare.Path, bare.RawPath = unescapePath(x.path)
-		bare.RawQuery, bare.ForceQuery = x.query.Without(x.h.places.isTokenPair).Raw(), r.URL.ForceQuery
+		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
 	}
-	if hasOriginal {
+	uri := requestURI(&bare)
+	if b.hasOriginal {
 		clean := bare
+		original.RequestURI = uri
 		if !same && original.URL != nil {
 			clean = x.h.cleanURL(original.URL)
+			original.RequestURI = requestURI(&clean)
 		}
-		original.RequestURI = clean.RequestURI()
 		if original.URL == nil {
 			original.URL = new(url.URL)
 		}
@@ -163,14 +171,10 @@ func (x *exchange) strip() {
 		}
 	}
 	*r.URL = bare
-	r.RequestURI = bare.RequestURI()
+	r.RequestURI = uri
 	keep := x.verified && x.h.UpstreamToken == "keep"
 	if x.target.Rule != nil {
-		drop := x.h.places.isTokenPair
-		if keep {
-			drop = func(playout.Pair) bool { return false }
-		}
-		r.URL.RawQuery = x.target.Forward(x.query, drop)
+		r.URL.RawQuery = x.target.Forward(x.query, keep)
 	}
 	if x.h.places.header && !keep {
 		stripBearer(r.Header)
@@ -188,24 +192,71 @@ func (x *exchange) strip() {
 			r.Header["Referer"] = referers
 		}
 	}
-	if hasOriginal {
-		// In place: the server, and whoever holds this request, must not find
-		// the token in it afterwards.
-		*r = *r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
-	}
+	// In place: the server, and whoever holds this request, must not find the
+	// token in it afterwards.
+	*r = *r.WithContext(b)
 }
+
+// below is the context of what stands below the gate.
+type below struct {
+	context.Context
+
+	original    http.Request // without the token
+	hasOriginal bool
+}
+
+// Value implements [context.Context].
+func (b *below) Value(key any) any {
+	if b.hasOriginal && key == caddyhttp.OriginalRequestCtxKey {
+		return b.original
+	}
+	return b.Context.Value(key)
+}
+
+// requestURI is [url.URL.RequestURI], without a look at each byte of a plain
+// path.
+func requestURI(u *url.URL) string {
+	switch {
+	case u.RawPath != u.Path || !plainPath(u.Path):
+		return u.RequestURI()
+	case u.RawQuery != "" || u.ForceQuery:
+		return u.Path + "?" + u.RawQuery
+	}
+	return u.Path
+}
+
+// plainPath reports whether a path begins with one slash and is the same escaped
+// and unescaped.
+func plainPath(path string) bool {
+	if len(path) == 0 || path[0] != '/' || len(path) > 1 && path[1] == '/' {
+		return false
+	}
+	for i := range len(path) {
+		if !plainByte[path[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainByte = func() (set [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/" {
+		set[c] = true
+	}
+	return set
+}()
 
 // cleanURL is a URL without tokens. What cannot be read in one way is reduced
 // to its root.
 func (h *Handler) cleanURL(u *url.URL) url.URL {
 	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
 	path, _ := h.rules.CutToken(rawPath(u), isToken)
-	query, err := playout.ParseQuery(u.RawQuery)
+	query, err := h.places.readQuery(u.RawQuery)
 	if err != nil || playout.CheckPath(path) != nil {
 		return clean
 	}
 	clean.Path, clean.RawPath = unescapePath(path)
-	clean.RawQuery = query.Without(h.places.isTokenPair).Raw()
+	clean.RawQuery = query.WithoutTokens()
 	return clean
 }
 
@@ -254,12 +305,12 @@ func (p *places) cleanReferer(referer string, rules *playout.Rules) string {
 	path, _ = rules.CutToken(path, isToken)
 	cleaned := origin + path
 	if hasQuery {
-		query, err := playout.ParseQuery(rawQuery)
+		query, err := p.readQuery(rawQuery)
 		if err != nil {
 			return ifClean(origin+"/", "")
 		}
-		if query = query.Without(p.isTokenPair); query.Raw() != "" {
-			cleaned += "?" + query.Raw()
+		if rest := query.WithoutTokens(); rest != "" {
+			cleaned += "?" + rest
 		}
 	}
 	return ifClean(cleaned, ifClean(origin+"/", ""))

@@ -64,9 +64,14 @@ func (t *Tokens) compile() (places, error) {
 // taken out of a request.
 func isToken(s string) bool { return jwt.HasForm(s) || session.HasForm(s) }
 
-// isTokenPair reports whether a query pair carries a token.
-func (p *places) isTokenPair(pair playout.Pair) bool {
-	return slices.Contains(p.query, pair.Name) && isToken(pair.Value)
+// inQuery reports whether a query pair carries a token.
+func (p *places) inQuery(name, value string) bool {
+	return slices.Contains(p.query, name) && isToken(value)
+}
+
+// readQuery reads a raw query once, tokens and all.
+func (p *places) readQuery(raw string) (playout.Query, error) {
+	return playout.ParseQuery(raw, p.inQuery)
 }
 
 // found is the token of a request.
@@ -100,15 +105,14 @@ func (p *places) find(inPath []string, q playout.Query, header http.Header) (fou
 	}
 	for _, pair := range q.Pairs() {
 		switch {
-		case !slices.Contains(p.query, pair.Name):
-		case isToken(pair.Value):
+		case pair.Token:
 			if !add(pair.Value) {
 				return f, ambiguous
 			}
 			if f.name == "" {
 				f.name = pair.Name
 			}
-		case pair.Value != "":
+		case pair.Value != "" && slices.Contains(p.query, pair.Name):
 			other = true
 		}
 	}

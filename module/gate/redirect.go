@@ -15,14 +15,13 @@ func (x *exchange) redirect() string {
 	if !x.verified || x.socket || x.target.Kind == playout.WHEP || x.session != nil && x.h.Propagate != bySession {
 		return ""
 	}
-	rest := x.query.Without(x.h.places.isTokenPair).Raw()
 	switch x.h.Propagate {
 	case byPath:
 		if x.token.path {
 			return ""
 		}
 		prefix := x.target.Rule.Prefix()
-		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], rest)
+		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], x.query.WithoutTokens())
 	case bySession:
 		if !x.token.path || x.target.Kind != playout.Manifest {
 			return ""
@@ -31,6 +30,7 @@ func (x *exchange) redirect() string {
 		if text == "" {
 			return ""
 		}
+		rest := x.query.WithoutTokens()
 		if rest != "" {
 			rest += "&"
 		}
@@ -39,7 +39,7 @@ func (x *exchange) redirect() string {
 		if !x.token.path || x.target.Kind != playout.Manifest {
 			return ""
 		}
-		return withQuery(x.path, rest)
+		return withQuery(x.path, x.query.WithoutTokens())
 	}
 	return ""
 }
@@ -69,7 +69,7 @@ func escapeHigh(s string) string {
 // answerRedirect sends the client on. The answer belongs to one viewer.
 func (x *exchange) answerRedirect(to string) {
 	h := x.w.Header()
-	x.h.cors.apply(h, x.r)
+	x.allowPages(h)
 	neverStore(h)
 	h.Set("Location", escapeHigh(to))
 	if x.h.Propagate == byCookie {

@@ -143,7 +143,7 @@ var originTitles = map[int]string{
 
 // answerHeader sets what all answers of the gate itself have.
 func (x *exchange) answerHeader(h http.Header) {
-	x.h.cors.apply(h, x.r)
+	x.allowPages(h)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Playgate-Id", x.id)
 }

@@ -32,7 +32,7 @@ const (
 // manifests and rewrites them; everything else streams through. Headers are
 // set at the moment they are written.
 type response struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	x         *exchange
 	care      care // what is done with manifests
 	head      bool // the client asked with HEAD
@@ -47,16 +47,13 @@ type response struct {
 	buf       *bytes.Buffer
 }
 
-func newResponse(x *exchange) *response {
+func (rw *response) init(x *exchange) {
+	x.before = x.named[:0]
 	for name := range x.w.Header() {
 		x.before = append(x.before, name)
 	}
-	return &response{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
-		x:                     x,
-		care:                  x.care(),
-		head:                  x.r.Method == http.MethodHead,
-	}
+	rw.ResponseWriter, rw.x = x.w, x
+	rw.care, rw.head = x.care(), x.r.Method == http.MethodHead
 }
 
 // sniffed is how many bytes tell, in any coding, whether they begin a manifest.
@@ -349,7 +346,7 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // finalHeader is the last word on the header of an answer from below.
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
-	x.h.cors.apply(h, x.r)
+	x.allowReader(h)
 	if !x.verified {
 		return
 	}
@@ -382,7 +379,8 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		return
 	}
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
-		limitCaching(h, x.grant.ExpiresAt().Sub(x.h.now()), x.h.now())
+		now := x.h.now()
+		h["Cache-Control"] = x.line(limitCaching(h, x.grant.ExpiresAt().Sub(now), now))
 	}
 }
 

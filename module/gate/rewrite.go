@@ -258,7 +258,7 @@ func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) 
 	var query playout.Query
 	if x.h.needsQ {
 		var err error
-		if query, err = playout.ParseQuery(rawQuery); err != nil {
+		if query, err = playout.ParseQuery(rawQuery, nil); err != nil {
 			return 0, "", false
 		}
 	}

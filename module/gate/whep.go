@@ -16,6 +16,7 @@ import (
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/token"
 )
 
 // With WHEP the media goes beside HTTP, from the origin to the viewer. A POST
@@ -50,7 +51,7 @@ func (x *exchange) changesResource() bool {
 func (x *exchange) findResource() {
 	if x.changesResource() {
 		_, host := publicOrigin(x.r)
-		x.resource = x.h.app.Resource(resourceURL(host, x.path, x.query.Without(x.h.places.isTokenPair).Raw()))
+		x.resource = x.h.app.Resource(resourceURL(host, x.path, x.query.WithoutTokens()))
 	}
 }
 
@@ -74,7 +75,7 @@ func (x *exchange) owns() bool {
 // judgedAt is the time that the token is judged by. To delete its own session, a
 // token is good for a while longer.
 func (x *exchange) judgedAt() time.Time {
-	now := x.h.now()
+	now := x.at
 	if x.resource == nil || x.r.Method != http.MethodDelete || !x.owns() {
 		return now
 	}
@@ -132,11 +133,11 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 		return "", "", false
 	}
 	path, _ = x.h.rules.CutToken(path, isToken)
-	q, err := playout.ParseQuery(raw)
+	q, err := x.h.places.readQuery(raw)
 	if err != nil || playout.CheckPath(path) != nil {
 		return "", "", false
 	}
-	return path, q.Without(x.h.places.isTokenPair).Raw(), true
+	return path, q.WithoutTokens(), true
 }
 
 // propagateLocation writes the token into the Location header, as manifests get
@@ -163,7 +164,7 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 // keep takes the session in that the origin has begun, and reports whether it
 // could.
 func (x *exchange) keep(path, query string) bool {
-	q, err := playout.ParseQuery(query)
+	q, err := x.h.places.readQuery(query)
 	if err != nil {
 		return false
 	}
@@ -193,7 +194,16 @@ func (x *exchange) keep(path, query string) bool {
 // deletion is the gate's own DELETE of a WHEP session. It keeps of the request
 // that began it what is needed to go the same way.
 type deletion struct {
-	from   exchange // without request and response
+	h        *Handler
+	next     caddyhttp.Handler
+	path     string
+	query    playout.Query
+	target   playout.Target
+	public   bool
+	verified bool
+	grant    *token.Grant
+	token    found
+
 	server *caddyhttp.Server
 	host   string
 	remote string
@@ -202,15 +212,13 @@ type deletion struct {
 
 func (x *exchange) deletion(target playout.Target, path string, query playout.Query) *deletion {
 	d := &deletion{
-		from: exchange{
-			h: x.h, path: path, query: query, target: target, canonical: true, next: x.next,
-			public: x.public, verified: x.verified, grant: x.grant,
-		},
+		h: x.h, next: x.next, path: path, query: query, target: target,
+		public: x.public, verified: x.verified, grant: x.grant,
 		host: x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
 	}
 	if x.h.UpstreamToken != "drop" {
 		// Where the origin checks tokens itself, it gets this one.
-		d.from.token = found{text: x.token.text, path: true}
+		d.token = found{text: x.token.text, path: true}
 	}
 	d.server, _ = x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return d
@@ -229,18 +237,18 @@ const maxDeletions = 64
 // run deletes the session. What cannot be deleted is told to the operator; its
 // owner may still delete it.
 func (d *deletion) run(resource *running.Resource) {
-	d.from.h.deletions <- struct{}{}
-	defer func() { <-d.from.h.deletions }()
+	d.h.deletions <- struct{}{}
+	defer func() { <-d.h.deletions }()
 	status, err := 0, error(nil)
 	for try := range deleteTries {
 		time.Sleep(time.Duration(try) * deletePause)
 		if status, err = d.try(); err == nil && deleted(status) {
-			d.from.h.app.Drop(resource)
+			d.h.app.Drop(resource)
 			return
 		}
 	}
-	d.from.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
-		zap.String("playgate_org", d.from.target.Org), zap.String("playgate_stream", d.from.target.Stream),
+	d.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
+		zap.String("playgate_org", d.target.Org), zap.String("playgate_stream", d.target.Stream),
 		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))
 }
 
@@ -260,14 +268,17 @@ func (d *deletion) try() (status int, err error) {
 		return 0, err
 	}
 	r.Host, r.RemoteAddr, r.TLS = d.host, d.remote, d.tls
-	r.URL = &url.URL{RawQuery: d.from.query.Raw()}
-	r.URL.Path, r.URL.RawPath = unescapePath(d.from.path)
+	r.URL = &url.URL{RawQuery: d.query.Raw()}
+	r.URL.Path, r.URL.RawPath = unescapePath(d.path)
 	r.RequestURI = r.URL.RequestURI()
 	w := &statusOnly{header: make(http.Header)}
-	x := d.from
-	x.w, x.r = w, caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server)
+	x := exchange{
+		h: d.h, path: d.path, query: d.query, canonical: true, target: d.target,
+		public: d.public, verified: d.verified, grant: d.grant, token: d.token,
+		w: w, r: caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server),
+	}
 	x.prepare()
-	if err := x.next.ServeHTTP(w, x.r); err != nil {
+	if err := d.next.ServeHTTP(w, x.r); err != nil {
 		var ofHandler caddyhttp.HandlerError
 		if errors.As(err, &ofHandler) {
 			return ofHandler.StatusCode, err

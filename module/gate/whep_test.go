@@ -128,7 +128,11 @@ func TestOwnDelete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			x.deletion(target, location, x.query.Without(h.places.isTokenPair)).run(resource)
+			query, err := h.places.readQuery(x.query.WithoutTokens())
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.deletion(target, location, query).run(resource)
 			for _, line := range got {
 				if line != "DELETE "+location+" example.com token-1 "+location {
 					t.Errorf("below the gate came %q", line)

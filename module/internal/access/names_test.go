@@ -25,7 +25,7 @@ func TestTokensAndRequestsHaveTheSameNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := func(r *playout.Rule, org, path, query string) playout.Target {
-		q, err := playout.ParseQuery(query)
+		q, err := playout.ParseQuery(query, nil)
 		if err != nil || playout.CheckPath(path) != nil {
 			return playout.Target{}
 		}

@@ -29,7 +29,7 @@ func BenchmarkRequest(b *testing.B) {
 		if err := CheckPath("/live/org1/cam1/segment-4711.mp4"); err != nil {
 			b.Fatal(err)
 		}
-		q, err := ParseQuery("token=a.b.c&_HLS_msn=4711&_HLS_part=2")
+		q, err := ParseQuery("token=a.b.c&_HLS_msn=4711&_HLS_part=2", tokenName)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func TestHostilePathsAreReadInLittleTime(t *testing.T) {
 	}}
 	dashes := strings.Repeat("-", size)
 	token := func(s string) bool { return s == "a.b.c" }
-	query, err := ParseQuery("stream=o." + dashes)
+	query, err := ParseQuery("stream=o."+dashes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,6 @@
 package playout
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // maxPairs bounds the pairs of a query.
 const maxPairs = 1000
@@ -14,6 +11,7 @@ type Pair struct {
 	Name, Value string
 	Raw         string // as written
 	Escaped     bool   // the value was written with escapes
+	Token       bool   // it carries a token
 }
 
 // Query is a query that has been read once. Its raw text stays as it is: what
@@ -24,8 +22,9 @@ type Query struct {
 }
 
 // ParseQuery reads a raw query. An [ErrBadRequest] says what is ambiguous:
-// raw ; and #, blanks and control characters, bad escapes, too many pairs.
-func ParseQuery(raw string) (Query, error) {
+// raw ; and #, blanks and control characters, bad escapes, too many pairs. It asks
+// isToken which pairs carry a token; nil stands for none.
+func ParseQuery(raw string, isToken func(name, value string) bool) (Query, error) {
 	q := Query{raw: raw}
 	if raw == "" {
 		return q, nil
@@ -46,12 +45,21 @@ func ParseQuery(raw string) (Query, error) {
 		if !ok {
 			return Query{}, badRequest("the query has a raw ; or #, a blank, a control character or a bad escape")
 		}
+		p.Token = isToken != nil && isToken(p.Name, p.Value)
 		q.pairs = append(q.pairs, p)
 	}
 	return q, nil
 }
 
 func decodeForm(raw string) (decoded string, escaped, ok bool) {
+	// A token is long, and all of it is plain.
+	var odd uint8
+	for i := range len(raw) {
+		odd |= oddInForms[raw[i]]
+	}
+	if odd == 0 {
+		return raw, false, true
+	}
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
 		case c <= ' ' || c == 0x7f || c == ';' || c == '#':
@@ -70,6 +78,16 @@ func decodeForm(raw string) (decoded string, escaped, ok bool) {
 	}
 	return decode(strings.ReplaceAll(raw, "+", " ")), true, true
 }
+
+// oddInForms has a 1 for each byte that decodeForm has to look at.
+var oddInForms = func() (set [256]uint8) {
+	for c := range set {
+		if c <= ' ' || c == 0x7f || strings.IndexByte(";#%+", byte(c)) >= 0 {
+			set[c] = 1
+		}
+	}
+	return set
+}()
 
 // Raw is the query as it was written.
 func (q Query) Raw() string { return q.raw }
@@ -91,23 +109,32 @@ func (q Query) Single(name string) (p Pair, n int) {
 	return p, n
 }
 
-// Without is the query without the pairs that drop names. All other bytes stay
-// as they are. Without any such pair it is the same query.
-func (q Query) Without(drop func(p Pair) bool) Query {
-	if !slices.ContainsFunc(q.pairs, drop) {
-		return q
+// WithoutTokens is the raw query without the pairs that carry a token. All other
+// bytes stay as they are.
+func (q Query) WithoutTokens() string {
+	rest := len(q.raw)
+	for i := range q.pairs {
+		if q.pairs[i].Token {
+			rest -= len(q.pairs[i].Raw) + 1
+		}
 	}
-	var b strings.Builder
-	kept := make([]Pair, 0, len(q.pairs))
-	for _, p := range q.pairs {
-		if drop(p) {
+	switch {
+	case rest == len(q.raw):
+		return q.raw
+	case rest <= 0: // the tokens were everything
+		return ""
+	}
+	b := make([]byte, 0, rest)
+	first := true
+	for i := range q.pairs {
+		if q.pairs[i].Token {
 			continue
 		}
-		if len(kept) > 0 {
-			b.WriteByte('&')
+		if !first {
+			b = append(b, '&')
 		}
-		b.WriteString(p.Raw)
-		kept = append(kept, p)
+		first = false
+		b = append(b, q.pairs[i].Raw...)
 	}
-	return Query{raw: b.String(), pairs: kept}
+	return string(b)
 }

@@ -245,16 +245,18 @@ func LooksLikeManifest(path string) bool {
 	return strings.HasSuffix(path, ".m3u8") || strings.HasSuffix(path, ".mpd")
 }
 
-// Forward is the query that the origin gets: the client's without the pairs
-// that drop names, and the pins that are not in it yet.
-func (t *Target) Forward(q Query, drop func(Pair) bool) string {
-	q = q.Without(drop)
+// Forward is the query that the origin gets: the client's, without tokens unless
+// they are to stay, and the pins that are not in it yet.
+func (t *Target) Forward(q Query, keepTokens bool) string {
 	raw := q.raw
+	if !keepTokens {
+		raw = q.WithoutTokens()
+	}
 	if t.Rule == nil {
 		return raw
 	}
 	for _, pin := range t.Rule.Pins {
-		if _, n := q.Single(pin.Name); n == 0 {
+		if p, n := q.Single(pin.Name); n == 0 || p.Token && !keepTokens {
 			if raw != "" {
 				raw += "&"
 			}

@@ -189,7 +189,6 @@ func TestValidateSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestForwardSplicesTheQuery(t *testing.T) {
-	token := func(p Pair) bool { return p.Name == "token" || p.Name == "jwtoken" }
 	const pins = "url=rtmp://origin:1935/live&secure=1"
 	tests := []struct{ path, query, want string }{
 		{"/live/org1/cam1/x", "", ""},
@@ -210,12 +209,24 @@ func TestForwardSplicesTheQuery(t *testing.T) {
 			t.Errorf("%s?%s: %v", tt.path, tt.query, err)
 			continue
 		}
-		if got := target.Forward(q, token); got != tt.want {
+		if got := target.Forward(q, false); got != tt.want {
 			t.Errorf("%s?%s: got %q, want %q", tt.path, tt.query, got, tt.want)
 		}
 	}
+	target, err := rs.Target(Request{Method: "GET", Path: "/h5live/x", Query: mustQuery(t, "token=x&stream=org1-cam1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := target.Forward(mustQuery(t, "token=x&stream=org1-cam1"), true), "token=x&stream=org1-cam1&"+pins; got != want {
+		t.Errorf("where tokens stay: got %q, want %q", got, want)
+	}
+	// A pin that a token stands in for is one that is not there.
+	named := &Rule{Pins: []Pin{{"token", "1"}}}
+	if got := (&Target{Rule: named}).Forward(mustQuery(t, "token=x"), false); got != "token=1" {
+		t.Errorf("in place of the token: %q", got)
+	}
 	odd := &Rule{Pins: []Pin{{"a b", "1&2=3;#%é\n"}}}
-	forwarded := (&Target{Rule: odd}).Forward(Query{}, token)
+	forwarded := (&Target{Rule: odd}).Forward(Query{}, false)
 	if q := mustQuery(t, forwarded); len(q.Pairs()) != 1 || q.Pairs()[0].Name != "a b" || q.Pairs()[0].Value != "1&2=3;#%é\n" {
 		t.Errorf("an odd pin becomes %q", forwarded)
 	}

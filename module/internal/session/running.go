@@ -51,15 +51,14 @@ type Running struct {
 	socket *socket
 }
 
-// Start makes a running response. Writer is the client's, conn its connection on
-// HTTP/1 and nil on HTTP/2 and 3, where many responses share one. Cancel ends
-// what stands below the gate.
-func Start(w http.ResponseWriter, r *http.Request, conn net.Conn, cancel context.CancelFunc) *Running {
-	run := &Running{writer: w, cancel: cancel}
-	if r.ProtoMajor == 1 {
-		run.conn = conn
+// Start is to be called before anything else. The writer is the client's, conn its
+// connection on HTTP/1 and nil on HTTP/2 and 3, where many responses share one.
+// Cancel ends what stands below the gate.
+func (r *Running) Start(w http.ResponseWriter, req *http.Request, conn net.Conn, cancel context.CancelFunc) {
+	r.writer, r.cancel = w, cancel
+	if req.ProtoMajor == 1 {
+		r.conn = conn
 	}
-	return run
 }
 
 // Begin says that the header is about to go out. It reports false when the

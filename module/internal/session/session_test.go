@@ -17,7 +17,8 @@ func start(t *testing.T, table *Table, conn net.Conn) (*Running, context.Context
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	run := Start(httptest.NewRecorder(), r, conn, cancel)
+	run := new(Running)
+	run.Start(httptest.NewRecorder(), r, conn, cancel)
 	table.Add(run)
 	return run, ctx
 }
