@@ -22,11 +22,12 @@ func badConfigs() []badConfig {
 	app := func(lines string) string { return setup{playgate: lines}.caddyfile() }
 	return []badConfig{
 		{"unknown option of the gate", gate("colour blue"), []string{"colour"}},
-		{"option of a later version", gate("bad_signatures 10 1m"), []string{"bad_signatures"}},
+		{"option of the app in the gate", gate("bad_signatures 10 1m"), []string{"bad_signatures"}},
 		{"unknown option of the app", app("colour blue"), []string{"colour"}},
 		{"cookies for every page", gate("propagate cookie"), []string{"cors"}},
 		{"sessions without a key", gate("propagate session"), []string{"session_key"}},
-		{"limits come later", app("bad_signatures 10 1m"), []string{"bad_signatures"}},
+		{"option of a later version", app("max_sessions 2"), []string{"max_sessions"}},
+		{"limit without a time", app("bad_signatures 10"), []string{"bad_signatures", "1m"}},
 		{"unknown propagation", gate("propagate everywhere"), []string{"propagate"}},
 		{"no key", strings.Replace(gate(""), "key main {\nfile {$KEY}\n}", "", 1), []string{"key"}},
 		{"key file that is not there", app("key main {\nfile /nonexistent/playgate.jwk\n}"), []string{"/nonexistent/playgate.jwk"}},

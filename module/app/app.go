@@ -70,6 +70,10 @@ type App struct {
 	Playout   []string `json:"playout,omitempty"`
 	StreamURL []string `json:"stream_url,omitempty"`
 
+	// BadSignatures bounds the tokens with a bad signature that one address may
+	// send. Default: none, any number.
+	BadSignatures *BadSignatures `json:"bad_signatures,omitempty"`
+
 	// Orgs is what is said of organisations. One that is not listed is secure.
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
@@ -174,6 +178,11 @@ func (a *App) check() error {
 	}
 	if a.Leeway != nil && (*a.Leeway < 0 || time.Duration(*a.Leeway) > token.MaxLeeway) {
 		return errors.New("leeway: write a duration from 0s to 120s")
+	}
+	if a.BadSignatures != nil {
+		if err := a.BadSignatures.check(); err != nil {
+			return err
+		}
 	}
 	for hash := range a.Orgs {
 		if !token.ValidOrg(hash) {

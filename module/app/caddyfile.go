@@ -52,6 +52,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		leeway <duration>                         # 5s, at most 120s
 //		playout <url template>...                 # https://live.example.com/play/{org}/{stream}
 //		stream_url <url template>...              # https://live.example.com/live/{org}/{stream}/index.m3u8
+//		bad_signatures <n> <duration>             # per address, then rate_limited; off
 //		session_key <placeholder>                 # at least 32 bytes; sessions without a store, verified beside one as well
 //		org <hash> {                              # repeatable
 //			name <text>
@@ -99,12 +100,15 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("leeway %s: write a duration from 0s to 120s", text)
 			}
 			a.Leeway = (*caddy.Duration)(&leeway)
+		case "bad_signatures":
+			a.BadSignatures = new(BadSignatures)
+			err = a.BadSignatures.parse(d)
 		case "session_key":
 			err = OneArg(d, &a.SessionKey)
 		case "org":
 			err = a.parseOrg(d)
 		default:
-			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, jwks, issuer, audience, lifetime, leeway, playout, stream_url, session_key and org", option)
+			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, jwks, issuer, audience, lifetime, leeway, playout, stream_url, bad_signatures, session_key and org", option)
 		}
 		if err != nil {
 			return err

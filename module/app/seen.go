@@ -69,9 +69,19 @@ func forgedHash(text string, t *Trust) uint64 {
 	return max(maphash.String(forgedSeed, text)^t.id*odd, 1)
 }
 
+func slotOf(hash uint64) *atomic.Uint64 { return &forged[hash%uint64(len(forged))] }
+
 // Read is [jwt.Read] with a memory: a token that was read before, with keys that
 // are still good, costs no signature check.
 func (t *Trust) Read(text string) (*Seen, error) {
+	if s, err := t.recall(text); s != nil || err != nil {
+		return s, err
+	}
+	return t.verify(text)
+}
+
+// recall is what is known of a token from before; nil and nil when that is nothing.
+func (t *Trust) recall(text string) (*Seen, error) {
 	if s, ok := seen.GetIfPresent(text); ok {
 		switch key, err := t.Keys.Lookup(s.Grant.Org, s.kid, s.algorithm); {
 		case err != nil:
@@ -84,11 +94,14 @@ func (t *Trust) Read(text string) (*Seen, error) {
 			return s, nil
 		}
 	}
-	hash := forgedHash(text, t)
-	slot := &forged[hash%uint64(len(forged))]
-	if slot.Load() == hash {
+	if hash := forgedHash(text, t); slotOf(hash).Load() == hash {
 		return nil, jwt.ErrSignature
 	}
+	return nil, nil
+}
+
+// verify checks a signature, and keeps in mind how that ended.
+func (t *Trust) verify(text string) (*Seen, error) {
 	u, err := jwt.Parse(text)
 	if err != nil {
 		return nil, err
@@ -96,7 +109,8 @@ func (t *Trust) Read(text string) (*Seen, error) {
 	g, err := u.Verify(t.Keys)
 	if err != nil {
 		if errors.Is(err, jwt.ErrSignature) {
-			slot.Store(hash)
+			hash := forgedHash(text, t)
+			slotOf(hash).Store(hash)
 		}
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ type exchange struct {
 	viewer   uint64            // who watches
 	changes  uint64            // what was known when it was judged
 	at       time.Time         // when it was judged
+	wait     time.Duration     // until this client is listened to again
 
 	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
@@ -159,7 +161,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	x.trust = x.h.trust()
 	if session.HasForm(x.token.text) {
 		v = x.judgeSession()
-	} else if seen, err := x.trust.Read(x.token.text); err != nil {
+	} else if seen, err := x.h.app.ReadToken(x.trust, x.token.text, x.address, x.at); err != nil {
 		return x.denyToken(err), false
 	} else {
 		x.grant, x.subject = seen.Grant, seen.Subject(x.target.Stream)
@@ -183,9 +185,16 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	return v, false
 }
 
+func (x *exchange) address() netip.Addr { return app.ClientAddress(x.r) }
+
 // denyToken is the refusal of a token that cannot be verified. A key that is
 // not there may only be out of reach.
 func (x *exchange) denyToken(err error) access.Verdict {
+	var limited *app.LimitedError
+	if errors.As(err, &limited) {
+		x.wait = limited.Wait
+		return access.Deny(access.RateLimited, "")
+	}
 	v := access.DenyError(err)
 	if v.Reason == access.UnknownKey {
 		if reason := x.h.app.KeyMissing(x.target.Org); reason != "" {

@@ -49,6 +49,8 @@ func (x *exchange) refuse(v access.Verdict) error {
 		h.Set("WWW-Authenticate", challenge(v.Reason))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.FormatInt(int64((x.wait+time.Second-1)/time.Second), 10))
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", x.methods())
 	}

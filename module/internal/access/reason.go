@@ -20,6 +20,7 @@ const (
 	MissingToken   Reason = "missing_token"
 	MalformedToken Reason = "malformed_token"
 	UnknownKey     Reason = "unknown_key"
+	RateLimited    Reason = "rate_limited"
 	BadSignature   Reason = "bad_signature"
 	Expired        Reason = "expired"
 	NotYetValid    Reason = "not_yet_valid"
@@ -53,6 +54,7 @@ var reasons = map[Reason]reasonInfo{
 	MissingToken:   {http.StatusUnauthorized, "This stream needs a playback token"},
 	MalformedToken: {http.StatusUnauthorized, "This is not a playback token that can be read"},
 	UnknownKey:     {http.StatusUnauthorized, "The token was signed with a key that is not known here"},
+	RateLimited:    {http.StatusTooManyRequests, "Too many tokens with a bad signature have come from this address; try again later"},
 	BadSignature:   {http.StatusUnauthorized, "The token has been altered or was signed by somebody else"},
 	Expired:        {http.StatusUnauthorized, "The token has expired"},
 	NotYetValid:    {http.StatusUnauthorized, "The token is not valid yet"},

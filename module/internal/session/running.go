@@ -175,21 +175,23 @@ func plain(conn net.Conn) net.Conn {
 }
 
 // Release says that the response is over. After it nobody touches its writer.
-// It must be called by the handler, before it returns.
+// It must be called by the handler, before it returns; what the server has begun
+// for the request it ends itself then.
 func (r *Running) Release() {
 	if r.part != nil { // it may have been nobody's to cut but its own gate's
 		r.part.remove(r)
 	}
-	r.cancel()
 	r.mu.Lock()
 	s, cut := r.socket, r.reason != ""
+	r.done = s == nil
 	r.mu.Unlock()
-	if s != nil {
-		if !cut && s.busy() {
-			r.abort() // the handler does not wait for a client that does not read
-		}
-		s.release()
+	if s == nil {
+		return
 	}
+	if !cut && s.busy() {
+		r.abort() // the handler does not wait for a client that does not read
+	}
+	s.release()
 	r.mu.Lock()
 	r.done = true
 	r.mu.Unlock()

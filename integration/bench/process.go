@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// CPUs of the server under test, and of everything else.
+const (
+	serverCPU = 0
+	clientCPU = 1
+)
+
+// pin keeps a process, with all threads that it will make, on one CPU. Zero is
+// this process.
+func pin(pid, cpu int) error {
+	var set unix.CPUSet
+	set.Set(cpu)
+	return unix.SchedSetaffinity(pid, &set)
+}
+
+// pinSelf pins the threads that this process has already.
+func pinSelf(cpu int) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := pin(id, cpu); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process is a server under test.
+type process struct {
+	cmd  *exec.Cmd
+	gone chan error
+	log  string
+}
+
+// start runs a server on its CPU until its address answers.
+func start(log string, env []string, address string, name string, args ...string) (*process, error) {
+	out, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.Command("taskset", append([]string{"-c", strconv.Itoa(serverCPU), name}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd, make(chan error, 1), log}
+	go func() { p.gone <- cmd.Wait() }()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			return p, conn.Close()
+		}
+		select {
+		case <-p.gone:
+			text, _ := os.ReadFile(log)
+			return nil, fmt.Errorf("%s has ended: %s", name, text)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	p.stop()
+	return nil, fmt.Errorf("%s does not answer at %s", name, address)
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.gone:
+	case <-time.After(5 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.gone
+	}
+}
+
+// family are the process and its children.
+func (p *process) family() []int {
+	all := []int{p.cmd.Process.Pid}
+	for i := 0; i < len(all); i++ {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i]))
+		for _, t := range tasks {
+			text, _ := os.ReadFile(t)
+			for _, child := range strings.Fields(string(text)) {
+				if pid, err := strconv.Atoi(child); err == nil {
+					all = append(all, pid)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// cpu is the CPU time that the family has taken.
+func (p *process) cpu() time.Duration {
+	total := time.Duration(0)
+	for _, pid := range p.family() {
+		var t unix.Timespec
+		const processClock = 2 // of another process, see clock_getcpuclockid(3)
+		if unix.ClockGettime(int32(^pid<<3|processClock), &t) == nil {
+			total += time.Duration(t.Nano())
+		}
+	}
+	return total
+}
+
+// resident is the memory that the family takes, in bytes.
+func (p *process) resident() int64 {
+	total := int64(0)
+	for _, pid := range p.family() {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if f := strings.Fields(string(text)); len(f) > 1 {
+			pages, _ := strconv.ParseInt(f[1], 10, 64)
+			total += pages * int64(os.Getpagesize())
+		}
+	}
+	return total
+}
+
+// freePorts are n ports of loopback that nobody listens on.
+func freePorts(n int) ([]string, error) {
+	var list []string
+	var held []io.Closer
+	var errs []error
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		held = append(held, l)
+		list = append(list, l.Addr().String())
+	}
+	for _, l := range held {
+		errs = append(errs, l.Close())
+	}
+	return list, errors.Join(errs...)
+}
