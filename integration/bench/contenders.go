@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,9 @@ const (
 // bench has what all workloads need.
 type bench struct {
 	dir       string
+	out       io.Writer // for results
 	binary    string
+	spread    bool // servers have all CPUs
 	origin    *origin
 	keys      map[string]*key
 	processes []*process
@@ -63,7 +66,7 @@ func (b *bench) run(name, config string, env []string, address string, command .
 	for i := range command {
 		command[i] = strings.ReplaceAll(command[i], "FILE", path)
 	}
-	p, err := start(path+".log", env, address, command[0], command[1:]...)
+	p, err := start(path+".log", env, !b.spread, address, command[0], command[1:]...)
 	if err == nil {
 		b.processes = append(b.processes, p)
 	}
@@ -87,6 +90,8 @@ const options = `{
 const transport = `
 		transport http {
 			keepalive_idle_conns_per_host 512
+			read_buffer 16KiB
+			compression off
 		}
 `
 

@@ -3,34 +3,67 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
 )
 
-// origin answers every request with the same segment. It counts them: a refused
-// request must not be among them.
+// origin answers by the end of the path: seg.m4s is a small segment, big.m4s one
+// of 1 MB, list.m3u8 a playlist, and socket a WebSocket. It counts the requests: a
+// refused one must not be among them.
 type origin struct {
 	listener net.Listener
 	requests atomic.Int64
-	answer   []byte
+	answers  map[string][]byte
+
+	// frames are what each WebSocket sends, and how often.
+	frame []byte
+	every time.Duration
 }
 
-func newOrigin(size int) (*origin, error) {
+func newOrigin() (*origin, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: %s\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n"+
-		"Last-Modified: Fri, 27 Nov 2026 12:00:00 GMT\r\nETag: \"6b09fdbf-1000\"\r\nCache-Control: public, max-age=3600\r\nAccept-Ranges: bytes\r\n\r\n",
-		time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), size)
-	b.Write(bytes.Repeat([]byte("#"), size))
-	o := &origin{listener: l, answer: b.Bytes()}
+	o := &origin{listener: l, answers: map[string][]byte{
+		"seg.m4s":   answer("video/mp4", bytes.Repeat([]byte("#"), 4<<10)),
+		"big.m4s":   answer("video/mp4", bytes.Repeat([]byte("#"), 1<<20)),
+		"list.m3u8": answer("application/vnd.apple.mpegurl", playlist()),
+	}}
 	go o.accept()
 	return o, nil
+}
+
+func answer(mediaType string, body []byte) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"+
+		"Last-Modified: Fri, 27 Nov 2026 12:00:00 GMT\r\nETag: \"6b09fdbf-1000\"\r\nCache-Control: public, max-age=3600\r\nAccept-Ranges: bytes\r\n\r\n",
+		time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), mediaType, len(body))
+	b.Write(body)
+	return b.Bytes()
+}
+
+// playlist is one of low latency: six segments of 4 s, the last two in parts of
+// half a second.
+func playlist() []byte {
+	var b bytes.Buffer
+	b.WriteString("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:4\n#EXT-X-PART-INF:PART-TARGET=0.5\n" +
+		"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5\n#EXT-X-MEDIA-SEQUENCE:100\n#EXT-X-MAP:URI=\"init.mp4\"\n")
+	for segment := 100; segment < 106; segment++ {
+		for part := range 8 {
+			if segment >= 104 {
+				fmt.Fprintf(&b, "#EXT-X-PART:DURATION=0.5,URI=\"seg%d.%d.m4s\"\n", segment, part)
+			}
+		}
+		fmt.Fprintf(&b, "#EXTINF:4.0,\nseg%d.m4s\n", segment)
+	}
+	b.WriteString("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"seg106.0.m4s\"\n")
+	return b.Bytes()
 }
 
 func (o *origin) address() string { return o.listener.Addr().String() }
@@ -49,20 +82,53 @@ func (o *origin) serve(conn net.Conn) {
 	defer conn.Close()
 	r := bufio.NewReaderSize(conn, 16<<10)
 	for {
-		for { // the header; media is asked for without a body
+		var text []byte
+		socket := false
+		for first := true; ; first = false { // the header; media is asked for without a body
 			line, err := r.ReadSlice('\n')
 			if err != nil {
 				return
+			}
+			if first {
+				path, _, _ := bytes.Cut(bytes.TrimPrefix(line, []byte("GET ")), []byte(" "))
+				path, _, _ = bytes.Cut(path, []byte("?"))
+				name := path[bytes.LastIndexByte(path, '/')+1:]
+				text, socket = o.answers[string(name)], string(name) == "socket"
 			}
 			if len(line) <= 2 {
 				break
 			}
 		}
 		o.requests.Add(1)
-		if _, err := conn.Write(o.answer); err != nil {
+		if socket {
+			o.push(conn)
+			return
+		}
+		if text == nil {
+			text = []byte("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+		}
+		if _, err := conn.Write(text); err != nil {
 			return
 		}
 	}
+}
+
+// push opens a WebSocket and sends frames until the other side has enough.
+func (o *origin) push(conn net.Conn) {
+	if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"); err != nil {
+		return
+	}
+	for range time.Tick(o.every) {
+		if _, err := conn.Write(o.frame); err != nil {
+			return
+		}
+	}
+}
+
+// binaryFrame is a WebSocket frame of a server (RFC 6455, section 5.2).
+func binaryFrame(size int) []byte {
+	f := append([]byte{0x82, 127}, binary.BigEndian.AppendUint64(nil, uint64(size))...)
+	return append(f, bytes.Repeat([]byte("#"), size)...)
 }
 
 // answered is what a client reads: the status, and how long the body is.

@@ -51,26 +51,29 @@ func pinSelf(cpu int) error {
 // process is a server under test.
 type process struct {
 	cmd  *exec.Cmd
-	gone chan error
+	gone chan struct{}
 	log  string
 }
 
-// start runs a server on its CPU until its address answers.
-func start(log string, env []string, address string, name string, args ...string) (*process, error) {
+// start runs a server, on its CPU or on all of them, until its address answers.
+func start(log string, env []string, pinned bool, address string, name string, args ...string) (*process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command("taskset", append([]string{"-c", strconv.Itoa(serverCPU), name}, args...)...)
+	if pinned {
+		name, args = "taskset", append([]string{"-c", strconv.Itoa(serverCPU), name}, args...)
+	}
+	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd, make(chan error, 1), log}
-	go func() { p.gone <- cmd.Wait() }()
+	p := &process{cmd, make(chan struct{}), log}
+	go func() { _ = cmd.Wait(); close(p.gone) }()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {

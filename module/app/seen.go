@@ -38,8 +38,9 @@ func (s *Seen) with(key *token.Key) *Seen {
 
 const (
 	// maxSeen is how much memory the tokens may take that are remembered, in
-	// bytes.
-	maxSeen = 128 << 20
+	// bytes: some 65,000 tokens of 240 characters. What the process takes for them
+	// is up to five times as much, because of gcPercent in cmd/playgate.
+	maxSeen = 64 << 20
 	// perSeen is what a token takes besides its text, at most about.
 	perSeen = 512
 )

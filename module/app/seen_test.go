@@ -203,11 +203,49 @@ func BenchmarkSeen(b *testing.B) {
 				_, _ = here.Read(bad)
 			}
 		})
+		// Tokens that nobody has seen, and a memory that is full of others.
 		b.Run(algorithm+"/first", func(b *testing.B) {
+			list := make([]string, b.N)
+			for i := range list {
+				list[i] = signed(b, key, nil)
+			}
 			b.ReportAllocs()
-			for b.Loop() {
-				_, _ = jwt.Read(good, here.Keys)
+			b.ResetTimer()
+			for _, text := range list {
+				if _, err := here.Read(text); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
+	}
+}
+
+// BenchmarkScaleSeenTokens has a million tokens come by, as many as twelve new
+// ones a second make in a day, and reports what the memory takes when it has
+// become full and at the end of the day.
+func BenchmarkScaleSeenTokens(b *testing.B) {
+	key := generate(b, "main", token.HS256)
+	here := trust(b, key)
+	live := func() float64 {
+		runtime.GC()
+		seen.CleanUp()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / (1 << 20)
+	}
+	for b.Loop() {
+		seen.InvalidateAll()
+		before := live()
+		for i := range 1_000_000 {
+			if _, err := here.Read(signed(b, key, nil)); err != nil {
+				b.Fatal(err)
+			}
+			if i == 200_000 {
+				b.ReportMetric(live()-before, "MB-at-200000")
+			}
+		}
+		b.ReportMetric(live()-before, "MB-at-1000000")
+		b.ReportMetric(float64(seen.EstimatedSize()), "tokens")
 	}
 }

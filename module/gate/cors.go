@@ -46,17 +46,6 @@ const exposed = "Location, Link, ETag, Content-Range, Content-Length, Date, Retr
 // cannot see why it was refused. What the origin has set is replaced, since a
 // doubled header is no header.
 func (x *exchange) allowPages(h http.Header) {
-	x.allowOrigin(h, true)
-}
-
-// allowReader is allowPages for what comes from below. Which headers may be read
-// is told to pages alone, which say where they are from: players get a shorter
-// answer.
-func (x *exchange) allowReader(h http.Header) {
-	x.allowOrigin(h, len(x.r.Header["Origin"]) > 0)
-}
-
-func (x *exchange) allowOrigin(h http.Header, expose bool) {
 	c := &x.h.cors
 	if c.off {
 		return
@@ -64,7 +53,9 @@ func (x *exchange) allowOrigin(h http.Header, expose bool) {
 	delete(h, "Access-Control-Allow-Credentials")
 	if c.origins == nil {
 		h["Access-Control-Allow-Origin"] = x.line("*")
-		if expose {
+		// Scripts alone ask for it, and say where they are from. Players get a
+		// shorter answer.
+		if len(x.r.Header["Origin"]) > 0 {
 			h["Access-Control-Expose-Headers"] = x.line(exposed)
 		} else {
 			delete(h, "Access-Control-Expose-Headers")

@@ -43,10 +43,10 @@ func (x *exchange) run() {
 		return
 	}
 	// Nobody below has seen this context yet.
-	ctx, cancel := context.WithCancel(x.below.Context)
-	x.below.Context = ctx
+	ctx, cancel := context.WithCancel(x.way.below.Context)
+	x.way.below.Context = ctx
 	conn, _ := ctx.Value(connKey{}).(net.Conn)
-	x.running = &x.runs
+	x.running = &x.way.runs
 	x.running.Start(x.w, x.r, conn, cancel)
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {

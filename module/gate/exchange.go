@@ -59,13 +59,16 @@ type exchange struct {
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
 
-	// Each of these is used once at most. They stand here so that an exchange is
-	// one piece of memory.
+	lines [8]string // that header fields take; see line
+	way   *way      // once it is to be passed on
+}
+
+// way is what an exchange needs that is passed on, in one piece of memory.
+type way struct {
 	answer response
 	runs   running.Running
 	below  below
-	lines  [8]string // that header fields take; see line
-	named  [8]string // room for before
+	named  [8]string // room for exchange.before
 }
 
 // line is a field value of its own: whoever changes it changes no other request.
@@ -330,7 +333,7 @@ var errBrokeOff = errors.New("the origin's answer broke off")
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	x.next = next
 	x.run()
-	rw := &x.answer
+	rw := &x.way.answer
 	rw.init(x)
 	method := x.r.Method
 	answered := false // with a failure

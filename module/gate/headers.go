@@ -138,9 +138,10 @@ func asciiHeader(s string) string {
 // the original request that placeholders and error routes go back to.
 func (x *exchange) strip() {
 	r := x.r
-	b := &x.below
-	if b.Context != nil { // this request has been below
-		b = new(below)
+	b := new(below)
+	if x.way == nil { // it has not been below yet
+		x.way = new(way)
+		b = &x.way.below
 	}
 	b.Context = r.Context()
 	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)

@@ -48,7 +48,7 @@ type response struct {
 }
 
 func (rw *response) init(x *exchange) {
-	x.before = x.named[:0]
+	x.before = x.way.named[:0]
 	for name := range x.w.Header() {
 		x.before = append(x.before, name)
 	}
@@ -346,7 +346,7 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // finalHeader is the last word on the header of an answer from below.
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
-	x.allowReader(h)
+	x.allowPages(h)
 	if !x.verified {
 		return
 	}

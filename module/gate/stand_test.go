@@ -255,7 +255,7 @@ func allowed(t testing.TB, w *httptest.ResponseRecorder) {
 }
 
 // refusedWith checks that an answer is a refusal of the gate, and returns it.
-func refusedWith(t testing.TB, w *httptest.ResponseRecorder, o *origin, status int, reason string) problem {
+func refusedWith(t testing.TB, w *httptest.ResponseRecorder, o *origin, status int, reason string) told {
 	t.Helper()
 	o.sawNothing(t)
 	p := readProblem(t, w, status)
@@ -265,8 +265,19 @@ func refusedWith(t testing.TB, w *httptest.ResponseRecorder, o *origin, status i
 	return p
 }
 
+// told is a problem document as a client reads it.
+type told struct {
+	Type      string     `json:"type"`
+	Title     string     `json:"title"`
+	Status    int        `json:"status"`
+	Detail    string     `json:"detail"`
+	Reason    string     `json:"reason"`
+	ID        string     `json:"id"`
+	ExpiredAt *time.Time `json:"expired_at"`
+}
+
 // readProblem reads the body of an answer that the gate wrote itself.
-func readProblem(t testing.TB, w *httptest.ResponseRecorder, status int) problem {
+func readProblem(t testing.TB, w *httptest.ResponseRecorder, status int) told {
 	t.Helper()
 	if w.Code != status {
 		t.Fatalf("status %d instead of %d:\n%.200s", w.Code, status, w.Body)
@@ -280,7 +291,7 @@ func readProblem(t testing.TB, w *httptest.ResponseRecorder, status int) problem
 			t.Errorf("%s is %q, not %q", name, got, want)
 		}
 	}
-	var p problem
+	var p told
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatalf("the body is no problem document: %v\n%s", err, w.Body)
 	}

@@ -4,13 +4,38 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/playgate/playgate/module/token"
 )
+
+// reader is a decoder that is used again: what it needs to tell names apart costs
+// more than to read a token's few members.
+type reader struct {
+	decoder jsontext.Decoder
+	text    bytes.Buffer
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+func readerOf(data []byte) *reader {
+	r := readers.Get().(*reader)
+	r.text = *bytes.NewBuffer(data)
+	r.decoder.Reset(&r.text)
+	return r
+}
+
+// free gives the reader back, without what it has read.
+func (r *reader) free() {
+	r.text = bytes.Buffer{}
+	r.decoder.Reset(&r.text)
+	readers.Put(r)
+}
 
 // members walks the members of a JSON object in order. It refuses what is not
 // exactly one object, duplicate names at any depth and invalid UTF-8 (all by
@@ -20,7 +45,9 @@ func members(data []byte, known []string, visit func(name string, value jsontext
 	if len(data) == 0 || data[0] != '{' {
 		return errNotObject // white space in front would be a token that logs do not know
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(data))
+	r := readerOf(data)
+	defer r.free()
+	d := &r.decoder
 	if first, err := d.ReadToken(); err != nil || first.Kind() != '{' {
 		return errNotObject
 	}
@@ -33,9 +60,11 @@ func members(data []byte, known []string, visit func(name string, value jsontext
 			return token.Malformed("a member name is written with escapes")
 		}
 		name := string(rawName[1 : len(rawName)-1])
-		for _, k := range known {
-			if name != k && strings.EqualFold(name, k) {
-				return token.Malformed("a member name is written in the wrong case: " + k)
+		if !slices.Contains(known, name) {
+			for _, k := range known {
+				if strings.EqualFold(name, k) {
+					return token.Malformed("a member name is written in the wrong case: " + k)
+				}
 			}
 		}
 		value, err := d.ReadValue()
@@ -71,7 +100,9 @@ func text(v jsontext.Value) (string, bool) {
 
 // texts is the value of a JSON array of strings.
 func texts(v jsontext.Value) ([]string, bool) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(v))
+	r := readerOf(v)
+	defer r.free()
+	d := &r.decoder
 	if first, err := d.ReadToken(); err != nil || first.Kind() != '[' {
 		return nil, false
 	}
