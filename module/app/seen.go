@@ -38,8 +38,7 @@ func (s *Seen) with(key *token.Key) *Seen {
 
 const (
 	// maxSeen is how much memory the tokens may take that are remembered, in
-	// bytes: some 65,000 tokens of 240 characters. What the process takes for them
-	// is up to five times as much, because of gcPercent in cmd/playgate.
+	// bytes: some 65,000 tokens of 240 characters.
 	maxSeen = 64 << 20
 	// perSeen is what a token takes besides its text, at most about.
 	perSeen = 512
