@@ -226,10 +226,10 @@ func requestURI(u *url.URL) string {
 	return u.Path
 }
 
-// plainPath reports whether a path begins with one slash and is the same escaped
-// and unescaped.
+// plainPath reports whether a path begins with a slash and is the same escaped and
+// unescaped.
 func plainPath(path string) bool {
-	if len(path) == 0 || path[0] != '/' || len(path) > 1 && path[1] == '/' {
+	if len(path) == 0 || path[0] != '/' {
 		return false
 	}
 	for i := range len(path) {
