@@ -60,6 +60,7 @@ type exchange struct {
 	before    []string // header names that were set above the gate
 
 	lines [8]string // that header fields take; see line
+	used  int       // how many of them
 	way   *way      // once it is to be passed on
 }
 
@@ -73,13 +74,12 @@ type way struct {
 
 // line is a field value of its own: whoever changes it changes no other request.
 func (x *exchange) line(value string) []string {
-	for i := range x.lines {
-		if x.lines[i] == "" && value != "" {
-			x.lines[i] = value
-			return x.lines[i : i+1 : i+1]
-		}
+	i := x.used
+	if i == len(x.lines) {
+		return []string{value}
 	}
-	return []string{value}
+	x.lines[i], x.used = value, i+1
+	return x.lines[i : i+1 : i+1]
 }
 
 func (x *exchange) serve(next caddyhttp.Handler) error {

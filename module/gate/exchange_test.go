@@ -18,6 +18,9 @@ func TestLinesAreApart(t *testing.T) {
 	for i := range lines {
 		_ = append(lines[i], "more")
 	}
+	lines[0][0] = ""
+	lines = append(lines, x.line("k"))
+	want = append(want, "k")
 	lines[0][0] = "other"
 	for i, line := range lines[1:] {
 		if !slices.Equal(line, want[i+1:i+2]) {

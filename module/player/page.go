@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/jwt"
 )
 
 var pageTemplate = template.Must(template.New("page.html").ParseFS(files, "page/page.html"))
@@ -60,7 +60,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, org, stream 
 	v.Org = h.orgName(org)
 	v.StreamURL, v.Playable = streamURL(h.app.StreamURL, r.Host, org, stream, tokens)
 	if len(tokens) == 1 && !v.Public {
-		v.Token = h.validity(tokens[0], org, stream, now)
+		v.Token = h.validity(r, tokens[0], org, stream, now)
 	}
 	var page bytes.Buffer
 	if err := pageTemplate.Execute(&page, v); err != nil {
@@ -130,11 +130,12 @@ func streamURL(templates []string, host, org, stream string, tokens []string) (a
 
 // validity is what a token says of itself, if its signature holds and it is for
 // this stream; else nil.
-func (h *Handler) validity(text, org, stream string, now time.Time) *validity {
-	g, err := jwt.Read(text, h.app.Trust().Keys)
-	if err != nil || g.Org != org || !g.MayPlay(stream) {
+func (h *Handler) validity(r *http.Request, text, org, stream string, now time.Time) *validity {
+	seen, err := h.app.ReadToken(h.app.Trust(), text, func() netip.Addr { return app.ClientAddress(r) }, now)
+	if err != nil || seen.Grant.Org != org || !seen.Grant.MayPlay(stream) {
 		return nil
 	}
+	g := seen.Grant
 	v := &validity{Ends: moment{g.ExpiresAt()}, Over: g.ExpiresAt().Add(h.app.Terms().Leeway).Unix(), Rules: rules(g)}
 	if g.NotBefore != 0 {
 		v.Begins = moment{time.Unix(g.NotBefore, 0)}
