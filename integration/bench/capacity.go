@@ -26,7 +26,7 @@ type crowd struct {
 // capacity measures what a machine carries: low latency with and without a flood,
 // sockets, and memory for each viewer. Here the server has all CPUs.
 func (b *bench) capacity(c crowd) error {
-	b.spread = true
+	b.cpu = allCPUs
 	for i, measure := range []func(crowd, *process, string) error{b.lowLatency, b.sockets} {
 		gate, at, err := b.startGate(fmt.Sprintf("capacity-%d", i), "\t\tbad_signatures 50 1m\n")
 		if err != nil {

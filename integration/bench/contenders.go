@@ -38,7 +38,7 @@ type bench struct {
 	dir       string
 	out       io.Writer // for results
 	binary    string
-	spread    bool // servers have all CPUs
+	cpu       int // of servers, or allCPUs
 	origin    *origin
 	keys      map[string]*key
 	processes []*process
@@ -66,7 +66,7 @@ func (b *bench) run(name, config string, env []string, address string, command .
 	for i := range command {
 		command[i] = strings.ReplaceAll(command[i], "FILE", path)
 	}
-	p, err := start(path+".log", env, !b.spread, address, command[0], command[1:]...)
+	p, err := start(path+".log", env, b.cpu, address, command[0], command[1:]...)
 	if err == nil {
 		b.processes = append(b.processes, p)
 	}

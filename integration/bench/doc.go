@@ -3,8 +3,8 @@
 //
 //	cd integration && go run ./bench
 //
-// The server under test has CPU 0 for itself; the origin and the clients are in
-// this process, on CPU 1. Contenders take turns in short slices, many rounds of
+// The server under test has one CPU for itself; the origin and the clients are in
+// this process, on another. Contenders take turns in short slices, many rounds of
 // them, so that whatever else the machine does falls on all alike. The main figure
 // is the CPU time (user and system) that a server takes for a request; ratios are
 // of two slices of the same round. All traffic stays on loopback.

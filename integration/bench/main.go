@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -47,9 +46,6 @@ func main() {
 }
 
 func run(stdout io.Writer, s settings) error {
-	if runtime.NumCPU() < 2 {
-		return errors.New("two CPUs are needed: one for the server, one for its clients")
-	}
 	dir, err := os.MkdirTemp("", "playgate-bench-")
 	if err != nil {
 		return err
@@ -79,7 +75,15 @@ func run(stdout io.Writer, s settings) error {
 
 // compare measures the workloads one after the other.
 func (b *bench) compare(s settings) error {
-	if err := pinSelf(clientCPU); err != nil {
+	server, client, err := twoCPUs()
+	if err != nil {
+		return err
+	}
+	b.cpu = server
+	if server == client {
+		b.notes = append(b.notes, "the server by itself: there is one CPU, which it shares with its clients")
+	}
+	if err := pinSelf(client); err != nil {
 		return err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

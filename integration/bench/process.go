@@ -16,11 +16,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUs of the server under test, and of everything else.
-const (
-	serverCPU = 0
-	clientCPU = 1
-)
+// twoCPUs are that of the server under test and that of everything else. Where
+// there is one only, they share it, and its figures mean less.
+func twoCPUs() (server, client int, err error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return 0, 0, err
+	}
+	var list []int
+	for cpu := range len(set) * 64 {
+		if set.IsSet(cpu) {
+			list = append(list, cpu)
+		}
+	}
+	if len(list) == 0 {
+		return 0, 0, errors.New("no CPU that this process may use is known")
+	}
+	return list[0], list[min(1, len(list)-1)], nil
+}
 
 // pin keeps a process, with all threads that it will make, on one CPU. Zero is
 // this process.
@@ -55,15 +68,18 @@ type process struct {
 	log  string
 }
 
-// start runs a server, on its CPU or on all of them, until its address answers.
-func start(log string, env []string, pinned bool, address string, name string, args ...string) (*process, error) {
+// allCPUs has a server run on all CPUs.
+const allCPUs = -1
+
+// start runs a server, on one CPU or on [allCPUs], until its address answers.
+func start(log string, env []string, cpu int, address string, name string, args ...string) (*process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	if pinned {
-		name, args = "taskset", append([]string{"-c", strconv.Itoa(serverCPU), name}, args...)
+	if cpu != allCPUs {
+		name, args = "taskset", append([]string{"-c", strconv.Itoa(cpu), name}, args...)
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
