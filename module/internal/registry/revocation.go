@@ -242,7 +242,7 @@ func (v *View) await(x *Revocation) {
 func (v *View) begin(x *Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if holds := v.revokedBy[x.key()]; holds == nil || holds.Revision != x.Revision || v.revoked.has(x.hash(), 0) {
+	if holds := v.revokedBy[x.key()]; holds == nil || holds.Revision != x.Revision || v.revokedOf(x.Kind).has(x.hash(), 0) {
 		return // it was taken back, is another one, or has begun
 	}
 	if !x.Holds(v.now()) { // the clock has been set back
@@ -257,16 +257,16 @@ func (v *View) begin(x *Revocation) {
 
 // settle puts into the set what holds for the value of a revocation.
 func (v *View) settle(x *Revocation) {
-	holds := v.revokedBy[x.key()]
+	holds, set := v.revokedBy[x.key()], v.revokedOf(x.Kind)
 	switch {
 	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(v.unreadable)), x.Org):
-		v.revoked.add(x.hash(), everLater)
+		set.add(x.hash(), everLater)
 	case holds == nil || !holds.Holds(v.now()):
-		v.revoked.remove(x.hash())
+		set.remove(x.hash())
 	case holds.IssuedBefore.IsZero():
-		v.revoked.add(x.hash(), everLater)
+		set.add(x.hash(), everLater)
 	default:
-		v.revoked.add(x.hash(), holds.IssuedBefore.Unix())
+		set.add(x.hash(), holds.IssuedBefore.Unix())
 	}
 }
 

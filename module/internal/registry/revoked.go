@@ -3,6 +3,7 @@ package registry
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -11,7 +12,10 @@ import (
 // 64-bit hashes that session tokens have of them, each with its organisation, so
 // that one question serves both kinds of token. It is split into parts with
 // locks of their own: no request waits for another one.
-type revokedSet struct{ parts [revokedParts]revokedPart }
+type revokedSet struct {
+	parts [revokedParts]revokedPart
+	count atomic.Int64
+}
 
 const revokedParts = 64
 
@@ -33,6 +37,9 @@ func (s *revokedSet) add(hash uint64, before int64) {
 	if p.before == nil {
 		p.before = make(map[uint64]int64)
 	}
+	if _, there := p.before[hash]; !there {
+		s.count.Add(1)
+	}
 	p.before[hash] = before
 }
 
@@ -40,8 +47,14 @@ func (s *revokedSet) remove(hash uint64) {
 	p := s.part(hash)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.before, hash)
+	if _, there := p.before[hash]; there {
+		s.count.Add(-1)
+		delete(p.before, hash)
+	}
 }
+
+// empty reports whether nothing is in it.
+func (s *revokedSet) empty() bool { return s.count.Load() == 0 }
 
 // has reports whether a hash is revoked for tokens issued at a time; 0 stands
 // for tokens that do not say it, which every time includes.
@@ -72,7 +85,18 @@ func (v *View) Revoked(b Bearer) bool {
 	if !v.Revokes() {
 		return false
 	}
-	return v.revoked.has(b.TokenID, b.IssuedAt) || v.revoked.has(b.Tag, b.IssuedAt) || v.revoked.has(b.User, b.IssuedAt) ||
-		v.revoked.has(session.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
-		v.revoked.has(session.Hash(byOrg, b.Org, b.Org), b.IssuedAt)
+	if v.revoked.has(b.TokenID, b.IssuedAt) || v.revoked.has(b.Tag, b.IssuedAt) || v.revoked.has(b.User, b.IssuedAt) {
+		return true
+	}
+	return !v.revokedWide.empty() && (v.revokedWide.has(session.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
+		v.revokedWide.has(session.Hash(byOrg, b.Org, b.Org), b.IssuedAt))
+}
+
+// revokedOf is the set that revocations of a kind are in. Those of streams and
+// organisations are rare, and their hashes are in no token.
+func (v *View) revokedOf(kind string) *revokedSet {
+	if kind == byStream || kind == byOrg {
+		return &v.revokedWide
+	}
+	return &v.revoked
 }

@@ -40,7 +40,8 @@ type View struct {
 	sessions atomic.Pointer[[]session.Key]
 	orgs     atomic.Pointer[map[string]*orgState]
 
-	revoked     revokedSet
+	revoked     revokedSet   // tokens, tags and users
+	revokedWide revokedSet   // streams and organisations
 	revocations atomic.Int64 // how many
 
 	mu      sync.Mutex // of what follows
