@@ -37,39 +37,58 @@ func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload,
 	return list, nil
 }
 
+// passes is a contender whose requests are let through.
+func passes(name string, server *process, address string, targets []string) contender {
+	return contender{name: name, server: server, address: address, status: 200, targets: targets, through: true, warm: true}
+}
+
+// refuses is one whose requests are refused.
+func refuses(name string, server *process, address string, status int, targets []string) contender {
+	return contender{name: name, server: server, address: address, status: status, targets: targets, warm: true}
+}
+
+// fresh has none of its targets asked for before it is measured.
+func (c contender) fresh() contender {
+	c.warm = false
+	return c
+}
+
+// installed reports whether a server could be started, and notes one that is not
+// installed.
+func (b *bench) installed(err error) (bool, error) {
+	if errors.Is(err, errMissing) {
+		b.notes = append(b.notes, err.Error())
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // seen compares viewers, whose token the gate has seen before.
 func (b *bench) seen(plain proxied, gate *process, at map[string]string) (workload, error) {
-	token := withToken(segment, b.keys["EdDSA"].tokens("viewer", 1))
+	one := func(algorithm string) []string { return withToken(segment, b.keys[algorithm].tokens("viewer", 1)) }
+	token := one("EdDSA")
 	w := workload{"seen", "4 KB segment, token seen before", []contender{
-		{"Caddy with Playgate's defaults, no gate", plain.plain, plain.plainAt, 200, token, true, true},
-		{"stock Caddy, no gate", plain.stock, plain.stockAt, 200, token, true, true},
+		passes("Caddy with Playgate's defaults, no gate", plain.plain, plain.plainAt, token),
+		passes("stock Caddy, no gate", plain.stock, plain.stockAt, token),
 	}}
 	for _, algorithm := range algorithms {
-		w.contenders = append(w.contenders,
-			contender{"Playgate " + algorithm, gate, at[algorithm], 200, withToken(segment, b.keys[algorithm].tokens("viewer", 1)), true, true})
+		w.contenders = append(w.contenders, passes("Playgate "+algorithm, gate, at[algorithm], one(algorithm)))
 	}
 	w.contenders = append(w.contenders,
-		contender{"Playgate EdDSA, 10,000 tokens", gate, at["EdDSA"], 200, withToken(segment, b.keys["EdDSA"].tokens("many", many)), true, true})
+		passes("Playgate EdDSA, 10,000 tokens", gate, at["EdDSA"], withToken(segment, b.keys["EdDSA"].tokens("many", many))))
 	nginx, nginxAt, err := b.startNginx()
-	switch {
-	case errors.Is(err, errMissing):
-		b.notes = append(b.notes, err.Error())
-	case err != nil:
+	if ok, err := b.installed(err); err != nil {
 		return w, err
-	default:
-		w.contenders = append(w.contenders, contender{"nginx, no gate", nginx, nginxAt, 200, token, true, true})
+	} else if ok {
+		w.contenders = append(w.contenders, passes("nginx, no gate", nginx, nginxAt, token))
 	}
 	haproxy, haproxyAt, err := b.startHAProxy()
-	switch {
-	case errors.Is(err, errMissing):
-		b.notes = append(b.notes, err.Error())
-	case err != nil:
+	if ok, err := b.installed(err); err != nil {
 		return w, err
-	default:
-		w.contenders = append(w.contenders, contender{"HAProxy, no gate", haproxy, haproxyAt[""], 200, token, true, true})
+	} else if ok {
+		w.contenders = append(w.contenders, passes("HAProxy, no gate", haproxy, haproxyAt[""], token))
 		for _, algorithm := range []string{"HS256", "ES256"} {
-			w.contenders = append(w.contenders, contender{"HAProxy " + algorithm, haproxy, haproxyAt[algorithm], 200,
-				withToken(segment, b.keys[algorithm].tokens("viewer", 1)), true, true})
+			w.contenders = append(w.contenders, passes("HAProxy "+algorithm, haproxy, haproxyAt[algorithm], one(algorithm)))
 		}
 	}
 	return w, nil
@@ -88,9 +107,10 @@ func (b *bench) media(plain proxied, gate *process, at string) []workload {
 		{"large", "1 MB segment", large},
 		{"playlist", "Playlist of low latency, rewritten by the gate", manifest},
 	} {
+		targets := withToken(w.path, tokens)
 		list = append(list, workload{w.name, w.title, []contender{
-			{"Caddy with Playgate's defaults, no gate", plain.plain, plain.plainAt, 200, withToken(w.path, tokens), true, true},
-			{"Playgate EdDSA", gate, at, 200, withToken(w.path, tokens), true, true},
+			passes("Caddy with Playgate's defaults, no gate", plain.plain, plain.plainAt, targets),
+			passes("Playgate EdDSA", gate, at, targets),
 		}})
 	}
 	return list
@@ -100,8 +120,8 @@ func (b *bench) media(plain proxied, gate *process, at string) []workload {
 func (b *bench) first(algorithm string, gate *process, at string, fresh int) workload {
 	k := b.keys[algorithm]
 	return workload{"first-" + algorithm, algorithm + " token at first sight", []contender{
-		{"seen", gate, at, 200, withToken(segment, k.tokens("viewer", 1)), true, true},
-		{"first sight", gate, at, 200, withToken(segment, k.tokens("first", fresh)), true, false},
+		passes("seen", gate, at, withToken(segment, k.tokens("viewer", 1))),
+		passes("first sight", gate, at, withToken(segment, k.tokens("first", fresh))).fresh(),
 	}}
 }
 
@@ -110,22 +130,23 @@ func (b *bench) first(algorithm string, gate *process, at string, fresh int) wor
 func (b *bench) refused(plain proxied, gate *process, at map[string]string, fresh int) []workload {
 	good := b.keys["EdDSA"].token("viewer-00000000")
 	unknown := encode(`{"alg":"EdDSA","kid":"strange","typ":"JWT"}`) + good[strings.IndexByte(good, '.'):]
+	here := at["EdDSA"]
 	long := workload{"refused", "Refusals of a token", []contender{
-		{"Caddy, respond 403", plain.plain, plain.forbiddenAt, 403, []string{segment + "?token=" + good}, false, true},
-		{"seen token, other stream", gate, at["EdDSA"], 403, []string{other + "?token=" + good}, false, true},
-		{"unknown key", gate, at["EdDSA"], 401, []string{segment + "?token=" + unknown}, false, true},
+		refuses("Caddy, respond 403", plain.plain, plain.forbiddenAt, 403, []string{segment + "?token=" + good}),
+		refuses("seen token, other stream", gate, here, 403, []string{other + "?token=" + good}),
+		refuses("unknown key", gate, here, 401, []string{segment + "?token=" + unknown}),
 	}}
 	for _, algorithm := range algorithms {
 		k := b.keys[algorithm]
 		long.contenders = append(long.contenders,
-			contender{"the same forged " + algorithm + " again", gate, at[algorithm], 401, withToken(segment, k.forged(1)), false, true},
-			contender{"forged " + algorithm, gate, at[algorithm], 401, withToken(segment, k.forged(fresh)), false, false})
+			refuses("the same forged "+algorithm+" again", gate, at[algorithm], 401, withToken(segment, k.forged(1))),
+			refuses("forged "+algorithm, gate, at[algorithm], 401, withToken(segment, k.forged(fresh))).fresh())
 	}
 	short := workload{"refused-short", "Refusals without a token", []contender{
-		{"Caddy, respond 403", plain.plain, plain.forbiddenAt, 403, []string{segment}, false, true},
-		{"no token", gate, at["EdDSA"], 401, []string{segment}, false, true},
-		{"malformed token", gate, at["EdDSA"], 401, []string{segment + "?token=abc"}, false, true},
-		{"no such path", gate, at["EdDSA"], 404, []string{"/elsewhere/s1/seg.m4s"}, false, true},
+		refuses("Caddy, respond 403", plain.plain, plain.forbiddenAt, 403, []string{segment}),
+		refuses("no token", gate, here, 401, []string{segment}),
+		refuses("malformed token", gate, here, 401, []string{segment + "?token=abc"}),
+		refuses("no such path", gate, here, 404, []string{"/elsewhere/s1/seg.m4s"}),
 	}}
 	return []workload{long, short}
 }
