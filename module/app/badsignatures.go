@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -69,6 +70,7 @@ type debts struct{ parts [64]debtsPart }
 type debtsPart struct {
 	mu   sync.Mutex
 	free map[netip.Prefix]time.Time
+	last int64 // unix second in which those who owe nothing were taken out
 }
 
 var badSignatures debts
@@ -115,7 +117,7 @@ func (ds *debts) charge(b *BadSignatures, from netip.Addr, now time.Time) {
 	defer p.mu.Unlock()
 	free, owes := p.free[who]
 	if !owes && len(p.free) >= maxDebtors {
-		forgive(p.free, now)
+		p.forgive(now)
 	}
 	if p.free == nil {
 		p.free = make(map[netip.Prefix]time.Time)
@@ -126,18 +128,18 @@ func (ds *debts) charge(b *BadSignatures, from netip.Addr, now time.Time) {
 	p.free[who] = free.Add(time.Duration(b.Within) / time.Duration(b.Count))
 }
 
-// forgive takes out those who owe nothing any more, or else any one.
-func forgive(free map[netip.Prefix]time.Time, now time.Time) {
-	for who, at := range free {
-		if at.Before(now) {
-			delete(free, who)
-		}
+// forgive takes out those who owe nothing any more, once a second at most, or else
+// any one.
+func (p *debtsPart) forgive(now time.Time) {
+	if second := now.Unix(); p.last != second {
+		p.last = second
+		maps.DeleteFunc(p.free, func(_ netip.Prefix, at time.Time) bool { return at.Before(now) })
 	}
-	for who := range free {
-		if len(free) < maxDebtors {
+	for who := range p.free {
+		if len(p.free) < maxDebtors {
 			return
 		}
-		delete(free, who)
+		delete(p.free, who)
 	}
 }
 

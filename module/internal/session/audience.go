@@ -16,7 +16,8 @@ type Audience struct{ parts [64]audiencePart }
 type audiencePart struct {
 	mu   sync.Mutex
 	seen map[watching]watcher
-	room int // how many there may be before those who left are taken out
+	room int   // how many there may be before those who left are taken out
+	last int64 // unix second in which they were
 }
 
 // watching is one viewer of one stream, hashed under a seed of this process.
@@ -58,7 +59,7 @@ func streamHash(org, stream string) uint64 {
 // Seen notes a request of a viewer.
 func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 	key := watching{streamHash(s.Org, s.Stream), viewer}
-	p := &a.parts[viewer%uint64(len(a.parts))]
+	p, at := &a.parts[viewer%uint64(len(a.parts))], now.Unix()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w, known := p.seen[key]
@@ -66,7 +67,11 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 		if p.seen == nil {
 			p.seen = make(map[watching]watcher)
 		}
+		if len(p.seen) >= maxAudience && p.last == at {
+			return // no look at each of them for each that comes
+		}
 		p.prune(now)
+		p.last = at
 		p.room = min(2*len(p.seen)+16, maxAudience)
 		if len(p.seen) >= maxAudience {
 			return // all of them are watching now
@@ -75,7 +80,7 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 	if !known && !s.Public {
 		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), tokenID: s.TokenID, tag: s.Tag, user: s.User}
 	}
-	w.at = now.Unix()
+	w.at = at
 	p.seen[key] = w
 }
 

@@ -74,8 +74,29 @@ func TestAudienceIsBounded(t *testing.T) {
 	for i := range 3 * maxAudience {
 		a.Seen(s, uint64(i)*uint64(len(a.parts)), now.Add(24*time.Hour))
 	}
-	if len(p.seen) > maxAudience {
+	if len(p.seen) != maxAudience {
 		t.Errorf("a part has %d viewers", len(p.seen))
+	}
+	// Who is full takes new ones as soon as others have left.
+	late := now.Add(24*time.Hour + AudienceWindow + 2*time.Second)
+	a.Seen(s, uint64(4*maxAudience)*uint64(len(a.parts)), late)
+	if len(p.seen) != 1 {
+		t.Errorf("of those who left %d are kept", len(p.seen)-1)
+	}
+}
+
+// While a part is full, a new viewer does not have it look at all the others.
+func BenchmarkAudienceWhenFull(b *testing.B) {
+	var a Audience
+	now := time.Unix(1_800_000_000, 0)
+	s := &Subject{Org: "org1", Stream: "cam"}
+	for i := range maxAudience {
+		a.Seen(s, uint64(i)*uint64(len(a.parts)), now)
+	}
+	i := maxAudience
+	for b.Loop() {
+		a.Seen(s, uint64(i)*uint64(len(a.parts)), now)
+		i++
 	}
 }
 
