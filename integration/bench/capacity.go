@@ -66,7 +66,7 @@ func join(address, token string) (*viewer, error) {
 	}
 	a, err := readHead(v.r)
 	if err != nil || a.status != 200 {
-		return nil, fmt.Errorf("the first playlist: %d, %w", a.status, err)
+		return nil, errors.Join(fmt.Errorf("the first playlist: status %d", a.status), err)
 	}
 	body := make([]byte, a.length)
 	if _, err := io.ReadFull(v.r, body); err != nil {

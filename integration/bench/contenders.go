@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // contender is one server under one kind of request.
@@ -151,7 +152,30 @@ func (b *bench) startGate(name, more string) (*process, map[string]string, error
 			"\treverse_proxy " + b.origin.address() + " {" + transport + "\t}"
 	}
 	p, err := b.caddy(name, nil, global+"\t}\n", sites, ports[0])
-	return p, at, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, at, b.awaitGate(at)
+}
+
+// awaitGate waits until a token plays: a gate that listens may still be opening its
+// store.
+func (b *bench) awaitGate(at map[string]string) error {
+	status := 0
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		c, err := dialFrom(at["EdDSA"], "127.0.0.1")
+		if err != nil {
+			return err
+		}
+		a, err := c.ask(request(segment+"?token="+b.keys["EdDSA"].token("await"), at["EdDSA"]))
+		if err := errors.Join(err, c.conn.Close()); err != nil {
+			return err
+		}
+		if status = a.status; status == 200 {
+			return nil
+		}
+	}
+	return fmt.Errorf("the gate answers %d to a good token", status)
 }
 
 func withToken(path string, tokens []string) []string {

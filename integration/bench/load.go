@@ -85,10 +85,16 @@ func (l *load) run(length time.Duration) (requests int, err error) {
 	return int(count.Load()), err
 }
 
-// all asks for each of the targets once.
+// all asks for each of the targets once, over a connection of its own.
 func (l *load) all() error {
+	conn, err := net.Dial("tcp", l.address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	c := &client{conn, bufio.NewReaderSize(conn, 64<<10)}
 	for range l.texts {
-		if err := l.one(l.conns[0]); err != nil {
+		if err := l.one(c); err != nil {
 			return err
 		}
 	}

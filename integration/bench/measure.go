@@ -20,15 +20,18 @@ func measure(w workload, o *origin, rounds int, slice time.Duration, progress fu
 	loads := make([]*load, len(w.contenders))
 	for i, c := range w.contenders {
 		loads[i] = newLoad(c.address, c.status, c.targets)
-		if err := loads[i].connect(); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.name, err)
-		}
-		defer loads[i].close()
 		if c.warm {
 			if err := loads[i].all(); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
+	}
+	// Servers do not wait for ever for the first request of a connection.
+	for i, c := range w.contenders {
+		if err := loads[i].connect(); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+		defer loads[i].close()
 	}
 	all := make([]figures, len(w.contenders))
 	order := make([]int, len(w.contenders))
