@@ -12,7 +12,7 @@ import (
 // One short round of everything: that all contenders answer as they should, and
 // that what is refused never reaches the origin. Its figures mean nothing.
 func TestBench(t *testing.T) {
-	out := t.TempDir()
+	out := filepath.Join(t.TempDir(), "results") // which is made
 	var text bytes.Buffer
 	if err := run(&text, settings{rounds: 1, slice: 50 * time.Millisecond, out: out}); err != nil {
 		t.Fatal(err)
@@ -26,6 +26,12 @@ func TestBench(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestUnknownWorkload(t *testing.T) {
+	if err := run(t.Output(), settings{rounds: 1, slice: time.Millisecond, only: "seen,unseen"}); err == nil || !strings.Contains(err.Error(), "unseen") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -42,21 +40,14 @@ func (b *bench) capacity(c crowd) error {
 
 // viewer is a player on one connection.
 type viewer struct {
-	client
+	*client
 	playlist, part []byte // requests
 	took           []time.Duration
 }
 
-// dialFrom connects from one of loopback's addresses.
-func dialFrom(address, from string) (client, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	conn, err := d.Dial("tcp", address)
-	return client{conn, bufio.NewReaderSize(conn, 4<<10)}, err
-}
-
 // join fetches the first playlist, and finds in it how parts are asked for.
 func join(address, token string) (*viewer, error) {
-	c, err := dialFrom(address, "127.0.0.1")
+	c, err := dial(address, "127.0.0.1", 4<<10)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +162,7 @@ const floodClients = 20
 
 // flood sends forged tokens at a steady pace, from another address than viewers.
 func (b *bench) flood(address string, targets []string, rate int, stop *atomic.Bool, answered *atomic.Int64) {
-	c, err := dialFrom(address, "127.0.0.2")
+	c, err := dial(address, "127.0.0.2", 4<<10)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "flood:", err)
 		return
@@ -189,30 +180,29 @@ func (b *bench) flood(address string, targets []string, rate int, stop *atomic.B
 	}
 }
 
-const (
-	frameSize  = 20_000
-	frameEvery = 40 * time.Millisecond // 4 Mbit/s
-)
-
 // sockets measures what WebSockets take.
 func (b *bench) sockets(c crowd, gate *process, address string) error {
-	b.origin.every = time.Hour
-	idle, err := b.openSockets(address, c.viewers, gate)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(b.out, "\n%d idle WebSockets take %.0f KB each.\n", c.viewers, idle)
-	b.origin.frame, b.origin.every = binaryFrame(frameSize), frameEvery
-	token := b.keys["EdDSA"].token("socket")
-	var received atomic.Int64
-	var open []io.Closer
-	n := c.viewers / 20
-	for range n {
-		s, err := openSocket(address, token)
+	before := gate.resident()
+	for _, token := range b.keys["EdDSA"].tokens("idle", c.viewers) {
+		s, err := openSocket(address, "idle", token)
 		if err != nil {
 			return err
 		}
-		open = append(open, s.conn)
+		defer s.conn.Close()
+	}
+	fmt.Fprintf(b.out, "\n%d idle WebSockets take %.0f KB each.\n", c.viewers, float64(gate.resident()-before)/1024/float64(c.viewers))
+
+	token, n := b.keys["EdDSA"].token("socket"), c.viewers/20
+	var received atomic.Int64
+	for range n {
+		s, err := openSocket(address, "socket", token)
+		if err != nil {
+			return err
+		}
+		defer s.conn.Close()
+		if _, err := s.r.Discard(frameSize); err != nil { // it runs at its pace
+			return err
+		}
 		go func() {
 			buffer := make([]byte, 64<<10)
 			for {
@@ -224,54 +214,34 @@ func (b *bench) sockets(c crowd, gate *process, address string) error {
 			}
 		}()
 	}
-	time.Sleep(time.Second) // until all of them run at their pace
 	cpu, bytes, began := gate.cpu(), received.Load(), time.Now()
-	time.Sleep(c.length)
+	time.Sleep(c.length) // it is the length of the measurement
 	length := time.Since(began)
 	used, rate := float64(gate.cpu()-cpu)/float64(length), float64(received.Load()-bytes)*8/length.Seconds()/1e9
 	fmt.Fprintf(b.out, "\n%d WebSockets of 4 Mbit/s, %.2f Gbit/s together, take %.2f CPUs: %.2f for each Gbit/s.\n", n, rate, used, used/rate)
-	var errs []error
-	for _, s := range open {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func openSocket(address, token string) (client, error) {
-	c, err := dialFrom(address, "127.0.0.1")
+func openSocket(address, name, token string) (*client, error) {
+	c, err := dial(address, "127.0.0.1", 4<<10)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	_, err = io.WriteString(c.conn, strings.Replace(string(request("/live/s1/socket?token="+token, address)), "\r\n\r\n",
+	_, err = io.WriteString(c.conn, strings.Replace(string(request("/live/s1/"+name+"?token="+token, address)), "\r\n\r\n",
 		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", 1))
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	for {
 		line, err := c.r.ReadString('\n')
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		if strings.HasPrefix(line, "HTTP/1.1 ") && !strings.HasPrefix(line, "HTTP/1.1 101") {
-			return c, fmt.Errorf("no socket: %s", line)
+			return nil, fmt.Errorf("no socket: %s", line)
 		}
 		if len(line) <= 2 {
 			return c, nil
 		}
 	}
-}
-
-// openSockets opens so many at a time, and closes them; it is what one takes, in KB.
-func (b *bench) openSockets(address string, n int, gate *process) (float64, error) {
-	tokens := b.keys["EdDSA"].tokens("idle", n)
-	before := gate.resident()
-	var errs []error
-	for _, token := range tokens {
-		c, err := openSocket(address, token)
-		if err != nil {
-			return 0, err
-		}
-		defer c.conn.Close()
-	}
-	return float64(gate.resident()-before) / 1024 / float64(n), errors.Join(errs...)
 }

@@ -43,7 +43,7 @@ type bench struct {
 	origin    *origin
 	keys      map[string]*key
 	processes []*process
-	notes     []string // what was not measured, and versions
+	notes     []string // what was not measured
 }
 
 // stop ends all servers.
@@ -163,11 +163,11 @@ func (b *bench) startGate(name, more string) (*process, map[string]string, error
 func (b *bench) awaitGate(at map[string]string) error {
 	status := 0
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		c, err := dialFrom(at["EdDSA"], "127.0.0.1")
+		c, err := dial(at["EdDSA"], "127.0.0.1", 4<<10)
 		if err != nil {
 			return err
 		}
-		a, err := c.ask(request(segment+"?token="+b.keys["EdDSA"].token("await"), at["EdDSA"]))
+		a, err := c.ask(request(withToken(segment, b.keys["EdDSA"].tokens("await", 1))[0], at["EdDSA"]))
 		if err := errors.Join(err, c.conn.Close()); err != nil {
 			return err
 		}
@@ -274,11 +274,10 @@ var errMissing = errors.New("is not installed")
 
 // look finds a server that Debian puts into sbin.
 func look(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	if path := "/usr/sbin/" + name; exec.Command("test", "-x", path).Run() == nil {
-		return path, nil
+	for _, place := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(place); err == nil {
+			return path, nil
+		}
 	}
 	return "", fmt.Errorf("%s %w", name, errMissing)
 }

@@ -25,8 +25,20 @@ type client struct {
 	r    *bufio.Reader
 }
 
-// connections is how many clients a closed loop has.
-const connections = 64
+// dial connects from one of loopback's addresses, with so many bytes to read into.
+func dial(address, from string, buffer int) (*client, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn, bufio.NewReaderSize(conn, buffer)}, nil
+}
+
+const (
+	connections = 64       // of a closed loop
+	loadBuffer  = 64 << 10 // of each of them
+)
 
 func newLoad(address string, status int, targets []string) *load {
 	l := &load{address: address, status: status}
@@ -42,11 +54,11 @@ func request(target, host string) []byte {
 
 func (l *load) connect() error {
 	for range connections {
-		conn, err := net.Dial("tcp", l.address)
+		c, err := dial(l.address, "127.0.0.1", loadBuffer)
 		if err != nil {
 			return err
 		}
-		l.conns = append(l.conns, &client{conn, bufio.NewReaderSize(conn, 64<<10)})
+		l.conns = append(l.conns, c)
 	}
 	return nil
 }
@@ -87,12 +99,11 @@ func (l *load) run(length time.Duration) (requests int, err error) {
 
 // all asks for each of the targets once, over a connection of its own.
 func (l *load) all() error {
-	conn, err := net.Dial("tcp", l.address)
+	c, err := dial(l.address, "127.0.0.1", loadBuffer)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	c := &client{conn, bufio.NewReaderSize(conn, 64<<10)}
+	defer c.conn.Close()
 	for range l.texts {
 		if err := l.one(c); err != nil {
 			return err

@@ -28,7 +28,7 @@ func main() {
 	var capacity bool
 	flag.IntVar(&s.rounds, "rounds", 20, "rounds of each workload")
 	flag.DurationVar(&s.slice, "slice", 100*time.Millisecond, "how long a contender has its turn")
-	flag.StringVar(&s.only, "only", "", "workloads, with commas between: seen, media, first-HS256, first-EdDSA, first-ES256, refused")
+	flag.StringVar(&s.only, "only", "", "workloads, with commas between: "+strings.Join(workloadNames, ", "))
 	flag.StringVar(&s.out, "out", "", "directory for results.md and results.svg")
 	flag.BoolVar(&capacity, "capacity", false, "measure what a machine carries, and nothing else")
 	flag.IntVar(&s.crowd.viewers, "viewers", 800, "with -capacity: viewers")
@@ -53,6 +53,11 @@ func run(stdout io.Writer, s settings) error {
 	defer os.RemoveAll(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nginx workers run as another user
 		return err
+	}
+	if s.out != "" {
+		if err := os.MkdirAll(s.out, 0o755); err != nil { //nolint:gosec // for everybody
+			return err
+		}
 	}
 	b := &bench{dir: dir, out: stdout, keys: make(map[string]*key)}
 	defer b.stop()
@@ -87,8 +92,16 @@ func (b *bench) compare(s settings) error {
 		return err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	names := strings.Split(s.only, ",")
-	wanted := func(name string) bool { return s.only == "" || slices.Contains(names, name) }
+	names := workloadNames
+	if s.only != "" {
+		names = strings.Split(s.only, ",")
+	}
+	for _, name := range names {
+		if !slices.Contains(workloadNames, name) {
+			return fmt.Errorf("-only %s: there are %s", name, strings.Join(workloadNames, ", "))
+		}
+	}
+	wanted := func(name string) bool { return slices.Contains(names, name) }
 	// Each slice of first sights needs tokens of its own.
 	fresh := int(float64(s.rounds+1)*s.slice.Seconds()*12_000) + 2*connections
 	fmt.Fprintln(os.Stderr, "starting the servers, making the tokens")

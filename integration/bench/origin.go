@@ -13,16 +13,13 @@ import (
 )
 
 // origin answers by the end of the path: seg.m4s is a small segment, big.m4s one
-// of 1 MB, list.m3u8 a playlist, and socket a WebSocket. It counts the requests: a
-// refused one must not be among them.
+// of 1 MB, list.m3u8 a playlist, socket a WebSocket of 4 Mbit/s, and idle one that
+// sends nothing. It counts the requests: a refused one must not be among them.
 type origin struct {
 	listener net.Listener
 	requests atomic.Int64
 	answers  map[string][]byte
-
-	// frames are what each WebSocket sends, and how often.
-	frame []byte
-	every time.Duration
+	frame    []byte // of a WebSocket
 }
 
 func newOrigin() (*origin, error) {
@@ -30,7 +27,7 @@ func newOrigin() (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &origin{listener: l, answers: map[string][]byte{
+	o := &origin{listener: l, frame: binaryFrame(frameSize), answers: map[string][]byte{
 		"seg.m4s":   answer("video/mp4", bytes.Repeat([]byte("#"), 4<<10)),
 		"big.m4s":   answer("video/mp4", bytes.Repeat([]byte("#"), 1<<20)),
 		"list.m3u8": answer("application/vnd.apple.mpegurl", playlist()),
@@ -83,7 +80,7 @@ func (o *origin) serve(conn net.Conn) {
 	r := bufio.NewReaderSize(conn, 16<<10)
 	for {
 		var text []byte
-		socket := false
+		name := ""
 		for first := true; ; first = false { // the header; media is asked for without a body
 			line, err := r.ReadSlice('\n')
 			if err != nil {
@@ -92,16 +89,16 @@ func (o *origin) serve(conn net.Conn) {
 			if first {
 				path, _, _ := bytes.Cut(bytes.TrimPrefix(line, []byte("GET ")), []byte(" "))
 				path, _, _ = bytes.Cut(path, []byte("?"))
-				name := path[bytes.LastIndexByte(path, '/')+1:]
-				text, socket = o.answers[string(name)], string(name) == "socket"
+				name = string(path[bytes.LastIndexByte(path, '/')+1:])
+				text = o.answers[name]
 			}
 			if len(line) <= 2 {
 				break
 			}
 		}
 		o.requests.Add(1)
-		if socket {
-			o.push(conn)
+		if name == "socket" || name == "idle" {
+			o.push(conn, name == "idle")
 			return
 		}
 		if text == nil {
@@ -113,12 +110,22 @@ func (o *origin) serve(conn net.Conn) {
 	}
 }
 
-// push opens a WebSocket and sends frames until the other side has enough.
-func (o *origin) push(conn net.Conn) {
+const (
+	frameSize  = 20_000
+	frameEvery = 40 * time.Millisecond // 4 Mbit/s
+)
+
+// push opens a WebSocket and sends frames, or nothing, until the other side has
+// enough.
+func (o *origin) push(conn net.Conn, idle bool) {
 	if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"); err != nil {
 		return
 	}
-	for range time.Tick(o.every) {
+	if idle {
+		_, _ = conn.Read(make([]byte, 1)) // until it is closed
+		return
+	}
+	for range time.Tick(frameEvery) {
 		if _, err := conn.Write(o.frame); err != nil {
 			return
 		}

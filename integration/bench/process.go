@@ -35,16 +35,11 @@ func twoCPUs() (server, client int, err error) {
 	return list[0], list[min(1, len(list)-1)], nil
 }
 
-// pin keeps a process, with all threads that it will make, on one CPU. Zero is
-// this process.
-func pin(pid, cpu int) error {
+// pinSelf keeps the threads that this process has, and those that they make, on one
+// CPU.
+func pinSelf(cpu int) error {
 	var set unix.CPUSet
 	set.Set(cpu)
-	return unix.SchedSetaffinity(pid, &set)
-}
-
-// pinSelf pins the threads that this process has already.
-func pinSelf(cpu int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -54,7 +49,7 @@ func pinSelf(cpu int) error {
 		if err != nil {
 			return err
 		}
-		if err := pin(id, cpu); err != nil {
+		if err := unix.SchedSetaffinity(id, &set); err != nil {
 			return err
 		}
 	}
@@ -65,7 +60,6 @@ func pinSelf(cpu int) error {
 type process struct {
 	cmd  *exec.Cmd
 	gone chan struct{}
-	log  string
 }
 
 // allCPUs has a server run on all CPUs.
@@ -88,7 +82,7 @@ func start(log string, env []string, cpu int, address string, name string, args 
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd, make(chan struct{}), log}
+	p := &process{cmd, make(chan struct{})}
 	go func() { _ = cmd.Wait(); close(p.gone) }()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		conn, err := net.DialTimeout("tcp", address, time.Second)

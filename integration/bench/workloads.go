@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// workloadNames are what -only takes.
+var workloadNames = []string{"seen", "media", "first-HS256", "first-EdDSA", "first-ES256", "refused"}
+
 // workloads starts what the wanted ones need.
 func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload, error) {
 	plain, err := b.startPlain()

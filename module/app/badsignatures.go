@@ -153,8 +153,10 @@ func (e *LimitedError) Error() string {
 	return "too many tokens with a bad signature from this address"
 }
 
-// ReadToken verifies a playback token that came from an address, with a memory; see
-// [Trust.Read]. With [App.BadSignatures] it may be a [LimitedError].
+// ReadToken is [jwt.Read] with a memory: a token that was read before, with keys that
+// are still good, costs no signature check. The address is the client's, and asked
+// for only where [App.BadSignatures] bounds what comes from there; then the error may
+// be a [LimitedError].
 func (a *App) ReadToken(t *Trust, text string, from func() netip.Addr, now time.Time) (*Seen, error) {
 	if s, err := t.recall(text); s != nil || err != nil {
 		return s, err

@@ -71,15 +71,6 @@ func forgedHash(text string, t *Trust) uint64 {
 
 func slotOf(hash uint64) *atomic.Uint64 { return &forged[hash%uint64(len(forged))] }
 
-// Read is [jwt.Read] with a memory: a token that was read before, with keys that
-// are still good, costs no signature check.
-func (t *Trust) Read(text string) (*Seen, error) {
-	if s, err := t.recall(text); s != nil || err != nil {
-		return s, err
-	}
-	return t.verify(text)
-}
-
 // recall is what is known of a token from before; nil and nil when that is nothing.
 func (t *Trust) recall(text string) (*Seen, error) {
 	if s, ok := seen.GetIfPresent(text); ok {
