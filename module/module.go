@@ -10,6 +10,7 @@ import (
 	// Playgate.
 	_ "github.com/playgate/playgate/module/admin"
 	_ "github.com/playgate/playgate/module/api"
+	_ "github.com/playgate/playgate/module/cache"
 	_ "github.com/playgate/playgate/module/command"
 	_ "github.com/playgate/playgate/module/console"
 	_ "github.com/playgate/playgate/module/gate"

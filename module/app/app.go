@@ -85,6 +85,7 @@ type App struct {
 	poolKey  string
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
+	ordinals map[string]int // of the handlers that this configuration has
 	metrics  *Metrics
 	emitter  *emitter
 	logger   *zap.Logger

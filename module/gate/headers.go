@@ -55,6 +55,7 @@ func forged(name string) bool {
 func (x *exchange) prepare() {
 	dropHopByHop(x.r.Header)
 	x.strip()
+	x.tellTarget()
 	if x.target.Open {
 		return
 	}
@@ -204,14 +205,30 @@ type below struct {
 
 	original    http.Request // without the token
 	hasOriginal bool
+	admitted    *app.Target // nil for a request that is refused
+	target      app.Target
 }
 
 // Value implements [context.Context].
 func (b *below) Value(key any) any {
-	if b.hasOriginal && key == caddyhttp.OriginalRequestCtxKey {
+	switch {
+	case key == app.TargetKey:
+		return b.admitted
+	case b.hasOriginal && key == caddyhttp.OriginalRequestCtxKey:
 		return b.original
 	}
 	return b.Context.Value(key)
+}
+
+// tellTarget lets the handlers below the gate know what was admitted.
+func (x *exchange) tellTarget() {
+	b := &x.way.below
+	b.target = app.Target{
+		Org: x.target.Org, Stream: x.target.Stream, URI: x.r.RequestURI,
+		Own:   x.target.Kind == playout.Socket || x.target.Kind == playout.WHEP || x.h.UpstreamToken != "drop",
+		Pages: !x.h.cors.off,
+	}
+	b.admitted = &b.target
 }
 
 // requestURI is [url.URL.RequestURI], without a look at each byte of a plain

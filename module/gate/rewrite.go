@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/negotiate"
 	"github.com/playgate/playgate/module/internal/playout"
 )
 
@@ -83,31 +84,15 @@ func (x *exchange) askForManifest(c care) {
 // narrowCodings leaves of Accept-Encoding what the gate can undo, in case the
 // answer turns out to be a manifest, and reports whether the client takes gzip.
 func narrowCodings(h http.Header) (gzipWanted bool) {
-	lines := h["Accept-Encoding"]
-	if len(lines) == 0 {
+	if len(h["Accept-Encoding"]) == 0 {
 		return false
 	}
 	coding := "identity"
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			name, weight, _ := strings.Cut(part, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") && !zeroWeight(weight) {
-				coding = "gzip"
-			}
-		}
+	if gzipWanted = negotiate.TakesGzip(h); gzipWanted {
+		coding = "gzip"
 	}
 	h["Accept-Encoding"] = []string{coding}
-	return coding == "gzip"
-}
-
-// zeroWeight reports whether a quality value says "not this" (RFC 9110, section 12.4.2).
-func zeroWeight(weight string) bool {
-	name, value, found := strings.Cut(strings.TrimSpace(weight), "=")
-	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {
-		return false
-	}
-	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	return err != nil || q == 0
+	return gzipWanted
 }
 
 // sniff looks at the first bytes of an answer. It is not sure as long as there

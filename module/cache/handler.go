@@ -1,0 +1,157 @@
+// Package cache is a shared cache for media below the gate (RFC 9111): one request
+// to the origin for everybody who asks for the same, and none where the answer is
+// in memory.
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/playout"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler is a cache. It serves what a gate above it has let through.
+type Handler struct {
+	// Memory is how much the cached answers may take, as 512MiB. All caches of a
+	// process share their memory, and the largest value counts. Default: 512MiB;
+	// at least 16MiB.
+	Memory string `json:"memory,omitempty"`
+
+	// TTL says how long answers are fresh of which the origin says nothing. The
+	// first rule whose pattern matches the public path counts.
+	TTL []TTL `json:"ttl,omitempty"`
+
+	id       string // of this cache among those of the configuration
+	memory   int64
+	patterns []playout.Pattern
+	store    *store
+	logger   *zap.Logger
+	unguided sync.Once // said that there is no gate
+}
+
+// TTL is a rule for answers of which the origin does not say how long they are
+// fresh.
+type TTL struct {
+	// Path is a pattern of public paths: a path, with * for any characters.
+	Path string `json:"path"`
+	// For is how long they are fresh.
+	For caddy.Duration `json:"for"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.playgate_cache", New: func() caddy.Module { return new(Handler) }}
+}
+
+const (
+	defaultMemory = 512 << 20
+	leastMemory   = 16 << 20
+	longestTTL    = 24 * time.Hour
+)
+
+// Provision compiles the configuration and joins the cache of the process.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	a, err := ctx.App(app.ID)
+	if err != nil {
+		return err
+	}
+	h.memory = defaultMemory
+	if h.Memory != "" {
+		n, err := humanize.ParseBytes(h.Memory)
+		if err != nil || n < leastMemory || n > 1<<42 {
+			return fmt.Errorf("memory %s: write a size of at least 16MiB, as in memory 2GiB", h.Memory)
+		}
+		h.memory = int64(n)
+	}
+	for _, rule := range h.TTL {
+		p, err := playout.ParsePattern(rule.Path)
+		if err != nil {
+			return fmt.Errorf("ttl %s: %w", rule.Path, err)
+		}
+		if d := time.Duration(rule.For); d <= 0 || d > longestTTL {
+			return fmt.Errorf("ttl %s: write a duration above zero and of at most 24h, as in ttl /live/*/*/*.ts 1h", rule.Path)
+		}
+		h.patterns = append(h.patterns, p)
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	name := ""
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		name = server.Name()
+	}
+	h.id = name + "/" + strconv.Itoa(a.(*app.App).Ordinal("cache of "+name))
+	h.store = claim(h, h.memory)
+	return nil
+}
+
+// Cleanup leaves the cache of the process.
+func (h *Handler) Cleanup() error {
+	if h.store != nil {
+		unclaim(h)
+	}
+	return nil
+}
+
+// ttl is what the rules say of a path.
+func (h *Handler) ttl(path string) time.Duration {
+	for i := range h.patterns {
+		if h.patterns[i].Match(path) {
+			return time.Duration(h.TTL[i].For)
+		}
+	}
+	return 0
+}
+
+// ServeHTTP answers from memory what it may, and asks the origin once for what
+// many ask for. All else passes.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	t := app.TargetOf(r.Context())
+	v := visit{h: h, w: w, r: r, next: next}
+	if why := unfit(r, t); why != "" {
+		if t == nil {
+			h.unguided.Do(func() {
+				h.logger.Warn("there is no playgate gate above this playgate_cache, so nothing is cached; write a playgate block into the site")
+			})
+		}
+		return v.bypass(t, why)
+	}
+	v.key, v.now, v.coding = h.key(r, t), time.Now(), codingOf(r.Header)
+	o := h.store.find(v.key, v.coding)
+	switch {
+	case o == nil:
+		v.why = "fwd=uri-miss"
+	case o.kind == uncached:
+		return v.alone("fwd=miss; detail=uncacheable")
+	case o.kind == aResponse && o.fresh(v.now):
+		requests.hit.Inc()
+		return v.serve(o, "hit")
+	case o.kind == varied:
+		v.why = "fwd=vary-miss"
+	default:
+		v.why, v.stale = "fwd=stale", o
+	}
+	return v.fetch(t)
+}
+
+var errLeft = caddyhttp.Error(499, errors.New("the client has left"))
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

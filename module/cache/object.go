@@ -1,0 +1,129 @@
+package cache
+
+import (
+	"net/http"
+	"time"
+)
+
+// kind tells what the store has for a key.
+type kind uint8
+
+const (
+	aResponse kind = iota
+	varied         // the answers are stored by content coding
+	uncached       // the origin's answers are for those alone who ask
+)
+
+const (
+	// knownUncached is how long requests go to the origin side by side, after an
+	// answer that could not be shared.
+	knownUncached = 30 * time.Second
+	knownVaried   = time.Hour
+
+	// keptStale is how long an object that can be validated is kept after its
+	// time, and longest how long one is kept at all.
+	keptStale = 10 * time.Minute
+	longest   = 365 * 24 * time.Hour
+)
+
+// object is an answer as it is served. It does not change, but for its body.
+type object struct {
+	kind   kind
+	status int
+	fields []field
+	values int // of all fields together
+	judged
+	came     time.Time // when its header came
+	modified time.Time // Last-Modified; zero when there is none
+	etag     string
+	body     *body
+}
+
+// field is a header field.
+type field struct {
+	name   string
+	values []string
+}
+
+// newObject makes an object of the header of an answer.
+func newObject(status int, h http.Header, j judged, came time.Time, b *body) *object {
+	o := &object{status: status, judged: j, came: came, etag: h.Get("Etag"), body: b}
+	o.modified, _ = http.ParseTime(h.Get("Last-Modified"))
+	for name, values := range h {
+		if name == "Age" || len(values) == 0 || hopByHop(name) {
+			continue
+		}
+		o.fields = append(o.fields, field{name, values})
+		o.values += len(values)
+	}
+	return o
+}
+
+// hopByHop are fields of a connection (RFC 9110, section 7.6.1).
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// left is how long the object stays fresh; it is negative once it is stale.
+func (o *object) left(now time.Time) time.Duration { return o.lifetime - o.ageAt(now) }
+
+func (o *object) fresh(now time.Time) bool { return o.left(now) > 0 }
+
+func (o *object) ageAt(now time.Time) time.Duration { return o.age + max(now.Sub(o.came), 0) }
+
+// onFailure reports whether the object may serve though it is stale, because the
+// origin fails (RFC 5861, section 4).
+func (o *object) onFailure(now time.Time) bool {
+	return o.onError > 0 && o.left(now)+o.onError > 0
+}
+
+// validates reports whether the origin can be asked if it is still good.
+func (o *object) validates() bool { return o.etag != "" || !o.modified.IsZero() }
+
+// keep is how long the store may keep it.
+func (o *object) keep() time.Duration {
+	switch o.kind {
+	case varied:
+		return knownVaried
+	case uncached:
+		return knownUncached
+	}
+	after := o.onError
+	if o.validates() {
+		after = max(after, keptStale)
+	}
+	return max(min(o.lifetime-o.age, longest)+after, 0)
+}
+
+// perObject is what an object takes besides its content, at most about.
+const perObject = 1 << 10
+
+// weight is the memory that the object takes, in bytes.
+func (o *object) weight() int64 {
+	n := int64(perObject)
+	for i := range o.fields {
+		n += int64(len(o.fields[i].name)) + 16
+		for _, v := range o.fields[i].values {
+			n += int64(len(v)) + 16
+		}
+	}
+	if o.body != nil {
+		n += o.body.memory
+	}
+	return n
+}
+
+// setHeader writes the object's header.
+func (o *object) setHeader(h http.Header) {
+	all := make([]string, o.values)
+	for i := range o.fields {
+		f := &o.fields[i]
+		n := copy(all, f.values)
+		h[f.name] = all[:n:n]
+		all = all[n:]
+	}
+}

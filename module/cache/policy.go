@@ -1,0 +1,183 @@
+package cache
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/playgate/playgate/module/internal/negotiate"
+)
+
+// use is what may be done with an answer.
+type use uint8
+
+const (
+	useAlone  use = iota // nobody but who asked may get it
+	useAgain             // it depends on what the cache took out of the request: ask once more
+	useShared            // who waits for it may get it too
+	useStored            // and who comes later
+)
+
+// judged is an answer, judged by RFC 9111 for a shared cache.
+type judged struct {
+	use      use
+	varies   bool          // by Accept-Encoding
+	lifetime time.Duration // how long it is fresh, from its generation on
+	age      time.Duration // how old it was when it came
+	onError  time.Duration // how long after that it may serve when the origin fails
+}
+
+// answer is what is judged: an answer to a request without credentials.
+type answer struct {
+	status int
+	header http.Header
+	asked  time.Time     // when the request was sent
+	now    time.Time     // when the header came
+	ttl    time.Duration // by the site's rules, where the origin says nothing; 0 for none
+	pages  bool          // Origin was taken out of the request, and makes no difference
+}
+
+// judge decides what may be done with an answer. What it does not understand is
+// for nobody else.
+func (a *answer) judge() judged {
+	var j judged
+	d := readDirectives(a.header)
+	others, byCoding := varies(a.header, a.pages)
+	j.varies = byCoding || a.header.Get("Content-Encoding") != ""
+	switch {
+	case others, a.status < 200, a.status == http.StatusUnauthorized, a.status == http.StatusForbidden,
+		a.status == http.StatusProxyAuthRequired, a.status == http.StatusPartialContent,
+		a.status == http.StatusNotModified, a.status == http.StatusPreconditionFailed:
+		j.use = useAgain
+		return j
+	case d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
+		return j
+	case a.status != http.StatusOK:
+		if failure(a.status) {
+			j.use = useShared
+		}
+		return j
+	}
+	j.age = a.age()
+	j.lifetime = a.lifetime(&d)
+	if d.staleIfError > 0 && !d.mustRevalidate && !d.proxyRevalidate && !d.noCache && d.sMaxAge < 0 {
+		j.onError = span(d.staleIfError)
+	}
+	j.use = useShared
+	if j.lifetime > j.age || a.header.Get("Etag") != "" || a.header.Get("Last-Modified") != "" {
+		j.use = useStored
+	}
+	return j
+}
+
+// failure reports whether a status says that what was asked for is not to be had,
+// whoever asks. It is told to all who wait, so that a failing origin is not asked
+// by each of them.
+func failure(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusGone, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// lifetime is the freshness lifetime of RFC 9111, section 4.2.1. There is no
+// heuristic: where the origin says nothing, the site's rules do.
+func (a *answer) lifetime(d *directives) time.Duration {
+	switch {
+	case d.noCache:
+		return 0
+	case d.sMaxAge >= 0:
+		return span(d.sMaxAge)
+	case d.maxAge >= 0:
+		return span(d.maxAge)
+	case len(a.header["Expires"]) > 0:
+		if len(a.header["Expires"]) > 1 {
+			return 0
+		}
+		expires, err := http.ParseTime(a.header.Get("Expires"))
+		if err != nil {
+			return 0
+		}
+		return max(expires.Sub(a.date()), 0)
+	case strings.Contains(strings.ToLower(a.header.Get("Pragma")), "no-cache"):
+		return 0
+	}
+	return a.ttl
+}
+
+func (a *answer) date() time.Time {
+	if t, err := http.ParseTime(a.header.Get("Date")); err == nil {
+		return t
+	}
+	return a.now
+}
+
+// age is the corrected initial age of RFC 9111, section 4.2.3.
+func (a *answer) age() time.Duration {
+	apparent := max(a.now.Sub(a.date()).Truncate(time.Second), 0)
+	told, _, _ := strings.Cut(a.header.Get("Age"), ",")
+	n := seconds(strings.TrimSpace(told))
+	if n < 0 {
+		return apparent
+	}
+	return max(apparent, span(n)+a.now.Sub(a.asked))
+}
+
+// varies reports whether an answer depends on other request fields than the one
+// for content codings, and whether on that one.
+func varies(h http.Header, pages bool) (others, byCoding bool) {
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = strings.TrimSpace(name); {
+			case name == "":
+			case strings.EqualFold(name, "Accept-Encoding"):
+				byCoding = true
+			case pages && strings.EqualFold(name, "Origin"):
+			default:
+				others = true
+			}
+		}
+	}
+	return others, byCoding
+}
+
+// contentLength is the length that a header announces, or -1.
+func contentLength(h http.Header) int64 {
+	lines := h["Content-Length"]
+	if len(lines) != 1 {
+		return -1
+	}
+	n, err := strconv.ParseInt(lines[0], 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// coding is what of Accept-Encoding a cache tells apart.
+type coding uint8
+
+const (
+	anyCoding coding = iota // of an answer that does not depend on it
+	identity
+	gzipped
+)
+
+func (c coding) String() string {
+	if c == gzipped {
+		return "gzip"
+	}
+	return "identity"
+}
+
+// codingOf is the coding that is asked of the origin: gzip where the client takes
+// it, else none. Others make no difference for media.
+func codingOf(h http.Header) coding {
+	if negotiate.TakesGzip(h) {
+		return gzipped
+	}
+	return identity
+}

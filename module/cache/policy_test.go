@@ -1,0 +1,154 @@
+package cache
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+
+func headerOf(lines string) http.Header {
+	h := make(http.Header)
+	for line := range strings.SplitSeq(lines, "\n") {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			h.Add(name, strings.TrimSpace(value))
+		}
+	}
+	return h
+}
+
+// What may be done with an answer, and for how long: RFC 9111, sections 3, 4.2 and 5.2.
+func TestJudge(t *testing.T) {
+	const (
+		date  = "Date: Sat, 28 Nov 2026 12:00:00 GMT\n"
+		later = "Expires: Sat, 28 Nov 2026 12:05:00 GMT"
+		etag  = "\nEtag: \"1\""
+	)
+	tests := []struct {
+		name, header string
+		status       int // 200
+		ttl          time.Duration
+		pages        bool
+		use          use
+		fresh        time.Duration // lifetime less age
+	}{
+		{name: "nothing is said", use: useShared},
+		{name: "nothing is said, but by the site", ttl: time.Minute, use: useStored, fresh: time.Minute},
+		{name: "a validator alone", header: etag, use: useStored},
+		{name: "a date alone", header: "Last-Modified: Sat, 28 Nov 2026 11:00:00 GMT", use: useStored},
+		{name: "max-age", header: "Cache-Control: max-age=60", use: useStored, fresh: time.Minute},
+		{name: "max-age in capitals and quotes", header: `Cache-Control: MAX-AGE="60"`, use: useStored, fresh: time.Minute},
+		{name: "max-age before ttl", header: "Cache-Control: max-age=60", ttl: time.Hour, use: useStored, fresh: time.Minute},
+		{name: "max-age of zero is said", header: "Cache-Control: max-age=0", ttl: time.Hour, use: useShared},
+		{name: "max-age that is none", header: "Cache-Control: max-age=soon", ttl: time.Hour, use: useShared},
+		{name: "max-age below zero", header: "Cache-Control: max-age=-60", ttl: time.Hour, use: useShared},
+		{name: "max-age beyond all bounds", header: "Cache-Control: max-age=99999999999999999999", use: useStored, fresh: (1<<31 - 1) * time.Second},
+		{name: "max-age twice", header: "Cache-Control: max-age=60\nCache-Control: max-age=3600", use: useStored, fresh: time.Minute},
+		{name: "s-maxage", header: "Cache-Control: max-age=3600, s-maxage=60", use: useStored, fresh: time.Minute},
+		{name: "s-maxage of zero", header: "Cache-Control: max-age=3600, s-maxage=0", use: useShared},
+		{name: "a directive in another's quotes", header: `Cache-Control: ext="a, max-age=60, b", max-age=30`, use: useStored, fresh: 30 * time.Second},
+		{name: "an escaped quote", header: `Cache-Control: ext="a\", max-age=60", max-age=30`, use: useStored, fresh: 30 * time.Second},
+		{name: "expires", header: date + later, use: useStored, fresh: 5 * time.Minute},
+		{name: "expires, without a date", header: later, use: useStored, fresh: 5 * time.Minute},
+		{name: "expires of the past", header: date + "Expires: Sat, 28 Nov 2026 11:05:00 GMT", ttl: time.Hour, use: useShared},
+		{name: "expires that is no date", header: "Expires: 0", ttl: time.Hour, use: useShared},
+		{name: "expires twice", header: date + later + "\n" + later, use: useShared},
+		{name: "max-age before expires", header: "Cache-Control: max-age=60\n" + later, use: useStored, fresh: time.Minute},
+		{name: "public alone says no time", header: "Cache-Control: public", ttl: time.Minute, use: useStored, fresh: time.Minute},
+		{name: "old already", header: "Age: 50\nCache-Control: max-age=60", use: useStored, fresh: 10 * time.Second},
+		{name: "too old already", header: "Age: 70\nCache-Control: max-age=60", use: useShared},
+		{name: "old by its date", header: "Date: Sat, 28 Nov 2026 11:59:30 GMT\nCache-Control: max-age=60", use: useStored, fresh: 30 * time.Second},
+		{name: "an age that is none", header: "Age: old\nCache-Control: max-age=60", use: useStored, fresh: time.Minute},
+		{name: "no-cache", header: "Cache-Control: no-cache, max-age=60", ttl: time.Hour, use: useShared},
+		{name: "no-cache with a validator", header: "Cache-Control: no-cache, max-age=60" + etag, use: useStored},
+		{name: "no-cache that names a field", header: `Cache-Control: no-cache="x-a, x-b", max-age=60`, use: useShared},
+		{name: "pragma", header: "Pragma: no-cache", ttl: time.Hour, use: useShared},
+
+		{name: "no-store", header: "Cache-Control: no-store, max-age=60", ttl: time.Hour, use: useAlone},
+		{name: "no-store in capitals", header: "Cache-Control: No-Store", use: useAlone},
+		{name: "no-store in a second line", header: "Cache-Control: max-age=60\nCache-Control: no-store", use: useAlone},
+		{name: "no-store behind odd things", header: `Cache-Control: =, ,;x="", no-store`, use: useAlone},
+		{name: "private", header: "Cache-Control: private, max-age=60", use: useAlone},
+		{name: "private that names a field", header: `Cache-Control: private="set-cookie", max-age=60`, use: useAlone},
+		{name: "a cookie", header: "Set-Cookie: a=b\nCache-Control: public, max-age=60", ttl: time.Hour, use: useAlone},
+		{name: "trailers", header: "Trailer: X-Sum\nCache-Control: max-age=60", use: useAlone},
+
+		{name: "by coding", header: "Vary: Accept-Encoding\nCache-Control: max-age=60", use: useStored, fresh: time.Minute},
+		{name: "by anything", header: "Vary: *\nCache-Control: max-age=60", use: useAgain},
+		{name: "by cookie", header: "Vary: Accept-Encoding, Cookie\nCache-Control: max-age=60", use: useAgain},
+		{name: "by page", header: "Vary: Origin\nCache-Control: max-age=60", use: useAgain},
+		{name: "by page, which the gate answers for", header: "Vary: origin\nCache-Control: max-age=60", pages: true, use: useStored, fresh: time.Minute},
+
+		{name: "not found", status: 404, header: "Cache-Control: max-age=60", use: useShared},
+		{name: "not found, and with a cookie", status: 404, header: "Set-Cookie: a=b", use: useAlone},
+		{name: "out of order", status: 503, use: useShared},
+		{name: "elsewhere", status: 302, header: "Cache-Control: max-age=60", use: useAlone},
+		{name: "who are you", status: 401, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "not you", status: 403, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "a part", status: 206, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "not modified, though nobody asked", status: 304, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "another protocol", status: 101, use: useAgain},
+		{name: "a status of tomorrow", status: 299, header: "Cache-Control: max-age=60", use: useAlone},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := answer{status: tt.status, header: headerOf(tt.header), asked: noon, now: noon, ttl: tt.ttl, pages: tt.pages}
+			if a.status == 0 {
+				a.status = http.StatusOK
+			}
+			j := a.judge()
+			if j.use != tt.use {
+				t.Errorf("use %d, want %d", j.use, tt.use)
+			}
+			if tt.use == useStored && max(j.lifetime-j.age, 0) != tt.fresh {
+				t.Errorf("fresh for %v, want %v", j.lifetime-j.age, tt.fresh)
+			}
+		})
+	}
+}
+
+// Stale answers serve instead of failures only where the origin says so, and
+// nothing else forbids it.
+func TestStaleIfErrorIsAsked(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"max-age=1":                                      0,
+		"max-age=1, stale-if-error=60":                   time.Minute,
+		"max-age=1, stale-if-error=60, no-cache":         0,
+		"max-age=1, stale-if-error=60, s-maxage=1":       0,
+		"max-age=1, stale-if-error=60, must-revalidate":  0,
+		"max-age=1, stale-if-error=60, proxy-revalidate": 0,
+		"max-age=1, stale-if-error=x":                    0,
+	} {
+		a := answer{status: http.StatusOK, header: headerOf("Cache-Control: " + header), asked: noon, now: noon}
+		if j := a.judge(); j.onError != want {
+			t.Errorf("%s: %v, want %v", header, j.onError, want)
+		}
+	}
+}
+
+// The age of an answer grows with the time it took (RFC 9111, section 4.2.3).
+func TestAgeCountsTheWay(t *testing.T) {
+	a := answer{status: http.StatusOK, header: headerOf("Age: 10\nCache-Control: max-age=60"), asked: noon, now: noon.Add(4 * time.Second)}
+	if j := a.judge(); j.age != 14*time.Second {
+		t.Errorf("age %v", j.age)
+	}
+}
+
+// No text of a header makes the reader of directives fail, or hides a no-store
+// that stands by itself.
+func FuzzDirectives(f *testing.F) {
+	for _, seed := range []string{"", ",", "max-age=1", `a="b, c", no-store`, `"`, `a="\`, "=,=", "no-store;x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d := readDirectives(http.Header{"Cache-Control": {text, "no-store"}})
+		if !d.noStore {
+			t.Errorf("%q hides the line after it", text)
+		}
+		if d.maxAge < -1 || d.sMaxAge < -1 || d.staleIfError < -1 {
+			t.Errorf("%q: %+v", text, d)
+		}
+	})
+}

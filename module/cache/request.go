@@ -1,0 +1,95 @@
+package cache
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/app"
+)
+
+// unfit tells why a request has nothing to do with the cache, as a parameter of
+// Cache-Status; "" for one that may be answered from it.
+func unfit(r *http.Request, t *app.Target) string {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return "fwd=method"
+	case t == nil:
+		return "fwd=bypass; detail=no-gate"
+	case t.Own, len(r.Header["Upgrade"]) > 0, r.ContentLength != 0:
+		return "fwd=bypass"
+	case len(r.Header["Authorization"]) > 0:
+		return "fwd=bypass; detail=authorization"
+	case len(r.Header["Cache-Control"]) > 0 && readDirectives(r.Header).noStore:
+		return "fwd=request; detail=no-store"
+	}
+	return ""
+}
+
+// key is what the answer to a request is stored under.
+func (h *Handler) key(r *http.Request, t *app.Target) key {
+	k := key{handler: h.id, host: strings.ToLower(r.Host), uri: t.URI, org: t.Org, stream: t.Stream}
+	if here := r.URL.RequestURI(); here != t.URI {
+		k.below = here
+	}
+	return k
+}
+
+// ownFields are those request fields that are one client's own. An answer that is
+// for all must not depend on them. What is asked of the origin is the whole.
+var ownFields = []string{
+	"Cookie", "Referer", "X-Playgate-Token-Id", "X-Playgate-Tag",
+	"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	"Cache-Control", "Pragma",
+}
+
+// request is what the origin is asked for everybody. It shares nothing with the
+// request that it was made of, which may be over long before.
+func (f *flight) request(r *http.Request) *http.Request {
+	ctx := r.Context()
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ask := r.Clone(f.ctx)
+	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
+	for _, name := range ownFields {
+		delete(ask.Header, name)
+	}
+	if f.pages {
+		delete(ask.Header, "Origin")
+	}
+	ask.Header["Accept-Encoding"] = []string{f.as.String()}
+	if f.stale != nil {
+		if f.stale.etag != "" {
+			ask.Header["If-None-Match"] = []string{f.stale.etag}
+		}
+		if !f.stale.modified.IsZero() {
+			ask.Header["If-Modified-Since"] = []string{f.stale.modified.UTC().Format(http.TimeFormat)}
+		}
+	}
+
+	repl := caddy.NewReplacer()
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	ask = caddyhttp.PrepareRequest(ask, repl, nil, server)
+	with := ask.Context()
+	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		with = context.WithValue(with, caddyhttp.VarsCtxKey, maps.Clone(vars))
+	}
+	if original, ok := ctx.Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		with = context.WithValue(with, caddyhttp.OriginalRequestCtxKey, original)
+	}
+	*ask = *ask.WithContext(with)
+	if above, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		// What handlers above have set. Of the request and its answer there is
+		// nothing to look up in another request.
+		repl.Map(func(name string) (any, bool) {
+			if strings.HasPrefix(name, "http.request.") || strings.HasPrefix(name, "http.response.") || strings.HasPrefix(name, "http.vars.") {
+				return nil, false
+			}
+			return above.Get(name)
+		})
+	}
+	return ask
+}

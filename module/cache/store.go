@@ -1,0 +1,189 @@
+package cache
+
+import (
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// key is what an answer is stored under.
+type key struct {
+	handler     string // which cache of the configuration
+	host        string
+	uri         string // public path and query, without a token
+	below       string // path and query where they were rewritten above the cache; else empty
+	org, stream string
+	coding      coding
+}
+
+// with is the key of the answer in a content coding.
+func (k key) with(c coding) key {
+	k.coding = c
+	return k
+}
+
+// weight is the memory that the key takes in the store.
+func (k *key) weight() int64 {
+	return int64(len(k.handler) + len(k.host) + len(k.uri) + len(k.below) + len(k.org) + len(k.stream) + 128)
+}
+
+// store has the objects and what is being fetched. Three quarters of its memory
+// are for what is stored, the rest for what comes and goes.
+type store struct {
+	objects *otter.Cache[key, *object]
+	room    budget
+
+	mu      sync.Mutex
+	open    map[key]*flight      // that may be joined
+	flights map[*flight]struct{} // all that are under way
+	most    int64                // the largest object
+}
+
+func newStore(memory int64) *store {
+	s := &store{open: make(map[key]*flight), flights: make(map[*flight]struct{})}
+	s.objects = otter.Must(&otter.Options[key, *object]{
+		MaximumWeight: uint64(memory / 4 * 3),
+		Weigher:       func(k key, o *object) uint32 { return uint32(min(k.weight()+o.weight(), 1<<31)) },
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *object]) time.Duration {
+			return e.Value.keep()
+		}),
+		OnDeletion: func(e otter.DeletionEvent[key, *object]) {
+			if b := e.Value.body; b != nil && b.stored.Add(-1) == 0 {
+				b.leaveStore()
+			}
+		},
+	})
+	s.resize(memory)
+	return s
+}
+
+// resize changes the budget.
+func (s *store) resize(memory int64) {
+	s.objects.SetMaximum(uint64(memory / 4 * 3))
+	s.room.resize(memory / 4)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = min(memory/8, 1<<30)
+}
+
+func (s *store) close() { s.objects.StopAllGoroutines() }
+
+// find returns what is stored for a request, or nil. Both codings share an answer
+// that does not depend on them.
+func (s *store) find(k key, c coding) *object {
+	o, ok := s.objects.GetIfPresent(k)
+	if ok && o.kind == varied {
+		o, ok = s.objects.GetIfPresent(k.with(c))
+	}
+	if !ok {
+		return nil
+	}
+	return o
+}
+
+// put stores an object. The caller holds s.mu.
+func (s *store) put(k key, o *object) {
+	if o.body != nil {
+		o.body.stored.Add(1)
+		s.room.unpin(o.body)
+	}
+	s.objects.Set(k, o)
+}
+
+// stalled is how long a fetch may bring nothing before the next viewer has a
+// fetch of its own: what waits for one dead connection must not be everybody.
+const stalled = 10 * time.Second
+
+// join returns the flight that a request waits for, which it has joined: one that
+// is under way, or, if it may lead, a new one, which the caller has to start. It
+// returns an object instead when one has been stored meanwhile, and neither when
+// the request has to go alone.
+func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object) (f *flight, lead bool, o *object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.find(k, c); o != nil && o != stale && (o.kind == uncached || o.fresh(now)) {
+		return nil, false, o
+	}
+	at := k
+	if o, ok := s.objects.GetIfPresent(k); ok && o.kind == varied {
+		at = k.with(c)
+	}
+	f = s.open[at]
+	if f != nil && now.UnixNano()-f.touched.Load() < int64(stalled) {
+		f.body.hold()
+		return f, false, nil
+	}
+	if !mayLead {
+		return nil, false, nil
+	}
+	if f != nil {
+		f.outdated = true
+	}
+	f = newFlight(s, k, at, c, now, stale)
+	f.body.hold()
+	s.open[at] = f
+	s.flights[f] = struct{}{}
+	return f, true, nil
+}
+
+// unlist ends the joining of a flight.
+func (s *store) unlist(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(f)
+}
+
+func (s *store) remove(f *flight) {
+	if s.open[f.at] == f {
+		delete(s.open, f.at)
+	}
+}
+
+// listAs lets later requests join a flight under another key.
+func (s *store) listAs(f *flight, at key) {
+	s.remove(f)
+	f.at = at
+	if s.open[at] == nil {
+		s.open[at] = f
+	}
+}
+
+// forget removes what is stored and being fetched of the keys that match, and
+// tells how many objects that were. Who already reads one reads on; who comes later
+// asks the origin.
+func (s *store) forget(match func(k *key) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.flights {
+		if !f.outdated && match(&f.key) {
+			f.outdated = true
+			s.remove(f)
+			n++
+		}
+	}
+	for k := range s.objects.Keys() {
+		if match(&k) {
+			if o, ok := s.objects.Invalidate(k); ok && o.kind == aResponse {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// invalidate forgets one resource, after a request that may have changed it (RFC
+// 9111, section 4.4).
+func (s *store) invalidate(k key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.flights {
+		if f.key == k {
+			f.outdated = true
+			s.remove(f)
+		}
+	}
+	for _, c := range [...]coding{anyCoding, identity, gzipped} {
+		s.objects.Invalidate(k.with(c))
+	}
+}
