@@ -57,6 +57,8 @@ type body struct {
 	stored  atomic.Int32
 	dropped atomic.Bool
 	pinned  *list.Element // in the budget, under its lock
+
+	derived derived
 }
 
 type piece struct {
@@ -70,6 +72,20 @@ func (p *piece) end() int64 { return p.at + int64(len(p.data)) }
 func newBody(room *budget, most int64) *body {
 	return &body{room: room, most: most, length: -1, readers: make(map[*reader]struct{}), moved: make(chan struct{}, 1)}
 }
+
+// whole is the content of a complete body, if it is one piece.
+func (b *body) whole() ([]byte, bool) {
+	if len(b.pieces) != 1 {
+		return nil, false
+	}
+	return b.pieces[0].data, true
+}
+
+// Bytes implements [app.SharedBody], for a complete body of one piece.
+func (b *body) Bytes() []byte { return b.pieces[0].data }
+
+// Derive implements [app.SharedBody].
+func (b *body) Derive(key any, make func() (any, int)) any { return b.derived.get(b.room, key, make) }
 
 // begin says how long the body will be (-1 where that is not known) and how much
 // may be kept of it. It reports whether it is kept.
@@ -213,10 +229,18 @@ func (b *body) end(err error) {
 	b.tell()
 }
 
-// shrink gives back what the last piece does not need.
+// shrink gives back what the last piece does not need, and makes one piece of a
+// small body.
 func (b *body) shrink() {
 	if len(b.pieces) == 0 {
 		return
+	}
+	if b.base == 0 && b.size <= maxPiece && len(b.pieces) > 1 {
+		whole := make([]byte, 0, b.size)
+		for i := range b.pieces {
+			whole = append(whole, b.pieces[i].data...)
+		}
+		b.pieces = []piece{{0, whole}}
 	}
 	if last := &b.pieces[len(b.pieces)-1]; cap(last.data)-len(last.data) > cap(last.data)/8 {
 		last.data = bytes.Clone(last.data)
@@ -242,6 +266,7 @@ func (b *body) letGo() bool {
 	b.move()
 	if b.stored.Load() == 0 {
 		b.room.unpin(b)
+		b.derived.forget(b.room)
 	}
 	return true
 }
@@ -250,9 +275,10 @@ func (b *body) letGo() bool {
 func (b *body) leaveStore() {
 	if b.holders.Load() > 0 {
 		b.room.pin(b)
-		if b.holders.Load() == 0 {
-			b.room.unpin(b)
-		}
+	}
+	if b.holders.Load() == 0 {
+		b.room.unpin(b)
+		b.derived.forget(b.room)
 	}
 }
 
@@ -362,6 +388,20 @@ func (b *body) narrow() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.window
+}
+
+// waitWhole waits until the body is complete, and reports whether it is one piece. It
+// does not wait for one that is too large for that.
+func (r *reader) waitWhole(ctx context.Context) (whole bool, err error) {
+	b := r.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for !b.ended && b.size <= maxPiece && !b.window {
+		if err := b.wait(ctx); err != nil {
+			return false, err
+		}
+	}
+	return b.ended && b.err == nil && b.base == 0 && len(b.pieces) == 1, b.err
 }
 
 // wait waits for news.

@@ -14,6 +14,7 @@ type directives struct {
 	noStore, private, noCache       bool
 	mustRevalidate, proxyRevalidate bool
 	maxAge, sMaxAge, staleIfError   int64
+	targeted                        bool // Expires says nothing beside them
 }
 
 // readDirectives reads Cache-Control. Of a directive that stands twice the first
@@ -25,27 +26,60 @@ func readDirectives(h http.Header) directives {
 		for line != "" {
 			var name, value string
 			name, value, line = nextDirective(line)
-			switch strings.ToLower(name) {
-			case "no-store":
-				d.noStore = true
-			case "private":
-				d.private = true
-			case "no-cache":
-				d.noCache = true
-			case "must-revalidate":
-				d.mustRevalidate = true
-			case "proxy-revalidate":
-				d.proxyRevalidate = true
-			case "max-age":
-				d.maxAge = firstSeconds(d.maxAge, value)
-			case "s-maxage":
-				d.sMaxAge = firstSeconds(d.sMaxAge, value)
-			case "stale-if-error":
-				d.staleIfError = firstSeconds(d.staleIfError, value)
-			}
+			d.set(strings.ToLower(name), strings.Trim(value, `"`))
 		}
 	}
 	return d
+}
+
+func (d *directives) set(name, value string) {
+	switch name {
+	case "no-store":
+		d.noStore = true
+	case "private":
+		d.private = true
+	case "no-cache":
+		d.noCache = true
+	case "must-revalidate":
+		d.mustRevalidate = true
+	case "proxy-revalidate":
+		d.proxyRevalidate = true
+	case "max-age":
+		d.maxAge = firstSeconds(d.maxAge, value)
+	case "s-maxage":
+		d.sMaxAge = firstSeconds(d.sMaxAge, value)
+	case "stale-if-error":
+		d.staleIfError = firstSeconds(d.staleIfError, value)
+	}
+}
+
+// readTargeted reads a targeted field, which is a dictionary of RFC 8941. One that
+// is not well-formed, or that gives a directive another type, says nothing.
+func readTargeted(lines []string) (d directives, ok bool) {
+	d = directives{maxAge: -1, sMaxAge: -1, staleIfError: -1, targeted: true}
+	for _, line := range lines {
+		for line != "" {
+			var name, value string
+			name, value, line = nextDirective(line)
+			value, _, _ = strings.Cut(value, ";")
+			switch name {
+			case "max-age", "s-maxage", "stale-if-error":
+				if seconds(value) < 0 {
+					return d, false
+				}
+			case "no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate":
+				if value != "" {
+					return d, false
+				}
+			default:
+				if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.*") != "" || strings.ContainsAny(value, " \t@&{}[]<>") && !strings.HasPrefix(value, `"`) {
+					return d, false
+				}
+			}
+			d.set(name, value)
+		}
+	}
+	return d, true
 }
 
 // nextDirective takes the first directive from a line.
@@ -65,7 +99,7 @@ func nextDirective(line string) (name, value, rest string) {
 		rest = line[end+1:]
 	}
 	name, value, _ = strings.Cut(item, "=")
-	return strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"`), rest
+	return strings.TrimSpace(name), strings.TrimSpace(value), rest
 }
 
 func firstSeconds(have int64, value string) int64 {

@@ -27,16 +27,17 @@ const (
 // same time. It does not belong to any of them: whoever leaves leaves the others
 // what they wait for.
 type flight struct {
-	store *store
-	key   key    // of the resource
-	at    key    // under which it can be joined
-	as    coding // that the origin was asked for
-	asked time.Time
-	stale *object // that the origin is asked to validate
-	body  *body
-	ttl   time.Duration
-	pages bool
-	log   *zap.Logger
+	store   *store
+	key     key    // of the resource
+	at      key    // under which it can be joined
+	as      coding // that the origin was asked for
+	asked   time.Time
+	stale   *object // that the origin is asked to validate
+	body    *body
+	ttl     time.Duration
+	pages   bool
+	removed []string // fields that who leads has sent, and that the origin does not get
+	log     *zap.Logger
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -167,7 +168,7 @@ func (f *flight) WriteHeader(status int) {
 		f.renew(now)
 		return
 	}
-	a := answer{status: status, header: f.header, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages}
+	a := answer{status: status, header: f.header, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages, removed: f.removed}
 	j := a.judge()
 	f.object = newObject(status, f.header, j, now, f.body)
 	switch j.use {
@@ -249,7 +250,7 @@ func (f *flight) renew(now time.Time) {
 			h[name] = values
 		}
 	}
-	a := answer{status: http.StatusOK, header: h, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages}
+	a := answer{status: http.StatusOK, header: h, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages, removed: f.removed}
 	j := a.judge()
 	f.object = newObject(http.StatusOK, h, j, now, f.stale.body)
 	if told := f.header.Get("Etag"); told != "" && told != f.stale.etag || j.use < useShared {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,22 +37,26 @@ type answer struct {
 	now    time.Time     // when the header came
 	ttl    time.Duration // by the site's rules, where the origin says nothing; 0 for none
 	pages  bool          // Origin was taken out of the request, and makes no difference
+
+	// removed are the fields that the request of the one who leads had, and the
+	// request to the origin had not.
+	removed []string
 }
 
 // judge decides what may be done with an answer. What it does not understand is
 // for nobody else.
 func (a *answer) judge() judged {
 	var j judged
-	d := readDirectives(a.header)
-	others, byCoding := varies(a.header, a.pages)
+	d := a.directives()
+	own, byCoding := a.varies()
 	j.varies = byCoding || a.header.Get("Content-Encoding") != ""
 	switch {
-	case others, a.status < 200, a.status == http.StatusUnauthorized, a.status == http.StatusForbidden,
-		a.status == http.StatusProxyAuthRequired, a.status == http.StatusPartialContent,
-		a.status == http.StatusNotModified, a.status == http.StatusPreconditionFailed:
+	case own == varyByRemoved, a.status < 200, a.status == http.StatusPartialContent,
+		a.status == http.StatusNotModified, a.status == http.StatusPreconditionFailed,
+		denies(a.status) && len(a.removed) > 0:
 		j.use = useAgain
 		return j
-	case d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
+	case own == varyByOthers, d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
 		return j
 	case a.status != http.StatusOK:
 		if failure(a.status) {
@@ -69,6 +74,22 @@ func (a *answer) judge() judged {
 		j.use = useStored
 	}
 	return j
+}
+
+// denies reports whether a status may depend on who asks.
+func denies(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired
+}
+
+// directives are those of CDN-Cache-Control where the origin has sent it for caches
+// like this one, else those of Cache-Control (RFC 9213).
+func (a *answer) directives() directives {
+	if lines := a.header["Cdn-Cache-Control"]; len(lines) > 0 {
+		if d, ok := readTargeted(lines); ok {
+			return d
+		}
+	}
+	return readDirectives(a.header)
 }
 
 // failure reports whether a status says that what was asked for is not to be had,
@@ -93,12 +114,14 @@ func (a *answer) lifetime(d *directives) time.Duration {
 		return span(d.sMaxAge)
 	case d.maxAge >= 0:
 		return span(d.maxAge)
+	case d.targeted:
+		return 0
 	case len(a.header["Expires"]) > 0:
 		if len(a.header["Expires"]) > 1 {
 			return 0
 		}
-		expires, err := http.ParseTime(a.header.Get("Expires"))
-		if err != nil {
+		expires, ok := date(a.header.Get("Expires"))
+		if !ok {
 			return 0
 		}
 		return max(expires.Sub(a.date()), 0)
@@ -109,10 +132,25 @@ func (a *answer) lifetime(d *directives) time.Duration {
 }
 
 func (a *answer) date() time.Time {
-	if t, err := http.ParseTime(a.header.Get("Date")); err == nil {
+	if t, ok := date(a.header.Get("Date")); ok {
 		return t
 	}
 	return a.now
+}
+
+// date reads an HTTP date (RFC 9110, section 5.6.7), more strictly than
+// [http.ParseTime]: an odd one is none, so that it makes nothing fresh.
+func date(text string) (time.Time, bool) {
+	layouts := []string{time.RFC850, time.ANSIC}
+	if len(text) == len(http.TimeFormat) {
+		layouts = []string{http.TimeFormat}
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // age is the corrected initial age of RFC 9111, section 4.2.3.
@@ -126,22 +164,32 @@ func (a *answer) age() time.Duration {
 	return max(apparent, span(n)+a.now.Sub(a.asked))
 }
 
-// varies reports whether an answer depends on other request fields than the one
-// for content codings, and whether on that one.
-func varies(h http.Header, pages bool) (others, byCoding bool) {
-	for _, line := range h["Vary"] {
+// variance is on what an answer depends besides the content coding.
+type variance uint8
+
+const (
+	varyByNothing variance = iota
+	varyByOthers           // fields that the origin has seen
+	varyByRemoved          // fields that it has not seen
+)
+
+// varies tells on which request fields an answer depends.
+func (a *answer) varies() (own variance, byCoding bool) {
+	for _, line := range a.header["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
-			switch name = strings.TrimSpace(name); {
+			switch name = http.CanonicalHeaderKey(strings.TrimSpace(name)); {
 			case name == "":
-			case strings.EqualFold(name, "Accept-Encoding"):
+			case name == "Accept-Encoding":
 				byCoding = true
-			case pages && strings.EqualFold(name, "Origin"):
+			case a.pages && name == "Origin":
+			case slices.Contains(a.removed, name), name == "*" && len(a.removed) > 0:
+				own = varyByRemoved
 			default:
-				others = true
+				own = max(own, varyByOthers)
 			}
 		}
 	}
-	return others, byCoding
+	return own, byCoding
 }
 
 // contentLength is the length that a header announces, or -1.

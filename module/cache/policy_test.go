@@ -31,6 +31,7 @@ func TestJudge(t *testing.T) {
 		status       int // 200
 		ttl          time.Duration
 		pages        bool
+		removed      []string
 		use          use
 		fresh        time.Duration // lifetime less age
 	}{
@@ -54,6 +55,13 @@ func TestJudge(t *testing.T) {
 		{name: "expires, without a date", header: later, use: useStored, fresh: 5 * time.Minute},
 		{name: "expires of the past", header: date + "Expires: Sat, 28 Nov 2026 11:05:00 GMT", ttl: time.Hour, use: useShared},
 		{name: "expires that is no date", header: "Expires: 0", ttl: time.Hour, use: useShared},
+		{name: "expires with odd blanks", header: "Expires: Sat, 28  Nov 2026 12:05:00 GMT", use: useShared},
+		{name: "expires with an odd hour", header: "Expires: Sat, 28 Nov 2027 1:05:00 GMT", use: useShared},
+		{name: "expires in an old form", header: date + "Expires: Saturday, 28-Nov-26 12:05:00 GMT", use: useStored, fresh: 5 * time.Minute},
+		{name: "for caches like this", header: "CDN-Cache-Control: max-age=60\nCache-Control: no-store", use: useStored, fresh: time.Minute},
+		{name: "not for caches like this", header: "CDN-Cache-Control: private\nCache-Control: max-age=60", use: useAlone},
+		{name: "for caches like this no time is told", header: "CDN-Cache-Control: must-revalidate\n" + later, ttl: time.Hour, use: useShared},
+		{name: "for caches like this nothing that can be read", header: "CDN-Cache-Control: max-age=\"60\"\nCache-Control: max-age=30", use: useStored, fresh: 30 * time.Second},
 		{name: "expires twice", header: date + later + "\n" + later, use: useShared},
 		{name: "max-age before expires", header: "Cache-Control: max-age=60\n" + later, use: useStored, fresh: time.Minute},
 		{name: "public alone says no time", header: "Cache-Control: public", ttl: time.Minute, use: useStored, fresh: time.Minute},
@@ -76,17 +84,21 @@ func TestJudge(t *testing.T) {
 		{name: "trailers", header: "Trailer: X-Sum\nCache-Control: max-age=60", use: useAlone},
 
 		{name: "by coding", header: "Vary: Accept-Encoding\nCache-Control: max-age=60", use: useStored, fresh: time.Minute},
-		{name: "by anything", header: "Vary: *\nCache-Control: max-age=60", use: useAgain},
-		{name: "by cookie", header: "Vary: Accept-Encoding, Cookie\nCache-Control: max-age=60", use: useAgain},
-		{name: "by page", header: "Vary: Origin\nCache-Control: max-age=60", use: useAgain},
+		{name: "by anything", header: "Vary: *\nCache-Control: max-age=60", use: useAlone},
+		{name: "by anything, of which something was taken", header: "Vary: *\nCache-Control: max-age=60", removed: []string{"Range"}, use: useAgain},
+		{name: "by cookie", header: "Vary: Accept-Encoding, Cookie\nCache-Control: max-age=60", use: useAlone},
+		{name: "by a tag", header: "Vary: x-playgate-tag, accept\nCache-Control: max-age=60", removed: []string{"X-Playgate-Tag"}, use: useAgain},
+		{name: "by a tag that nobody has", header: "Vary: x-playgate-tag\nCache-Control: max-age=60", removed: []string{"Range"}, use: useAlone},
+		{name: "by page", header: "Vary: Origin\nCache-Control: max-age=60", use: useAlone},
 		{name: "by page, which the gate answers for", header: "Vary: origin\nCache-Control: max-age=60", pages: true, use: useStored, fresh: time.Minute},
 
 		{name: "not found", status: 404, header: "Cache-Control: max-age=60", use: useShared},
 		{name: "not found, and with a cookie", status: 404, header: "Set-Cookie: a=b", use: useAlone},
 		{name: "out of order", status: 503, use: useShared},
 		{name: "elsewhere", status: 302, header: "Cache-Control: max-age=60", use: useAlone},
-		{name: "who are you", status: 401, header: "Cache-Control: max-age=60", use: useAgain},
-		{name: "not you", status: 403, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "who are you", status: 401, header: "Cache-Control: max-age=60", removed: []string{"X-Playgate-Token-Id"}, use: useAgain},
+		{name: "not you", status: 403, header: "Cache-Control: max-age=60", removed: []string{"X-Playgate-Token-Id"}, use: useAgain},
+		{name: "nobody", status: 403, header: "Cache-Control: max-age=60", use: useAlone},
 		{name: "a part", status: 206, header: "Cache-Control: max-age=60", use: useAgain},
 		{name: "not modified, though nobody asked", status: 304, header: "Cache-Control: max-age=60", use: useAgain},
 		{name: "another protocol", status: 101, use: useAgain},
@@ -94,7 +106,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := answer{status: tt.status, header: headerOf(tt.header), asked: noon, now: noon, ttl: tt.ttl, pages: tt.pages}
+			a := answer{status: tt.status, header: headerOf(tt.header), asked: noon, now: noon, ttl: tt.ttl, pages: tt.pages, removed: tt.removed}
 			if a.status == 0 {
 				a.status = http.StatusOK
 			}

@@ -44,7 +44,6 @@ func (h *Handler) key(r *http.Request, t *app.Target) key {
 var ownFields = []string{
 	"Cookie", "Referer", "X-Playgate-Token-Id", "X-Playgate-Tag",
 	"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-	"Cache-Control", "Pragma",
 }
 
 // request is what the origin is asked for everybody. It shares nothing with the
@@ -55,8 +54,14 @@ func (f *flight) request(r *http.Request) *http.Request {
 	ask := r.Clone(f.ctx)
 	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
 	for _, name := range ownFields {
-		delete(ask.Header, name)
+		if len(ask.Header[name]) > 0 {
+			f.removed = append(f.removed, name)
+			delete(ask.Header, name)
+		}
 	}
+	// These are between a client and its own caches.
+	delete(ask.Header, "Cache-Control")
+	delete(ask.Header, "Pragma")
 	if f.pages {
 		delete(ask.Header, "Origin")
 	}

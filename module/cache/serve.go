@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/app"
 )
 
 // errGoAlone says that nothing has been sent, and that the request has to go to
@@ -59,6 +61,11 @@ func (v *visit) stamp(h http.Header, o *object, how string) {
 
 // writeWhole writes a complete body. Who does not get on holds one piece of it.
 func (v *visit) writeWhole(b *body) error {
+	if _, one := b.whole(); one {
+		if to, ok := v.w.(app.SharedWriter); ok {
+			return to.WriteShared(b)
+		}
+	}
 	if len(b.pieces) > 1 {
 		b.hold()
 		defer b.letGo()
@@ -82,23 +89,38 @@ var (
 // writeGrowing writes a body as it comes.
 func (v *visit) writeGrowing(from *reader) error {
 	ctx := v.r.Context()
-	for {
+	for first := true; ; {
 		data, err := from.next(ctx, v.flush)
 		switch {
-		case err == nil:
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, errBehind):
-			return errSlow
-		case ctx.Err() != nil:
-			return errLeft
-		default:
-			return errCut
+		case err != nil:
+			return v.broken(err)
 		}
+		if to, ok := v.w.(app.SharedWriter); ok && first && to.WantsWhole(data) {
+			switch whole, err := from.waitWhole(ctx); {
+			case err != nil:
+				return v.broken(err)
+			case whole:
+				return to.WriteShared(from.b)
+			}
+		}
+		first = false
 		if _, err := v.w.Write(data); err != nil {
 			return err
 		}
 	}
+}
+
+// broken is what becomes of an answer that ends before its time.
+func (v *visit) broken(err error) error {
+	switch {
+	case errors.Is(err, errBehind):
+		return errSlow
+	case v.r.Context().Err() != nil:
+		return errLeft
+	}
+	return errCut
 }
 
 func (v *visit) flush() { _ = http.NewResponseController(v.w).Flush() }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
 )
@@ -260,8 +261,12 @@ func (rw *response) finish() error {
 	if rw.stage != buffering {
 		return nil
 	}
+	body, err := decode(rw.buf.Bytes(), rw.Header())
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadGateway, err)
+	}
 	into := outputs.Get().(*[]byte)
-	out, changed, err := rw.x.rewrite(rw.care, rw.format, (*into)[:0], rw.buf.Bytes(), rw.Header())
+	out, changed, err := spliced(rw.x.rewriter(), rw.care, rw.format, (*into)[:0], body)
 	switch {
 	case err != nil:
 		return caddyhttp.Error(http.StatusBadGateway, err)
@@ -271,6 +276,15 @@ func (rw *response) finish() error {
 		defer func() { *into = out; outputs.Put(into) }()
 	}
 	rw.release()
+	return rw.writeRewritten(out)
+}
+
+// writeRewritten answers with a manifest that has the token in it.
+func (rw *response) writeRewritten(out []byte) error {
+	out, err := rw.x.rewritten(out, rw.Header())
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadGateway, err)
+	}
 	rw.commit(rw.status)
 	if !rw.head {
 		_, err = rw.ResponseWriter.Write(out)
@@ -390,4 +404,5 @@ var (
 	_ http.Flusher        = (*response)(nil)
 	_ http.Hijacker       = (*response)(nil)
 	_ io.ReaderFrom       = (*response)(nil)
+	_ app.SharedWriter    = (*response)(nil)
 )

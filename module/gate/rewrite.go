@@ -131,27 +131,30 @@ func (x *exchange) sniff(head []byte, h http.Header, complete bool) (f format, s
 	return noManifest, true
 }
 
-// rewrite appends a complete manifest with the token in it to into, and makes
-// the header fit it. changed is false for a text that turned out to be no
-// manifest.
-func (x *exchange) rewrite(c care, f format, into, body []byte, h http.Header) (out []byte, changed bool, err error) {
+// decode undoes the content coding of a manifest.
+func decode(body []byte, h http.Header) ([]byte, error) {
 	switch coding := h.Get("Content-Encoding"); {
 	case coding == "" || strings.EqualFold(coding, "identity"):
 	case strings.EqualFold(coding, "gzip"):
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
-			return nil, false, errCorrupt
+			return nil, errCorrupt
 		}
 		if body, err = io.ReadAll(io.LimitReader(z, maxManifest+1)); err != nil {
-			return nil, false, errCorrupt
+			return nil, errCorrupt
 		}
 	default:
-		return nil, false, errCoding
+		return nil, errCoding
 	}
 	if len(body) > maxManifest {
-		return nil, false, errTooLarge
+		return nil, errTooLarge
 	}
-	rw := x.rewriter()
+	return body, nil
+}
+
+// spliced appends a manifest with the token in it to into. changed is false for a
+// text that turned out to be no manifest.
+func spliced(rw *manifest.Rewriter, c care, f format, into, body []byte) (out []byte, changed bool, err error) {
 	if c == inspect {
 		rw.Covers = nil // nothing gets the token; what would leak it is still found
 	}
@@ -166,6 +169,12 @@ func (x *exchange) rewrite(c care, f format, into, body []byte, h http.Header) (
 	if err != nil || (f != hls || c == inspect) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
+	return out, true, nil
+}
+
+// rewritten makes the header fit a manifest with the token in it, and compresses
+// it where the client takes that.
+func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
 		h.Del(name)
 	}
@@ -173,13 +182,14 @@ func (x *exchange) rewrite(c care, f format, into, body []byte, h http.Header) (
 	neverStore(h)
 	addVary(h, "Accept-Encoding")
 	if x.wantsGzip && len(out) >= minCompressed {
+		var err error
 		if out, err = compress(out); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(out)))
-	return out, true, nil
+	return out, nil
 }
 
 // minCompressed is the size from which on compression pays.
@@ -237,18 +247,8 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 // token may play, where in the path a token segment goes, and which token it
 // is, if it is not the one of this request's stream.
 func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) {
-	if playout.CheckPath(path) != nil {
-		return 0, "", false
-	}
-	var query playout.Query
-	if x.h.needsQ {
-		var err error
-		if query, err = playout.ParseQuery(rawQuery, nil); err != nil {
-			return 0, "", false
-		}
-	}
-	t, err := x.h.rules.Find(path, query)
-	if err != nil || t.Org != x.grant.Org || !x.grant.MayPlay(t.Stream) {
+	t, at, ok := x.maps(path, rawQuery)
+	if !ok || t.Org != x.grant.Org || !x.grant.MayPlay(t.Stream) {
 		return 0, "", false
 	}
 	if x.h.Propagate == bySession && t.Stream != x.target.Stream {
@@ -256,7 +256,27 @@ func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) 
 			return 0, "", false
 		}
 	}
-	return len(t.Rule.Prefix()), text, true
+	return at, text, true
+}
+
+// maps finds what a rule of this gate maps a path to, and where in the path a
+// token segment goes.
+func (x *exchange) maps(path, rawQuery string) (t playout.Target, at int, ok bool) {
+	if playout.CheckPath(path) != nil {
+		return t, 0, false
+	}
+	var query playout.Query
+	if x.h.needsQ {
+		var err error
+		if query, err = playout.ParseQuery(rawQuery, nil); err != nil {
+			return t, 0, false
+		}
+	}
+	t, err := x.h.rules.Find(path, query)
+	if err != nil {
+		return t, 0, false
+	}
+	return t, len(t.Rule.Prefix()), true
 }
 
 // tagETag makes the validator one of this token's copy of the manifest.

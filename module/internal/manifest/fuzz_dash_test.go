@@ -43,6 +43,7 @@ func FuzzDASH(f *testing.F) {
 		if got != in {
 			checkTokenURLs(t, got)
 		}
+		checkTemplate(t, writeDASH, in)
 		inPath := mustDASH(t, pathRewriter(), in)
 		if again := mustDASH(t, pathRewriter(), inPath); again != inPath {
 			t.Errorf("second run in path form:\n got %q\nwant %q\nfrom %q", again, inPath, in)
@@ -82,6 +83,7 @@ func FuzzJSON(f *testing.F) {
 		if !mayHaveTokenPair(in) && !strings.Contains(in, "PATHWAY-CLONES") && !strings.Contains(in, `\u`) && withoutPairs(got, in, "&") != in {
 			t.Errorf("more than the token changed:\n got %q\nfrom %q", got, in)
 		}
+		checkTemplate(t, writeJSON, in)
 		// Each text with the token in it leads to this site.
 		for d := json.NewDecoder(strings.NewReader(got)); ; {
 			token, err := d.Token()

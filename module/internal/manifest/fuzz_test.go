@@ -40,6 +40,7 @@ func FuzzHLS(f *testing.F) {
 		if !hasTokenPair(in) && withoutAdded(got, in) != in {
 			t.Errorf("more than the token changed:\n got %q\nfrom %q", got, in)
 		}
+		checkTemplate(t, writeHLS, in)
 		checkTokenURIs(t, got)
 
 		rw := pathRewriter()
