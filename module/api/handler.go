@@ -46,6 +46,7 @@ func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.
 	s.tokens()
 	s.revocations()
 	s.verify()
+	s.purges()
 	s.refusals()
 	s.keys()
 	s.apiKeys()
@@ -159,7 +160,7 @@ func (s *server) call(r *http.Request, n need) (*call, error) {
 	switch {
 	case a == nil:
 		return nil, unavailable("no configuration with a playgate app is running")
-	case a.Registry() == nil:
+	case a.Registry() == nil && !n.storeless:
 		return nil, app.ErrNoStore
 	}
 	p, err := s.who(r)

@@ -17,12 +17,15 @@ type need struct {
 	all  bool // for all organisations
 	// blind routes answer even when the registry is not known yet.
 	blind bool
+	// storeless routes answer where there is no registry at all.
+	storeless bool
 }
 
 var (
 	toRead          = need{role: registry.Read}
 	toLook          = need{role: registry.Read, blind: true}
 	toIssue         = need{role: registry.Issue}
+	toPurge         = need{role: registry.Issue, blind: true, storeless: true}
 	toAdminister    = need{role: registry.Admin}
 	toAdministerAll = need{role: registry.Admin, all: true}
 )
