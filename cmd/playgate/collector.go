@@ -9,12 +9,12 @@ import (
 
 // A proxy's heap is small and its garbage plenty: with Go's 100 % it spends a tenth
 // of its time on collecting (docs/performance.md). So the heap may grow to five
-// times what lives, but for garbage alone by no more than so many bytes, unless
-// what lives is more than that.
+// times what lives, but for garbage alone by no more than so many bytes, or than
+// what the collector has to look at where that is more. Media in the cache it has
+// not to look at.
 const (
-	mostPercent  = 400
-	leastPercent = 100
-	mostGarbage  = 256 << 20
+	mostPercent = 400
+	mostGarbage = 256 << 20
 )
 
 // tuneCollector sets how much the heap may grow before it is collected, and goes
@@ -27,11 +27,11 @@ func tuneCollector() {
 	debug.SetGCPercent(mostPercent)
 	go func() {
 		const every = 10 * time.Second
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
 		last := mostPercent
 		for range time.Tick(every) {
-			metrics.Read(live)
-			if percent := percentFor(live[0].Value.Uint64()); percent != last {
+			metrics.Read(heap)
+			if percent := percentFor(heap[0].Value.Uint64(), heap[1].Value.Uint64()); percent != last {
 				debug.SetGCPercent(percent)
 				last = percent
 			}
@@ -39,7 +39,9 @@ func tuneCollector() {
 	}()
 }
 
-// percentFor is by how much a heap may grow of which so many bytes live.
-func percentFor(live uint64) int {
-	return int(min(max(mostGarbage*100/max(live, 1), leastPercent), mostPercent)) //nolint:gosec // at most mostPercent
+// percentFor is by how much a heap may grow of which so many bytes live, and so
+// many have to be looked at.
+func percentFor(live, scanned uint64) int {
+	garbage := max(mostGarbage, min(scanned, live))
+	return int(min(float64(garbage)/float64(max(live, 1))*100, mostPercent))
 }

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,10 +35,30 @@ type object struct {
 	fields []field
 	values int // of all fields together
 	judged
-	came     time.Time // when its header came
-	modified time.Time // Last-Modified; zero when there is none
-	etag     string
-	body     *body
+	came      time.Time // when its header came
+	modified  time.Time // Last-Modified; zero when there is none
+	etag      string
+	announced int64 // Content-Length, or -1
+	body      *body
+
+	stamps atomic.Pointer[stamps]
+}
+
+// stamps are the fields of a hit that change with each second.
+type stamps struct {
+	age, left     int64 // seconds
+	ageText, hits string
+}
+
+// stampsAt are the stamps of a moment.
+func (o *object) stampsAt(now time.Time) *stamps {
+	age, left := int64(o.ageAt(now)/time.Second), int64(o.left(now)/time.Second)
+	s := o.stamps.Load()
+	if s == nil || s.age != age || s.left != left {
+		s = &stamps{age, left, strconv.FormatInt(age, 10), product + withTTL("hit", o.left(now))}
+		o.stamps.Store(s)
+	}
+	return s
 }
 
 // field is a header field.
@@ -47,7 +69,7 @@ type field struct {
 
 // newObject makes an object of the header of an answer.
 func newObject(status int, h http.Header, j judged, came time.Time, b *body) *object {
-	o := &object{status: status, judged: j, came: came, etag: h.Get("Etag"), body: b}
+	o := &object{status: status, judged: j, came: came, etag: h.Get("Etag"), announced: contentLength(h), body: b}
 	o.modified, _ = http.ParseTime(h.Get("Last-Modified"))
 	for name, values := range h {
 		if name == "Age" || len(values) == 0 || hopByHop(name) {
@@ -117,13 +139,14 @@ func (o *object) weight() int64 {
 	return n
 }
 
-// setHeader writes the object's header.
-func (o *object) setHeader(h http.Header) {
-	all := make([]string, o.values)
+// setHeader writes the object's header, and returns room for more values.
+func (o *object) setHeader(h http.Header) (room []string) {
+	all := make([]string, o.values+2)
 	for i := range o.fields {
 		f := &o.fields[i]
 		n := copy(all, f.values)
 		h[f.name] = all[:n:n]
 		all = all[n:]
 	}
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,10 +34,26 @@ func unfit(r *http.Request, t *app.Target) string {
 // key is what the answer to a request is stored under.
 func (h *Handler) key(r *http.Request, t *app.Target) key {
 	k := key{handler: h.id, host: strings.ToLower(r.Host), uri: t.URI, org: t.Org, stream: t.Stream}
-	if here := r.URL.RequestURI(); here != t.URI {
-		k.below = here
+	if !leadsTo(r.URL, t.URI) {
+		k.below = r.URL.RequestURI()
 	}
 	return k
+}
+
+// leadsTo reports whether a URL has a path and query, without making a text of it
+// where that is simple.
+func leadsTo(u *url.URL, uri string) bool {
+	if u.RawPath != u.Path || u.Opaque != "" || u.ForceQuery {
+		return u.RequestURI() == uri
+	}
+	path, ok := strings.CutPrefix(uri, u.Path)
+	switch {
+	case !ok:
+		return false
+	case path == "":
+		return u.RawQuery == ""
+	}
+	return path[0] == '?' && u.RawQuery == path[1:] && u.RawQuery != ""
 }
 
 // ownFields are those request fields that are one client's own. An answer that is

@@ -33,9 +33,8 @@ func (v *visit) serve(o *object, how string) error {
 		}
 	}
 	h := v.w.Header()
-	o.setHeader(h)
 	v.stamp(h, o, how)
-	if complete && o.status == http.StatusOK {
+	if complete && o.status == http.StatusOK && o.announced != length {
 		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
 	v.w.WriteHeader(o.status)
@@ -48,10 +47,23 @@ func (v *visit) serve(o *object, how string) error {
 	return v.writeGrowing(from)
 }
 
-// stamp says how old the answer is, and where it comes from.
+// stamp writes the header of an answer: the object's, how old that is, and where it
+// comes from.
 func (v *visit) stamp(h http.Header, o *object, how string) {
-	if age := o.ageAt(v.now); o.age > 0 || how == "hit" {
-		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
+	room := o.setHeader(h)
+	if how == "hit" {
+		s := o.stampsAt(v.now)
+		room[0], room[1] = s.ageText, s.hits
+		h["Age"] = room[0:1:1]
+		if len(h["Cache-Status"]) > 0 {
+			h["Cache-Status"] = append(h["Cache-Status"], s.hits)
+		} else {
+			h["Cache-Status"] = room[1:2:2]
+		}
+		return
+	}
+	if o.age > 0 {
+		h["Age"] = []string{strconv.FormatInt(int64(o.ageAt(v.now)/time.Second), 10)}
 	}
 	if o.lifetime > 0 {
 		how = withTTL(how, o.left(v.now))
@@ -151,7 +163,6 @@ func (v *visit) servePart(o *object, how string) error {
 		defer b.letGo()
 	}
 	h := v.w.Header()
-	o.setHeader(h)
 	v.stamp(h, o, how)
 	delete(h, "Content-Length")
 	if _, typed := h["Content-Type"]; !typed {

@@ -204,9 +204,12 @@ func (p *passing) ReadFrom(r io.Reader) (int64, error) {
 	return p.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// setStatus adds a member to Cache-Status (RFC 9211).
+// product is what this cache is called in Cache-Status (RFC 9211).
+const product = "Playgate; "
+
+// setStatus adds a member to Cache-Status.
 func setStatus(h http.Header, how string) {
-	h["Cache-Status"] = append(h["Cache-Status"], "Playgate; "+how)
+	h["Cache-Status"] = append(h["Cache-Status"], product+how)
 }
 
 // withTTL adds how long the answer stays fresh.

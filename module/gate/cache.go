@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,10 +14,15 @@ import (
 func limitCaching(h http.Header, left time.Duration, now time.Time) string {
 	dropTargeted(h)
 	const private = "private"
-	if len(h["Cache-Control"]) == 0 && len(h["Expires"]) == 0 {
+	lines, expiring := h["Cache-Control"], len(h["Expires"]) > 0
+	if len(lines) == 0 && !expiring {
 		return private
 	}
 	most := max(int64(left/time.Second), 0)
+	// Nearly all answers of a site say the same.
+	if last := lastLimited.Load(); last != nil && len(lines) == 1 && !expiring && lines[0] == last.from && last.age <= most {
+		return last.to
+	}
 	age := int64(-1)
 	var room [128]byte
 	kept := append(room[:0], private...)
@@ -50,8 +56,21 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) string {
 	if age >= 0 {
 		kept = strconv.AppendInt(append(kept, ", max-age="...), min(age, most), 10)
 	}
-	return string(kept)
+	to := string(kept)
+	if len(lines) == 1 && !expiring && age <= most {
+		lastLimited.Store(&limited{lines[0], to, age})
+	}
+	return to
 }
+
+// limited is what became of a Cache-Control that lets an answer be kept for no
+// longer than its token.
+type limited struct {
+	from, to string
+	age      int64 // seconds
+}
+
+var lastLimited atomic.Pointer[limited]
 
 // neverStore keeps an answer that has somebody's token in it out of every cache.
 func neverStore(h http.Header) {

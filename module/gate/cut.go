@@ -42,12 +42,11 @@ func (x *exchange) run() {
 	if !cuts && !noMessages {
 		return
 	}
-	// Nobody below has seen this context yet.
-	ctx, cancel := context.WithCancel(x.way.below.Context)
-	x.way.below.Context = ctx
-	conn, _ := ctx.Value(connKey{}).(net.Conn)
+	b := &x.way.below
+	b.ends = true // nobody below has seen it yet
+	conn, _ := b.Context.Value(connKey{}).(net.Conn)
 	x.running = &x.way.runs
-	x.running.Start(x.w, x.r, conn, cancel)
+	x.running.Start(x.w, x.r, conn, b.cancel)
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = running.NoMessages(x.r.Body, x.message)

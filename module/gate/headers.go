@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -197,27 +196,6 @@ func (x *exchange) strip() {
 	// In place: the server, and whoever holds this request, must not find the
 	// token in it afterwards.
 	*r = *r.WithContext(b)
-}
-
-// below is the context of what stands below the gate.
-type below struct {
-	context.Context
-
-	original    http.Request // without the token
-	hasOriginal bool
-	admitted    *app.Target // nil for a request that is refused
-	target      app.Target
-}
-
-// Value implements [context.Context].
-func (b *below) Value(key any) any {
-	switch {
-	case key == app.TargetKey:
-		return b.admitted
-	case b.hasOriginal && key == caddyhttp.OriginalRequestCtxKey:
-		return b.original
-	}
-	return b.Context.Value(key)
 }
 
 // tellTarget lets the handlers below the gate know what was admitted.
