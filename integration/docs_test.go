@@ -180,6 +180,7 @@ var syntaxSources = []string{
 	"module/app/caddyfile.go",
 	"module/gate/caddyfile.go",
 	"module/gate/health.go",
+	"module/cache/caddyfile.go",
 	"module/api/caddyfile.go",
 	"module/player/caddyfile.go",
 	"module/console/caddyfile.go",

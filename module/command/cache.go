@@ -53,6 +53,9 @@ gets a new one from the origin. Other edges keep what they have: ask each of the
 		if err != nil {
 			return err
 		}
+		if out.Objects == 1 {
+			return c.done(answer, "1 cached answer is forgotten.")
+		}
 		return c.done(answer, "%d cached answers are forgotten.", out.Objects)
 	})
 }
