@@ -298,6 +298,125 @@ func TestWhatIsStaleAtOnceGoesToThoseWhoWait(t *testing.T) {
 	}
 }
 
+// Nor to who comes while it is on its way.
+func TestWhatIsStaleAtOnceIsNotJoined(t *testing.T) {
+	for _, lines := range [][]string{{"Cache-Control: no-cache"}, {"Cache-Control: max-age=0", "Etag: \"1\""}, {"X-None: 1", "Content-Length: 6"}} {
+		h, o := newCache(t, 16<<20), newSteps(lines...)
+		first := newViewer(h, o)
+		o.next <- "abc"
+		first.expect(t, "abc")
+		if w := get(t, h, says(), seg); bodyOf(w) != "answer 1" {
+			t.Errorf("%v: a later one got %q", lines, bodyOf(w))
+		}
+		o.next <- "def"
+		close(o.next)
+		first.expect(t, "def")
+	}
+}
+
+// Who waits for an answer in another content coding than it comes in gets one of
+// its own.
+func TestCodingsAreNotJoined(t *testing.T) {
+	for _, lines := range [][]string{{"Cache-Control: max-age=60", "Vary: Accept-Encoding"}, {"Cache-Control: no-cache", "Content-Encoding: gzip"}} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newCache(t, 16<<20)
+			o := &origin{answer: func(_ int, w http.ResponseWriter, r *http.Request) error {
+				time.Sleep(time.Second)
+				for _, line := range lines {
+					name, value, _ := strings.Cut(line, ": ")
+					if name != "Content-Encoding" || r.Header.Get("Accept-Encoding") == "gzip" {
+						w.Header().Set(name, value)
+					}
+				}
+				_, err := io.WriteString(w, r.Header.Get("Accept-Encoding"))
+				return err
+			}}
+			got := make(chan [2]string, 6)
+			for i := range cap(got) {
+				accepts := []string{"gzip", "identity"}[i%2]
+				go func() { got <- [2]string{accepts, bodyOf(get(t, h, o, seg, "Accept-Encoding: "+accepts))} }()
+			}
+			for range cap(got) {
+				// Who takes gzip may get what is not coded, where that is no matter to the
+				// origin.
+				if g := <-got; g[0] != g[1] && (g[1] == "gzip" || strings.Contains(lines[1], "Vary")) {
+					t.Errorf("%v: who takes %s got %s", lines, g[0], g[1])
+				}
+			}
+			if o.count() > 3 {
+				t.Errorf("%v: %d requests", lines, o.count())
+			}
+			h.store.close()
+		})
+	}
+}
+
+// A reader whose body has had to go learns it, also when all of it was there.
+func TestDroppedReadersEnd(t *testing.T) {
+	room := &budget{limit: 1 << 20}
+	b := newBody(room, 1<<20)
+	b.begin(-1, 1<<20)
+	b.hold()
+	if _, err := b.write(t.Context(), make([]byte, 600<<10)); err != nil {
+		t.Fatal(err)
+	}
+	b.end(nil)
+	r := b.read()
+	defer r.close()
+	if _, err := r.next(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.leaveStore()
+	if room.inUse() < 600<<10 {
+		t.Errorf("%d bytes are counted", room.inUse())
+	}
+	if !room.take(900 << 10) {
+		t.Error("a reader holds the memory")
+	}
+	if _, err := r.next(t.Context(), nil); !errors.Is(err, errBehind) {
+		t.Errorf("%v", err)
+	}
+	b.letGo()
+	if room.inUse() != 900<<10 {
+		t.Errorf("%d bytes are counted at the end", room.inUse())
+	}
+}
+
+// One who reads what is stored too slowly loses it when it is not stored any more
+// and there is no room.
+func TestSlowReadersOfWhatIsStored(t *testing.T) {
+	h := newCache(t, 16<<20)
+	whole := make([]byte, 1<<20)
+	o := &origin{answer: func(_ int, w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Cache-Control", "max-age=60")
+		_, err := w.Write(whole)
+		return err
+	}}
+	get(t, h, o, seg)
+	settled(t, h)
+	for _, room := range []bool{true, false} {
+		get(t, h, o, seg)
+		settled(t, h)
+		slow := newViewer(h, o) // it has read nothing of the first piece
+		h.store.forget(func(*key) bool { return true })
+		eventually(t, "it is counted", func() bool { return h.store.room.inUse() >= 1<<20 })
+		if !room {
+			all := h.store.room.limit
+			if !h.store.room.take(all) {
+				t.Fatal("one reader holds the memory")
+			}
+			defer h.store.room.give(all)
+		}
+		got, err := io.ReadAll(slow.body)
+		if room && (err != nil || len(got) != len(whole)) {
+			t.Errorf("with room it got %d bytes, %v", len(got), err)
+		}
+		if !room && (err == nil || len(got) > maxPiece) {
+			t.Errorf("without room it got %d bytes, %v", len(got), err)
+		}
+	}
+}
+
 // Who has a cookie gets what is being fetched for all, but fetches for itself
 // alone.
 func TestCookiesJoin(t *testing.T) {

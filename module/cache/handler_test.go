@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -393,6 +394,34 @@ func TestRevalidation(t *testing.T) {
 			changed = true
 			if w := get(t, h, o, seg); bodyOf(w) != "body changed" {
 				t.Errorf("%q", bodyOf(w))
+			}
+			h.store.close()
+		})
+	}
+}
+
+// An answer that says of another version that it is not modified, or that it is not
+// for everybody any more, makes nothing fresh.
+func TestOddRevalidations(t *testing.T) {
+	for _, line := range []string{"Etag: \"2\"", "Cache-Control: private", "Cache-Control: no-store", "Set-Cookie: a=b", "Vary: *"} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newCache(t, 16<<20)
+			o := &origin{answer: func(n int, w http.ResponseWriter, r *http.Request) error {
+				w.Header().Set("Etag", `"1"`)
+				w.Header().Set("Cache-Control", "max-age=10")
+				if r.Header.Get("If-None-Match") != "" {
+					name, value, _ := strings.Cut(line, ": ")
+					w.Header().Set(name, value)
+					w.WriteHeader(http.StatusNotModified)
+					return nil
+				}
+				_, err := fmt.Fprintf(w, "answer %d", n)
+				return err
+			}}
+			get(t, h, o, seg)
+			time.Sleep(11 * time.Second)
+			if w := get(t, h, o, seg); w.Code != http.StatusOK || bodyOf(w) != "answer 3" {
+				t.Errorf("%s: %d %q", line, w.Code, bodyOf(w))
 			}
 			h.store.close()
 		})

@@ -105,7 +105,7 @@ func (v *visit) await(f *flight, lead bool) (done bool, err error) {
 		}
 		return true, v.follow(f, lead)
 	case alone:
-		if lead && len(v.r.Header["Range"]) == 0 {
+		if lead {
 			return true, v.follow(f, lead)
 		}
 	}

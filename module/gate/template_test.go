@@ -35,7 +35,7 @@ func (s *sharedBody) Derive(key any, work func() (any, int)) any {
 func TestSharedManifests(t *testing.T) {
 	const (
 		hlsType, dashType, jsonType = "application/vnd.apple.mpegurl", "application/dash+xml", "application/json"
-		index                       = "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"/live/acme/cam/key\"\nseg.ts\n/live/acme/other/seg.ts?x=1\nhttps://elsewhere.example.com/a.ts\n../other/b.ts?token=a.b.c\n"
+		index                       = "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"/live/acme/cam/key\"\nseg.ts\n/live/acme/other/seg.ts?x=1\nhttps://elsewhere.example.com/a.ts\nhttp://example.com/live/acme/cam/plain.ts\nhttps://example.com/live/acme/cam/secure.ts\nhttp://second.example.com/live/acme/cam/second.ts\n/live/beta/cam/x.ts\n../other/b.ts?token=a.b.c\n"
 	)
 	bodies := []struct{ name, path, mime, body string }{
 		{"HLS", playlist, hlsType, index},
@@ -86,7 +86,7 @@ func TestSharedManifests(t *testing.T) {
 				}
 				for range 2 { // with and without what is known already
 					for whose, text := range tokens {
-						for _, form := range []string{b.path + "?token=" + text, b.path + "?jwtoken=" + text, "/live/~" + text + b.path[len("/live"):]} {
+						for _, form := range []string{b.path + "?token=" + text, b.path + "?jwtoken=" + text, "/live/~" + text + b.path[len("/live"):], "/live/~" + text + b.path[len("/live"):] + "?token=" + text, "https://example.com" + b.path + "?token=" + text, "http://second.example.com" + b.path + "?token=" + text} {
 							for _, more := range [][]string{{"Host: live.example.com"}, {"Accept-Encoding: gzip"}} {
 								what := fmt.Sprintf("%s, %s, zipped %v, a token %s, %s, %v", mode, b.name, zipped, whose, strings.ReplaceAll(form, text, "TOKEN"), more)
 								want := get(t, h, answer(false), form, more...)
