@@ -96,15 +96,15 @@ func TestNothingOfOneViewerReachesAnother(t *testing.T) {
 		default:
 			w.Header().Set("Cache-Control", "max-age=60")
 		}
-		fmt.Fprintf(w, "cookie %q, id %q, tag %q, token %q, referer %q", r.Header.Get("Cookie"), r.Header.Get("X-Playgate-Token-Id"), r.Header.Get("X-Playgate-Tag"), r.URL.RawQuery, r.Header.Get("Referer"))
+		fmt.Fprintf(w, "cookie %q, id %q, tag %q, token %q, referer %q, host %q", r.Header.Get("Cookie"), r.Header.Get("X-Playgate-Token-Id"), r.Header.Get("X-Playgate-Tag"), r.URL.RawQuery, r.Header.Get("Referer"), r.Header.Get("X-Host"))
 	}))
 	one := g.key.Token(t, "--org", "org1", "--stream", "cam", "--tag", "tag-of-one")
 	two := g.key.Token(t, "--org", "org1", "--stream", "cam", "--tag", "tag-of-two")
-	const nobody = `cookie "", id "", tag "", token "", referer ""`
+	const nobody = `cookie "", id "", tag "", token "", referer "", host ""`
 	get := func(name, token string, headers ...string) harness.Answer {
 		return g.get(t, "/live/org1/cam/"+name+"?token="+token, headers...)
 	}
-	if a := get("seg.ts", one, "Referer: https://one.example/page?x"); string(a.Body) != nobody {
+	if a := get("seg.ts", one, "Referer: https://one.example/page?x", "X-Host: evil.example"); string(a.Body) != nobody {
 		t.Errorf("the first one got %q", a.Body)
 	}
 	if a := get("seg.ts", two); string(a.Body) != nobody {

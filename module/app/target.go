@@ -1,6 +1,9 @@
 package app
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Target is what a gate tells the handlers below it of a request that it lets
 // through.
@@ -9,8 +12,10 @@ type Target struct {
 	// token.
 	Org, Stream string
 
-	// URI is the public path and query, without a token.
-	URI string
+	// Secure and Host are of the public origin, URI is the public path and query
+	// without a token.
+	Secure    bool
+	Host, URI string
 
 	// Own says that the answer is one client's own: a socket, a WHEP session, or
 	// a request that goes to the origin with its token. Nobody else may get it.
@@ -19,7 +24,18 @@ type Target struct {
 	// Pages says that the gate itself tells browsers which web pages may read
 	// answers, whatever the origin says.
 	Pages bool
+
+	// Sent are the header fields that the client has sent, those excepted that the
+	// gate has taken away. Any of them can be a lie.
+	Sent []Field
 }
+
+// Field is a header field, and the first of its values.
+type Field struct{ Name, Value string }
+
+// Caching is how many caches there are. Only they want to know all of a Target:
+// its origin, and what the client has sent.
+var Caching atomic.Int64
 
 type targetKey struct{}
 

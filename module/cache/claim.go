@@ -1,6 +1,10 @@
 package cache
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/playgate/playgate/module/app"
+)
 
 // The cache of the process. It outlives a reload of the configuration, so that a
 // new one does not send everybody to the origin. Each handler claims an amount of
@@ -15,6 +19,7 @@ func claim(h *Handler, memory int64) *store {
 	claimsMu.Lock()
 	defer claimsMu.Unlock()
 	claims[h] = memory
+	app.Caching.Store(int64(len(claims)))
 	if claimed == nil {
 		claimed = newStore(memory)
 	}
@@ -26,6 +31,7 @@ func unclaim(h *Handler) {
 	claimsMu.Lock()
 	defer claimsMu.Unlock()
 	delete(claims, h)
+	app.Caching.Store(int64(len(claims)))
 	if len(claims) > 0 {
 		claimed.resize(largestClaim())
 		return

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,7 +73,7 @@ func TestHeadersAreEachClientsOwn(t *testing.T) {
 func TestKey(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")
 	base := func() (*http.Request, *app.Target) {
-		return httptest.NewRequest(http.MethodGet, seg+"?a=1", nil), &app.Target{Org: "acme", Stream: "cam1", URI: "/live/acme/cam1/seg1.m4s?a=1"}
+		return httptest.NewRequest(http.MethodGet, seg+"?a=1", nil), &app.Target{Org: "acme", Stream: "cam1", Host: "live.example.com", URI: "/live/acme/cam1/seg1.m4s?a=1"}
 	}
 	as := func(t *app.Target, url string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, url, nil)
@@ -84,7 +86,8 @@ func TestKey(t *testing.T) {
 	for name, change := range map[string]func(r *http.Request, t *app.Target) *http.Request{
 		"organisation": func(r *http.Request, t *app.Target) *http.Request { t.Org = "other"; return r },
 		"stream":       func(r *http.Request, t *app.Target) *http.Request { t.Stream = "cam2"; return r },
-		"host":         func(r *http.Request, _ *app.Target) *http.Request { r.Host = "live.example.com:8443"; return r },
+		"host":         func(r *http.Request, t *app.Target) *http.Request { t.Host = "live.example.com:8443"; return r },
+		"scheme":       func(r *http.Request, t *app.Target) *http.Request { t.Secure = true; return r },
 		"query":        func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg+"?a=2") },
 		"no query":     func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg) },
 		"more query":   func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg+"?a=1&b") },
@@ -106,7 +109,7 @@ func TestKey(t *testing.T) {
 		t.Error("another cache of the configuration has the same answer")
 	}
 	r, target = base()
-	r.Host = "LIVE.example.com"
+	target.Host = "LIVE.example.com"
 	if w := do(t, h, o, allowed(r, target)); bodyOf(w) != "answer 1" {
 		t.Errorf("the same host in capitals got %q", bodyOf(w))
 	}
@@ -138,23 +141,71 @@ func TestKeyOfRewrittenPaths(t *testing.T) {
 	}
 }
 
-// What is one client's own never gets to the origin with a request that is made
-// for all: not a cookie, not who it is, not what it has already.
+// What one client sends does not decide what all others get: it does not get to the
+// origin with a request that is made for all. What the site's own handlers have set
+// does.
 func TestFetchesAreNobodysOwn(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")
-	get(t, h, o, seg, "Referer: https://www.example.com/page", "X-Playgate-Token-Id: t1", "X-Playgate-Tag: vip",
-		"X-Playgate-Org: acme", "X-Playgate-Stream: cam1", "Range: bytes=2-", "If-None-Match: \"x\"", "If-Modified-Since: Sat, 28 Nov 2026 12:00:00 GMT",
-		"Cache-Control: no-cache", "Pragma: no-cache", "Origin: https://www.example.com", "User-Agent: player", "X-Secret: of the site")
-	got := o.last().Header
-	for _, name := range []string{"Referer", "X-Playgate-Token-Id", "X-Playgate-Tag", "Range", "If-None-Match", "If-Modified-Since", "Cache-Control", "Pragma", "Origin"} {
-		if v, ok := got[name]; ok {
-			t.Errorf("the origin got %s: %v", name, v)
+	sent := []string{
+		"Referer: https://www.example.com/page", "Range: bytes=2-", "If-None-Match: \"x\"", "If-Modified-Since: Sat, 28 Nov 2026 12:00:00 GMT",
+		"Cache-Control: no-cache", "Pragma: no-cache", "Origin: https://www.example.com", "User-Agent: player", "Accept: video/mp4",
+		"Accept-Language: de", "X-Host: evil.example.com", "X-Forwarded-Host: evil.example.com", "X-Forwarded-Proto: https", "Forwarded: host=evil.example.com",
+		"X-Replaced: by the client", "X-Added: by the client", "X-Changed: by the client",
+	}
+	r := ask(http.MethodGet, seg, sent...)
+	// As the gate and handlers of the site set them, below.
+	for name, value := range map[string]string{
+		"X-Playgate-Token-Id": "t1", "X-Playgate-Tag": "vip", "X-Playgate-Org": "acme", "X-Playgate-Stream": "cam1",
+		"X-Secret": "of the site", "X-Replaced": "by the site",
+	} {
+		r.Header.Set(name, value)
+	}
+	r.Header.Add("X-Added", "by the site")
+	r.Header["X-Changed"][0] = "by the site"
+	do(t, h, o, r)
+	want := http.Header{
+		"Accept-Encoding": {"identity"}, "User-Agent": {"Playgate"}, "X-Playgate-Org": {"acme"}, "X-Playgate-Stream": {"cam1"},
+		"X-Secret": {"of the site"}, "X-Replaced": {"by the site"}, "X-Added": {"by the client", "by the site"}, "X-Changed": {"by the site"},
+	}
+	if got := o.last().Header; !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("the origin got %v", got)
+	}
+}
+
+// A trusted proxy says what the public origin is, and nobody else does.
+func TestFetchesSayWhatTrustedProxiesSay(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")
+		r := ask(http.MethodGet, seg, "X-Forwarded-Host: live.example.com", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1", "X-Other: 1")
+		caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, trusted)
+		do(t, h, o, r)
+		got := o.last().Header
+		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For"} {
+			if _, there := got[name]; there != trusted {
+				t.Errorf("trusted %v: %s is there: %v", trusted, name, there)
+			}
+		}
+		if got.Get("X-Other") != "" {
+			t.Errorf("trusted %v: %v", trusted, got)
 		}
 	}
-	for name, want := range map[string]string{"X-Playgate-Org": "acme", "X-Playgate-Stream": "cam1", "X-Secret": "of the site", "User-Agent": "player"} {
-		if got.Get(name) != want {
-			t.Errorf("the origin got %s: %q", name, got.Get(name))
-		}
+}
+
+// Where the origin says which pages may read its answers, it has to know the page,
+// and what it says of one page is for no other.
+func TestFetchesSayWhichPageAsks(t *testing.T) {
+	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60", "Vary: Origin")
+	r := httptest.NewRequest(http.MethodGet, seg, nil)
+	r.Header.Set("Origin", "https://one.example")
+	target := targetOf(r)
+	target.Pages = false
+	do(t, h, o, allowed(r, target))
+	if got := o.last().Header.Get("Origin"); got != "https://one.example" || o.count() != 1 {
+		t.Errorf("the origin got %q in %d requests", got, o.count())
+	}
+	do(t, h, o, allowed(r, target))
+	if o.count() != 2 {
+		t.Error("the answer for one page is stored for all")
 	}
 }
 
@@ -615,7 +666,7 @@ func TestPlaceholdersReachFetches(t *testing.T) {
 	r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("mine", "set above")
 	caddyhttp.SetVar(r.Context(), "x", "a variable")
 	do(t, h, o, r)
-	if want := "set above a variable player /live/acme/cam1/seg1.m4s "; got != want {
+	if want := "set above a variable Playgate /live/acme/cam1/seg1.m4s "; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if err := context.Cause(o.last().Context()); err == nil {

@@ -33,11 +33,24 @@ func unfit(r *http.Request, t *app.Target) string {
 
 // key is what the answer to a request is stored under.
 func (h *Handler) key(r *http.Request, t *app.Target) key {
-	k := key{handler: h.id, host: strings.ToLower(r.Host), uri: t.URI, org: t.Org, stream: t.Stream}
+	k := key{handler: h.id, secure: t.Secure, host: strings.ToLower(t.Host), uri: t.URI, org: t.Org, stream: t.Stream}
 	if !leadsTo(r.URL, t.URI) {
 		k.below = r.URL.RequestURI()
 	}
 	return k
+}
+
+// keeps reports whether a field that the client has sent goes to the origin: those
+// in which a trusted proxy says what the public origin is, and Origin where the
+// origin says which pages may read its answers.
+func keeps(name string, proxied, pages bool) bool {
+	switch name {
+	case "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host":
+		return proxied
+	case "Origin":
+		return !pages
+	}
+	return false
 }
 
 // leadsTo reports whether a URL has a path and query, without making a text of it
@@ -56,16 +69,21 @@ func leadsTo(u *url.URL, uri string) bool {
 	return path[0] == '?' && u.RawQuery == path[1:] && u.RawQuery != ""
 }
 
-// ownFields are those request fields that are one client's own. An answer that is
-// for all must not depend on them. What is asked of the origin is the whole.
+// ownFields are those request fields that are one client's own, whoever has set
+// them. What is asked of the origin is the whole.
 var ownFields = []string{
-	"Cookie", "Referer", "X-Playgate-Token-Id", "X-Playgate-Tag",
+	"X-Playgate-Token-Id", "X-Playgate-Tag",
 	"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
 }
 
+// agent is what the cache is called where it asks for all.
+const agent = "Playgate"
+
 // request is what the origin is asked for everybody. It shares nothing with the
-// request that it was made of, which may be over long before.
-func (f *flight) request(r *http.Request) *http.Request {
+// request that it was made of, which may be over long before. Of the header it has
+// what handlers of this site have set: what one client has sent must not decide
+// what all others get.
+func (f *flight) request(r *http.Request, t *app.Target) *http.Request {
 	ctx := r.Context()
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	ask := r.Clone(f.ctx)
@@ -76,11 +94,22 @@ func (f *flight) request(r *http.Request) *http.Request {
 			delete(ask.Header, name)
 		}
 	}
-	// These are between a client and its own caches.
-	delete(ask.Header, "Cache-Control")
-	delete(ask.Header, "Pragma")
-	if f.pages {
-		delete(ask.Header, "Origin")
+	proxied := app.TrustedProxy(r)
+	for _, sent := range t.Sent {
+		values := ask.Header[sent.Name]
+		if len(values) != 1 || values[0] != sent.Value || keeps(sent.Name, proxied, t.Pages) {
+			continue
+		}
+		delete(ask.Header, sent.Name)
+		switch sent.Name {
+		case "Cache-Control", "Pragma": // between a client and its own caches
+		case "Origin": // the gate answers for it
+		default:
+			f.removed = append(f.removed, sent.Name)
+		}
+	}
+	if len(ask.Header["User-Agent"]) == 0 {
+		ask.Header["User-Agent"] = []string{agent}
 	}
 	ask.Header["Accept-Encoding"] = []string{f.as.String()}
 	if f.stale != nil {

@@ -90,7 +90,16 @@ func ask(method, url string, lines ...string) *http.Request {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Add(name, value)
 	}
-	return allowed(r, &app.Target{Org: "acme", Stream: "cam1", URI: r.URL.RequestURI(), Pages: true})
+	return allowed(r, targetOf(r))
+}
+
+// targetOf is what a gate says of a request.
+func targetOf(r *http.Request) *app.Target {
+	t := &app.Target{Org: "acme", Stream: "cam1", Host: r.Host, URI: r.URL.RequestURI(), Pages: true}
+	for name, values := range r.Header {
+		t.Sent = append(t.Sent, app.Field{Name: name, Value: values[0]})
+	}
+	return t
 }
 
 // allowed is a request with what a gate and the server put into its context.
@@ -145,7 +154,7 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 func server(tb testing.TB, h *Handler, o caddyhttp.Handler) *httptest.Server {
 	tb.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = allowed(r, &app.Target{Org: "acme", Stream: "cam1", URI: r.URL.RequestURI()})
+		r = allowed(r, targetOf(r))
 		if err := h.ServeHTTP(w, r, o); err != nil {
 			panic(http.ErrAbortHandler)
 		}

@@ -10,6 +10,7 @@ import (
 // key is what an answer is stored under.
 type key struct {
 	handler     string // which cache of the configuration
+	secure      bool
 	host        string
 	uri         string // public path and query, without a token
 	below       string // path and query where they were rewritten above the cache; else empty

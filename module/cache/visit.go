@@ -66,7 +66,7 @@ func (v *visit) fetch(t *app.Target) error {
 // begin starts the flight.
 func (f *flight) begin(v *visit, t *app.Target) {
 	f.ttl, f.pages, f.log = v.h.ttl(v.path()), t.Pages, v.h.logger
-	go f.run(f.request(v.r), v.next)
+	go f.run(f.request(v.r, t), v.next)
 }
 
 // path is the public path.

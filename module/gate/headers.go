@@ -207,6 +207,17 @@ func (x *exchange) tellTarget() {
 		Pages: !x.h.cors.off,
 	}
 	b.admitted = &b.target
+	if app.Caching.Load() == 0 {
+		return
+	}
+	scheme, host := publicOrigin(x.r)
+	b.target.Secure, b.target.Host = scheme == "https", host
+	b.target.Sent = make([]app.Field, 0, len(x.r.Header))
+	for name, values := range x.r.Header {
+		if len(values) > 0 {
+			b.target.Sent = append(b.target.Sent, app.Field{Name: name, Value: values[0]})
+		}
+	}
 }
 
 // requestURI is [url.URL.RequestURI], without a look at each byte of a plain

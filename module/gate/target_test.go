@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,10 +44,44 @@ func TestTargetBelow(t *testing.T) {
 				return nil
 			}}
 			serve(t, h, o, request(cmp.Or(tt.method, http.MethodGet), tt.target, tt.headers...))
-			if got == nil || *got != tt.want {
+			if !reflect.DeepEqual(got, &tt.want) {
 				t.Errorf("%+v, want %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+// Caches are told more: the public origin, and what the client has sent but for
+// what is a token and what is the gate's own to say.
+func TestTargetForCaches(t *testing.T) {
+	app.Caching.Store(1)
+	defer app.Caching.Store(0)
+	h := newGate(t, "")
+	var got *app.Target
+	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
+		got = app.TargetOf(r.Context())
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}}
+	text := mint(t, nil)
+	headers := []string{
+		"Accept: video/mp4", "X-Playgate-Org: forged", "X-Original-Url: /elsewhere", "Authorization: Bearer " + text,
+		"Cookie: playgate_token=" + text, "Referer: https://www.example.com/?token=" + text, "X-Forwarded-Host: evil.example.com",
+	}
+	get(t, h, o, "https://example.com:8443"+media, headers...)
+	if !got.Secure || got.Host != "example.com:8443" {
+		t.Errorf("the public origin is %v, %s", got.Secure, got.Host)
+	}
+	slices.SortFunc(got.Sent, func(a, b app.Field) int { return cmp.Compare(a.Name, b.Name) })
+	want := []app.Field{{Name: "Accept", Value: "video/mp4"}, {Name: "Referer", Value: "https://www.example.com/"}, {Name: "X-Forwarded-Host", Value: "evil.example.com"}}
+	if !slices.Equal(got.Sent, want) {
+		t.Errorf("%q", got.Sent)
+	}
+	r := request(http.MethodGet, "http://example.com"+media+"?token="+text, "X-Forwarded-Host: live.example.com", "X-Forwarded-Proto: https")
+	setVar(r, caddyhttp.TrustedProxyVarKey, true)
+	serve(t, h, o, r)
+	if !got.Secure || got.Host != "live.example.com" {
+		t.Errorf("behind a proxy the public origin is %v, %s", got.Secure, got.Host)
 	}
 }
 
