@@ -26,7 +26,7 @@ type crowd struct {
 func (b *bench) capacity(c crowd) error {
 	b.cpu = allCPUs
 	for i, measure := range []func(crowd, *process, string) error{b.lowLatency, b.sockets} {
-		gate, at, err := b.startGate(fmt.Sprintf("capacity-%d", i), "\t\tbad_signatures 50 1m\n")
+		gate, at, err := b.startGate(fmt.Sprintf("capacity-%d", i), "\t\tbad_signatures 50 1m\n", "")
 		if err != nil {
 			return err
 		}

@@ -132,8 +132,8 @@ func (b *bench) startPlain() (p proxied, err error) {
 }
 
 // startGate starts the gate; there is an address for each algorithm. More are
-// lines of its global block.
-func (b *bench) startGate(name, more string) (*process, map[string]string, error) {
+// lines of its global block, below is what stands between gate and origin.
+func (b *bench) startGate(name, more, below string) (*process, map[string]string, error) {
 	ports, err := freePorts(len(algorithms))
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +148,7 @@ func (b *bench) startGate(name, more string) (*process, map[string]string, error
 		}
 		global += "\t\tkey " + k.id() + " {\n\t\t\t" + what + "\n\t\t}\n"
 		at[algorithm] = ports[i]
-		sites[ports[i]] = "\tplaygate {\n\t\tstream /live/{stream}/*\n\t\tdefault_org bench\n\t}\n" +
+		sites[ports[i]] = "\tplaygate {\n\t\tstream /live/{stream}/*\n\t\tdefault_org bench\n\t}\n" + below +
 			"\treverse_proxy " + b.origin.address() + " {" + transport + "\t}"
 	}
 	p, err := b.caddy(name, nil, global+"\t}\n", sites, ports[0])
@@ -186,17 +186,25 @@ func withToken(path string, tokens []string) []string {
 	return list
 }
 
-// startNginx starts nginx, plain.
-func (b *bench) startNginx() (*process, string, error) {
+// nginx is one that passes all on at an address, and has a cache at the other.
+type nginx struct {
+	*process         // nil where nginx is not installed
+	plainAt, cacheAt string
+}
+
+// startNginx starts nginx, if it is installed.
+func (b *bench) startNginx() (*nginx, error) {
+	n := new(nginx)
 	name, err := look("nginx")
-	if err != nil {
-		return nil, "", err
+	if ok, err := b.installed(err); !ok {
+		return n, err
 	}
-	at, err := freePorts(1)
+	at, err := freePorts(2)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	p, err := b.run("nginx.conf", fmt.Sprintf(`daemon off;
+	n.plainAt, n.cacheAt = at[0], at[1]
+	n.process, err = b.run("nginx.conf", fmt.Sprintf(`daemon off;
 worker_processes 1;
 pid %[1]s/nginx.pid;
 error_log stderr error;
@@ -207,6 +215,17 @@ http {
 	client_body_temp_path %[1]s/n1; proxy_temp_path %[1]s/n2; fastcgi_temp_path %[1]s/n3;
 	uwsgi_temp_path %[1]s/n4; scgi_temp_path %[1]s/n5;
 	upstream origin { server %[2]s; keepalive 256; keepalive_requests 100000000; }
+	proxy_cache_path %[1]s/cached keys_zone=media:1m use_temp_path=off;
+	server {
+		listen %[4]s;
+		location / {
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_pass http://origin;
+			proxy_cache media;
+			proxy_cache_key $uri;
+		}
+	}
 	server {
 		listen %[3]s;
 		location / {
@@ -216,8 +235,8 @@ http {
 		}
 	}
 }
-`, b.dir, b.origin.address(), at[0]), nil, at[0], name, "-c", "FILE")
-	return p, at[0], err
+`, b.dir, b.origin.address(), at[0], at[1]), nil, at[0], name, "-c", "FILE")
+	return n, err
 }
 
 // startHAProxy starts HAProxy: plain, and checking signature, expiry and stream

@@ -6,7 +6,7 @@ import (
 )
 
 // workloadNames are what -only takes.
-var workloadNames = []string{"seen", "media", "first-HS256", "first-EdDSA", "first-ES256", "refused"}
+var workloadNames = []string{"seen", "media", "cached", "first-HS256", "first-EdDSA", "first-ES256", "refused"}
 
 // workloads starts what the wanted ones need.
 func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload, error) {
@@ -14,13 +14,19 @@ func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload,
 	if err != nil {
 		return nil, err
 	}
-	gate, at, err := b.startGate("gate", "")
+	gate, at, err := b.startGate("gate", "", "")
 	if err != nil {
 		return nil, err
 	}
 	var list []workload
+	peer := new(nginx)
+	if wanted("seen") || wanted("cached") {
+		if peer, err = b.startNginx(); err != nil {
+			return nil, err
+		}
+	}
 	if wanted("seen") {
-		w, err := b.seen(plain, gate, at)
+		w, err := b.seen(plain, peer, gate, at)
 		if err != nil {
 			return nil, err
 		}
@@ -28,6 +34,13 @@ func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload,
 	}
 	if wanted("media") {
 		list = append(list, b.media(plain, gate, at["EdDSA"])...)
+	}
+	if wanted("cached") {
+		more, err := b.cached(plain, peer)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, more...)
 	}
 	for _, algorithm := range algorithms {
 		if wanted("first-" + algorithm) {
@@ -67,7 +80,7 @@ func (b *bench) installed(err error) (bool, error) {
 }
 
 // seen compares viewers, whose token the gate has seen before.
-func (b *bench) seen(plain proxied, gate *process, at map[string]string) (workload, error) {
+func (b *bench) seen(plain proxied, peer *nginx, gate *process, at map[string]string) (workload, error) {
 	one := func(algorithm string) []string { return withToken(segment, b.keys[algorithm].tokens("viewer", 1)) }
 	token := one("EdDSA")
 	w := workload{"seen", "4 KB segment, token seen before", []contender{
@@ -79,11 +92,8 @@ func (b *bench) seen(plain proxied, gate *process, at map[string]string) (worklo
 	}
 	w.contenders = append(w.contenders,
 		passes("Playgate EdDSA, 10,000 tokens", gate, at["EdDSA"], withToken(segment, b.keys["EdDSA"].tokens("many", many))))
-	nginx, nginxAt, err := b.startNginx()
-	if ok, err := b.installed(err); err != nil {
-		return w, err
-	} else if ok {
-		w.contenders = append(w.contenders, passes("nginx, no gate", nginx, nginxAt, token))
+	if peer.process != nil {
+		w.contenders = append(w.contenders, passes("nginx, no gate", peer.process, peer.plainAt, token))
 	}
 	haproxy, haproxyAt, err := b.startHAProxy()
 	if ok, err := b.installed(err); err != nil {
@@ -117,6 +127,42 @@ func (b *bench) media(plain proxied, gate *process, at string) []workload {
 		}})
 	}
 	return list
+}
+
+// answers is a contender that answers without the origin.
+func answers(name string, server *process, address string, targets []string) contender {
+	c := passes(name, server, address, targets)
+	c.through = false
+	return c
+}
+
+// cached compares answers from memory with those of the origin.
+func (b *bench) cached(plain proxied, peer *nginx) ([]workload, error) {
+	gate, at, err := b.startGate("cache", "", "\tplaygate_cache\n")
+	if err != nil {
+		return nil, err
+	}
+	var list []workload
+	for _, w := range []struct {
+		name, title, path string
+		tokens            int // in turn
+	}{
+		{"hit", "4 KB segment from the cache", segment, 1},
+		{"hit-many", "4 KB segment from the cache, 10,000 tokens", segment, many},
+		{"hit-large", "1 MB segment from the cache", large, 1},
+		{"hit-playlist", "Playlist of low latency from the cache, rewritten by the gate", manifest, 1},
+	} {
+		targets := withToken(w.path, b.keys["EdDSA"].tokens("viewer", w.tokens))
+		contenders := []contender{
+			passes("Caddy with Playgate's defaults, no cache, no gate", plain.plain, plain.plainAt, targets),
+			answers("Playgate EdDSA, cached", gate, at["EdDSA"], targets),
+		}
+		if peer.process != nil {
+			contenders = append(contenders, answers("nginx, cached, no gate", peer.process, peer.cacheAt, targets))
+		}
+		list = append(list, workload{w.name, w.title, contenders})
+	}
+	return list, nil
 }
 
 // first compares tokens that the gate has not seen with one that it has.

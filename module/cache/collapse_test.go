@@ -514,6 +514,7 @@ func TestEndlessAnswers(t *testing.T) {
 	h := newCache(t, 64<<20)
 	var ended atomic.Bool
 	var written atomic.Int64
+	both := make(chan struct{})
 	o := &origin{answer: func(_ int, w http.ResponseWriter, r *http.Request) error {
 		defer ended.Store(true)
 		w.Header().Set("Cache-Control", "max-age=3600")
@@ -527,9 +528,11 @@ func TestEndlessAnswers(t *testing.T) {
 			if err != nil {
 				panic(http.ErrAbortHandler)
 			}
+			<-both
 		}
 	}}
 	fast, slow := newViewer(h, o), newViewer(h, o)
+	close(both)
 	const much = 100 << 20
 	if n, err := io.CopyN(io.Discard, fast.body, much); n != much || err != nil {
 		t.Fatalf("%d %v", n, err)
