@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 )
 
@@ -138,7 +139,8 @@ func answers(name string, server *process, address string, targets []string) con
 
 // cached compares answers from memory with those of the origin.
 func (b *bench) cached(plain proxied, peer *nginx) ([]workload, error) {
-	gate, at, err := b.startGate("cache", "", "\tplaygate_cache\n")
+	store := filepath.Join(b.dir, "cache") // beside the gate's that has none
+	gate, at, err := b.startGate("cache", "\t\tstore embedded "+store+"\n", "\tplaygate_cache\n")
 	if err != nil {
 		return nil, err
 	}
