@@ -199,6 +199,7 @@ func (s *Stream) Do(f func() error) error {
 // Conn is a hijacked connection whose frames are followed.
 type Conn struct {
 	net.Conn
+	under  net.Conn  // the connection itself, which may be wrapped more than once
 	from   io.Reader // in place of the connection; see TakeNoMessages
 	socket *socket
 	once   sync.Once
@@ -210,8 +211,9 @@ func (r *Running) Hijacked(conn net.Conn) *Conn {
 	if r.conn == nil {
 		r.conn = conn
 	}
+	under := r.conn
 	r.mu.Unlock()
-	return &Conn{Conn: conn, socket: r.newSocket(conn.Write)}
+	return &Conn{Conn: conn, under: plain(under), socket: r.newSocket(conn.Write)}
 }
 
 // Write implements io.Writer.
@@ -241,12 +243,14 @@ func (c *Conn) Close() error {
 			case <-timeout.C:
 			}
 			// No deadline holds: Caddy sets one of its own after a request with a body.
-			end := time.AfterFunc(patience, func() { _ = plain(c.Conn).Close() })
+			end := time.AfterFunc(patience, func() { _ = c.under.Close() })
 			_ = c.SetReadDeadline(time.Time{})
 			_ = c.CloseWrite()
-			_, _ = io.Copy(io.Discard, c.Conn)
+			// What wraps the connection counts what is read, for a log that may be
+			// written by now.
+			_, _ = io.Copy(io.Discard, c.under)
 			end.Stop()
-			_ = plain(c.Conn).Close()
+			_ = c.under.Close()
 		}()
 	})
 	return nil
