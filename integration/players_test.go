@@ -225,7 +225,7 @@ func formatsHandler(t *testing.T) http.Handler {
 	return mux
 }
 
-// caddyfile has two sites for each mode, on ports of their own.
+// caddyfile has two sites for each mode, on ports of their own. One mode has a cache.
 func (s *stage) caddyfile(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -243,34 +243,40 @@ func (s *stage) caddyfile(t *testing.T) string {
 }
 `)
 	for _, mode := range modes {
+		cache := ""
+		if mode == "session" { // the default
+			cache = "playgate_cache"
+		}
 		s.sites[mode] = harness.Loopback(harness.Port(t))
 		s.shaped[mode] = harness.Loopback(harness.Port(t))
 		fmt.Fprintf(&out, `
-http://%s {
+http://%[1]s {
 	log {
 		format playgate json
 	}
 	playgate {
 		stream /live/{org}/{stream}/*
-		propagate %s
+		propagate %[2]s
 	}
+	%[3]s
 	@flv path *.flv
 	rewrite @flv {$FLV_PATH}
 	reverse_proxy @flv {$FLV}
 	reverse_proxy {$ORIGIN}
 }
 
-http://%s {
+http://%[4]s {
 	log {
 		format playgate json
 	}
 	playgate {
 		stream /{org}/{stream}/*
-		propagate %s
+		propagate %[2]s
 	}
+	%[3]s
 	reverse_proxy {$SHAPED}
 }
-`, s.sites[mode], mode, s.shaped[mode], mode)
+`, s.sites[mode], mode, cache, s.shaped[mode])
 	}
 	return out.String()
 }

@@ -243,6 +243,7 @@ func (f *flight) renew(now time.Time) {
 		h[f.stale.fields[i].name] = f.stale.fields[i].values
 	}
 	delete(h, "Age")
+	delete(h, "Date")
 	for name, values := range f.header {
 		switch name {
 		case "Content-Length", "Content-Encoding", "Content-Type", "Content-Range", "Etag":

@@ -52,6 +52,28 @@ func TestHit(t *testing.T) {
 	}
 }
 
+// A stored answer tells when it was made, also where the origin does not.
+func TestDate(t *testing.T) {
+	for _, told := range []string{"", "Sat, 01 Jan 2000 12:00:00 GMT"} {
+		synctest.Test(t, func(t *testing.T) { // where it is midnight of that day
+			h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60, s-maxage=86400", "Date: "+told)
+			if told == "" {
+				o = says("Cache-Control: max-age=60")
+			}
+			get(t, h, o, seg)
+			time.Sleep(10 * time.Second)
+			want := told
+			if told == "" {
+				want = "Sat, 01 Jan 2000 00:00:00 GMT"
+			}
+			if w := get(t, h, o, seg); w.Header().Get("Date") != want || w.Header().Get("Age") != "10" {
+				t.Errorf("%q: %v", told, w.Header())
+			}
+			h.store.close()
+		})
+	}
+}
+
 // What is served to one must not change what is served to the next.
 func TestHeadersAreEachClientsOwn(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60", "X-A: 1", "X-A: 2")

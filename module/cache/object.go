@@ -78,6 +78,10 @@ func newObject(status int, h http.Header, j judged, came time.Time, b *body) *ob
 		o.fields = append(o.fields, field{name, values})
 		o.values += len(values)
 	}
+	if len(h["Date"]) == 0 { // RFC 9110, section 6.6.1
+		o.fields = append(o.fields, field{"Date", []string{came.UTC().Format(http.TimeFormat)}})
+		o.values++
+	}
 	return o
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -71,12 +72,8 @@ func (f *flight) begin(v *visit, t *app.Target) {
 
 // path is the public path.
 func (v *visit) path() string {
-	for i := range len(v.key.uri) {
-		if v.key.uri[i] == '?' {
-			return v.key.uri[:i]
-		}
-	}
-	return v.key.uri
+	path, _, _ := strings.Cut(v.key.uri, "?")
+	return path
 }
 
 // await waits for the header of the answer, and serves it. It is not done when

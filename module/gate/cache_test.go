@@ -172,8 +172,13 @@ func TestLimitIsEachTokensOwn(t *testing.T) {
 		left time.Duration
 		want string
 	}{
-		{time.Hour, "private, max-age=60"}, {time.Minute, "private, max-age=60"}, {30 * time.Second, "private, max-age=30"},
-		{time.Hour, "private, max-age=60"}, {0, "private, max-age=0"}, {-time.Second, "private, max-age=0"}, {time.Hour, "private, max-age=60"},
+		{time.Hour, "private, max-age=60"},
+		{time.Minute, "private, max-age=60"},
+		{30 * time.Second, "private, max-age=30"},
+		{time.Hour, "private, max-age=60"},
+		{0, "private, max-age=0"},
+		{-time.Second, "private, max-age=0"},
+		{time.Hour, "private, max-age=60"},
 	} {
 		if got := limitCaching(http.Header{"Cache-Control": {"public, max-age=60"}}, tt.left, noon); got != tt.want {
 			t.Errorf("with %v left: %q, want %q", tt.left, got, tt.want)

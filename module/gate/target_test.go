@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -119,14 +120,14 @@ func TestContextBelow(t *testing.T) {
 		}
 		<-b.Done()
 		<-child.Done()
-		if b.Err() != context.Canceled || child.Err() != context.Canceled {
+		if !errors.Is(b.Err(), context.Canceled) || !errors.Is(child.Err(), context.Canceled) {
 			t.Errorf("after the cut: %v, %v", b.Err(), child.Err())
 		}
 		b.cancel() // again
 	}
 	untouched := &below{Context: server, ends: true}
 	untouched.cancel()
-	if untouched.Err() != context.Canceled {
+	if !errors.Is(untouched.Err(), context.Canceled) {
 		t.Errorf("cut and not waited for: %v", untouched.Err())
 	}
 	left, never := &below{Context: server, ends: true}, &below{Context: server}
