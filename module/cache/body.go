@@ -88,17 +88,12 @@ func (b *body) Bytes() []byte { return b.pieces[0].data }
 func (b *body) Derive(key any, make func() (any, int)) any { return b.derived.get(b.room, key, make) }
 
 // begin says how long the body will be (-1 where that is not known) and how much
-// may be kept of it. It reports whether it is kept.
+// may be kept of it. It reports whether it is kept, as long as there is room.
 func (b *body) begin(length, most int64) (kept bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.length, b.most = length, most
 	b.window = length > most || most <= 0
-	if !b.window && length > 0 {
-		if b.window = !b.room.take(length); !b.window {
-			b.taken = length
-		}
-	}
 	return !b.window
 }
 
@@ -156,8 +151,6 @@ func (b *body) reserve(n int64) bool {
 			b.trim(0)
 			return false // it is little, and the stream has to go on
 		}
-	case b.length >= 0 && b.size+n <= b.length:
-		return true // taken at the start
 	case b.size+n > b.most || !b.room.take(n):
 		return false
 	}

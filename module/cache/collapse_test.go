@@ -799,6 +799,27 @@ func TestMemoryStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
+// An origin that announces much and sends nothing holds no memory: it cannot keep
+// others out of the cache.
+func TestAnnouncedBytesTakeNoMemory(t *testing.T) {
+	h := newCache(t, 16<<20)
+	for i := range 10 {
+		lame := newSteps("Cache-Control: max-age=60", "Content-Length: 2000000")
+		c, v := begin(h, lame, ask(http.MethodGet, fmt.Sprintf("%slame%d", cam1, i)))
+		c.wait(v)
+		defer c.leave()
+		lame.next <- "few bytes"
+	}
+	o := says("Cache-Control: max-age=60")
+	get(t, h, o, seg)
+	eventually(t, "it is stored", func() bool {
+		return strings.HasPrefix(statusOf(get(t, h, o, seg)), "Playgate; hit")
+	})
+	if used := h.store.room.inUse(); used > 10*maxPiece {
+		t.Errorf("%d bytes are in use", used)
+	}
+}
+
 // What no gate has let through is never answered from the cache.
 func TestRefusedRequestsNeverReachTheCache(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -367,6 +369,7 @@ func TestRanges(t *testing.T) {
 		{[]string{"Range: bytes=4-2"}, 416, "", ""},
 		{[]string{"Range: bytes=2-4", `If-Range: "1"`}, 206, "234", "bytes 2-4/10"},
 		{[]string{"Range: bytes=2-4", `If-Range: "2"`}, 200, "0123456789", ""},
+		{[]string{"Range: bytes=" + strings.Repeat("1-1,", mostRanges) + "2-2"}, 200, "0123456789", ""},
 		{[]string{`If-None-Match: "1"`}, 304, "", ""},
 		{[]string{`If-None-Match: W/"1", "3"`}, 304, "", ""},
 		{[]string{`If-None-Match: "2"`}, 200, "0123456789", ""},
@@ -382,6 +385,33 @@ func TestRanges(t *testing.T) {
 	}
 	if o.count() != 1 {
 		t.Errorf("%d requests to the origin", o.count())
+	}
+}
+
+// Several ranges come as several parts.
+func TestManyRanges(t *testing.T) {
+	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60", "Content-Type: video/mp4")
+	get(t, h, o, seg)
+	settled(t, h)
+	w := get(t, h, o, seg, "Range: bytes=0-1,3-4")
+	kind, params, err := mime.ParseMediaType(w.Header().Get("Content-Type"))
+	if w.Code != http.StatusPartialContent || kind != "multipart/byteranges" || err != nil {
+		t.Fatalf("%d %s %v", w.Code, kind, err)
+	}
+	var parts []string
+	for r := multipart.NewReader(w.Body, params["boundary"]); ; {
+		part, err := r.NextPart()
+		if err != nil {
+			break
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part.Header.Get("Content-Range")+" "+string(text))
+	}
+	if !slices.Equal(parts, []string{"bytes 0-1/8 an", "bytes 3-4/8 we"}) || o.count() != 1 {
+		t.Errorf("%q after %d requests", parts, o.count())
 	}
 }
 
