@@ -84,9 +84,6 @@ func (b *body) whole() ([]byte, bool) {
 // Bytes implements [app.SharedBody], for a complete body of one piece.
 func (b *body) Bytes() []byte { return b.pieces[0].data }
 
-// Derive implements [app.SharedBody].
-func (b *body) Derive(key any, make func() (any, int)) any { return b.derived.get(b.room, key, make) }
-
 // begin says how long the body will be (-1 where that is not known) and how much
 // may be kept of it. It reports whether it is kept, as long as there is room.
 func (b *body) begin(length, most int64) (kept bool) {
@@ -259,7 +256,7 @@ func (b *body) letGo() bool {
 	b.move()
 	if b.stored.Load() == 0 {
 		b.room.unpin(b)
-		b.derived.forget(b.room)
+		b.forgetDerived()
 	}
 	return true
 }
@@ -271,7 +268,7 @@ func (b *body) leaveStore() {
 	}
 	if b.holders.Load() == 0 {
 		b.room.unpin(b)
-		b.derived.forget(b.room)
+		b.forgetDerived()
 	}
 }
 

@@ -8,10 +8,11 @@ import (
 // budget is the memory for what is not stored: answers that are being fetched,
 // and those that somebody still reads after they have left the store.
 type budget struct {
-	mu     sync.Mutex
-	limit  int64
-	used   int64
-	pinned list.List // of *body, in the order in which they left the store
+	mu      sync.Mutex
+	limit   int64
+	used    int64
+	derived int64     // of these, for what is worked out of bodies
+	pinned  list.List // of *body, in the order in which they left the store
 }
 
 // take takes n bytes. Where there are none left, those who read what has left the
@@ -26,6 +27,26 @@ func (m *budget) take(n int64) bool {
 	}
 	m.used += n
 	return true
+}
+
+// takeForDerived takes n bytes for what is worked out of a body, which stays as long
+// as that. It leaves half for answers that are on their way.
+func (m *budget) takeForDerived(n int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.derived+n > m.limit/2 || m.used+n > m.limit {
+		return false
+	}
+	m.used += n
+	m.derived += n
+	return true
+}
+
+func (m *budget) giveOfDerived(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used -= n
+	m.derived -= n
 }
 
 func (m *budget) give(n int64) {

@@ -67,27 +67,29 @@ func TestStoredAgain(t *testing.T) {
 // What is derived of a body is worked out once, takes of the budget, and goes with
 // the body.
 func TestDerived(t *testing.T) {
-	room := &budget{limit: 1000}
+	room := &budget{limit: 2000}
 	b := newBody(room, 0)
+	b.hold()
 	worked := 0
-	get := func(key string, size int) string {
-		return b.Derive(key, func() (any, int) { worked++; return "of " + key, size }).(string)
-	}
-	for range 3 {
-		if got := get("a", 400) + get("b", 400); got != "of aof b" {
+	get := func(key string, size int) {
+		t.Helper()
+		if got := b.Derive(key, func() (any, int) { worked++; return "of " + key, size }); got != "of "+key {
 			t.Errorf("%q", got)
 		}
+	}
+	for range 3 {
+		get("a", 400)
+		get("b", 400)
 	}
 	if worked != 2 || room.inUse() != 800 {
 		t.Errorf("worked out %d times, %d bytes", worked, room.inUse())
 	}
 	for range 2 {
-		get("too large", 400)
+		get("too large", 400) // half is for answers on their way
 	}
 	if worked != 4 || room.inUse() != 800 {
 		t.Errorf("without room: worked out %d times, %d bytes", worked, room.inUse())
 	}
-	b.hold()
 	b.letGo()
 	if room.inUse() != 0 {
 		t.Errorf("%d bytes after the end", room.inUse())
@@ -95,5 +97,29 @@ func TestDerived(t *testing.T) {
 	get("a", 400)
 	if worked != 5 || room.inUse() != 0 {
 		t.Errorf("after the end: worked out %d times, %d bytes", worked, room.inUse())
+	}
+	b.stored.Add(1) // it was complete only after its last viewer had left
+	get("a", 400)
+	get("a", 400)
+	if worked != 6 || room.inUse() != 400 {
+		t.Errorf("stored: worked out %d times, %d bytes", worked, room.inUse())
+	}
+	b.stored.Add(-1)
+	b.leaveStore()
+	if room.inUse() != 0 {
+		t.Errorf("%d bytes after it has left the store", room.inUse())
+	}
+}
+
+// What is derived of stored bodies never takes what answers on their way need.
+func TestDerivedLeavesRoom(t *testing.T) {
+	room := &budget{limit: 1000}
+	for range 100 {
+		b := newBody(room, 0)
+		b.stored.Add(1)
+		b.Derive("a", func() (any, int) { return 1, 100 })
+	}
+	if !room.take(500) {
+		t.Errorf("%d bytes are in use", room.inUse())
 	}
 }

@@ -7,7 +7,6 @@ type derived struct {
 	mu    sync.Mutex
 	known []derivation
 	taken int64 // of the budget
-	over  bool  // the body has left the cache
 }
 
 type derivation struct {
@@ -18,9 +17,10 @@ type derivation struct {
 // travel.
 const mostDerived = 8
 
-// get returns what is known under a key. Those who come at the same time wait for
-// the first one to work it out.
-func (d *derived) get(room *budget, key any, work func() (any, int)) any {
+// Derive implements [app.SharedBody]. Those who come at the same time wait for the
+// first one to work it out.
+func (b *body) Derive(key any, make func() (value any, size int)) any {
+	d := &b.derived
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range d.known {
@@ -28,18 +28,22 @@ func (d *derived) get(room *budget, key any, work func() (any, int)) any {
 			return d.known[i].value
 		}
 	}
-	value, size := work()
-	if n := int64(size); !d.over && len(d.known) < mostDerived && room.take(n) {
+	value, size := make()
+	// Of a body that nobody will ask for again, nothing is kept: who leaves it last
+	// has looked for what to give back, or will.
+	n, alive := int64(size), b.stored.Load() > 0 || b.holders.Load() > 0
+	if alive && len(d.known) < mostDerived && b.room.takeForDerived(n) {
 		d.known = append(d.known, derivation{key, value})
 		d.taken += n
 	}
 	return value
 }
 
-// forget gives the memory back.
-func (d *derived) forget(room *budget) {
+// forgetDerived gives the memory back.
+func (b *body) forgetDerived() {
+	d := &b.derived
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	room.give(d.taken)
-	d.known, d.taken, d.over = nil, 0, true
+	b.room.giveOfDerived(d.taken)
+	d.known, d.taken = nil, 0
 }

@@ -220,7 +220,7 @@ func (f *flight) share(j *judged) {
 	case !kept && length > 0:
 		f.keeps = false
 		s.mu.Unlock()
-		f.pass(alone) // it is too large, or there is no room
+		f.pass(alone) // it is too large
 		return
 	case !kept:
 		f.keeps = false
