@@ -3,6 +3,7 @@ package harness
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -24,8 +25,10 @@ type Env map[string]string
 type Server struct {
 	*Process
 	t       testing.TB
+	binary  string
 	dir     string
 	env     []string
+	uses    []string // texts that tell which listeners there will be
 	stopped bool
 
 	// Admin, HTTP and HTTPS are addresses, "127.0.0.1:port".
@@ -44,11 +47,12 @@ func Serve(t testing.TB, caddyfile string, env Env) *Server {
 func ServeWith(t testing.TB, binary, caddyfile string, env Env) *Server {
 	t.Helper()
 	s := &Server{
-		t:     t,
-		dir:   t.TempDir(),
-		Admin: Loopback(Port(t)),
-		HTTP:  Loopback(Port(t)),
-		HTTPS: Loopback(Port(t)),
+		t:      t,
+		binary: binary,
+		dir:    t.TempDir(),
+		Admin:  Loopback(Port(t)),
+		HTTP:   Loopback(Port(t)),
+		HTTPS:  Loopback(Port(t)),
 	}
 	logs := filepath.Join(s.dir, "logs")
 	if err := os.Mkdir(logs, 0o755); err != nil {
@@ -56,22 +60,42 @@ func ServeWith(t testing.TB, binary, caddyfile string, env Env) *Server {
 	}
 	own := Env{"ADMIN": s.Admin, "HTTP_PORT": portOf(s.HTTP), "HTTPS_PORT": portOf(s.HTTPS), "LOGS": logs}
 	s.env = isolated(s.dir)
-	uses := []string{withoutGlobals(caddyfile)}
+	s.uses = []string{withoutGlobals(caddyfile)}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		s.env = append(s.env, name+"="+own[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		s.env = append(s.env, name+"="+own.fill(env[name]))
-		uses = append(uses, env[name])
+		s.uses = append(s.uses, env[name])
 	}
-	path := s.write("Caddyfile", caddyfile)
-	s.Process = StartProcess(t, s.env, s.dir, binary, "run", "--config", path, "--adapter", "caddyfile")
-	// Registered after the process's own clean-up, hence run before it.
-	t.Cleanup(s.stop)
-
-	s.await("HTTP", uses, "127.0.0.1:{$HTTP_PORT}", func() bool { return answersTCP(s.HTTP) })
-	s.await("TLS", uses, "localhost:{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
+	s.write("Caddyfile", caddyfile)
+	s.Start()
 	return s
+}
+
+// Start starts the server again with what it had, after Stop or Kill.
+func (s *Server) Start() {
+	s.t.Helper()
+	s.Process = StartProcess(s.t, s.env, s.dir, s.binary, "run", "--config", filepath.Join(s.dir, "Caddyfile"), "--adapter", "caddyfile")
+	s.stopped = false
+	process := s.Process
+	// Registered after the process's own clean-up, hence run before it.
+	s.t.Cleanup(func() {
+		if s.Process == process {
+			s.stop()
+		}
+	})
+	s.await("HTTP", s.uses, "127.0.0.1:{$HTTP_PORT}", func() bool { return answersTCP(s.HTTP) })
+	s.await("TLS", s.uses, "localhost:{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
+}
+
+// Kill ends the server with SIGKILL.
+func (s *Server) Kill() {
+	s.t.Helper()
+	s.stopped = true
+	if err := s.End(syscall.SIGKILL, 5*time.Second); errors.Is(err, os.ErrDeadlineExceeded) {
+		s.t.Fatal("the server survives SIGKILL")
+	}
 }
 
 func (e Env) fill(text string) string {
@@ -139,7 +163,7 @@ func (s *Server) Secure() string { return "https://localhost:" + portOf(s.HTTPS)
 func (s *Server) Reload(caddyfile string) Result {
 	s.t.Helper()
 	path := s.write("Caddyfile.next", caddyfile)
-	return run(s.t, s.env, Binary(s.t), "reload", "--config", path, "--adapter", "caddyfile", "--address", s.Admin)
+	return run(s.t, s.env, s.binary, "reload", "--config", path, "--adapter", "caddyfile", "--address", s.Admin)
 }
 
 func (s *Server) write(name, text string) string {

@@ -36,13 +36,18 @@ type Store struct {
 	// Bucket is the name of the key-value bucket, and begins those of two
 	// others. Default: playgate.
 	Bucket string `json:"bucket,omitempty"`
+
+	// Monitor are the monitoring URLs of the NATS servers, such as
+	// http://10.0.0.1:8222, where it is looked up whether they sync every write.
+	// Default: none, and nobody knows.
+	Monitor []string `json:"monitor,omitempty"`
 }
 
 func (s *Store) check() error {
 	switch s.Driver {
 	case "", "embedded", "off":
-		if len(s.URLs) > 0 || s.Credentials != "" || s.Bucket != "" {
-			return fmt.Errorf("store %s: urls, credentials and bucket belong to store nats", s.Driver)
+		if len(s.URLs) > 0 || s.Credentials != "" || s.Bucket != "" || len(s.Monitor) > 0 {
+			return fmt.Errorf("store %s: urls, credentials, bucket and monitor belong to store nats", s.Driver)
 		}
 	case "nats":
 		if len(s.URLs) == 0 {
@@ -52,6 +57,12 @@ func (s *Store) check() error {
 			u, err := url.Parse(text)
 			if err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Host == "" {
 				return errors.New("store nats: a server is written like nats://10.0.0.1:4222 or tls://nats.example.com")
+			}
+		}
+		for _, text := range s.Monitor {
+			u, err := url.Parse(text)
+			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+				return errors.New("store nats: monitor is written like http://10.0.0.1:8222, without a name and a password")
 			}
 		}
 	default:
@@ -67,7 +78,7 @@ func (s *Store) settings() registry.Settings {
 	if dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "playgate")
 	}
-	return registry.Settings{Dir: dir, URLs: s.URLs, Credentials: s.Credentials, Bucket: s.Bucket}
+	return registry.Settings{Dir: dir, URLs: s.URLs, Credentials: s.Credentials, Bucket: s.Bucket, Monitor: s.Monitor}
 }
 
 // parse reads the store line and its block.
@@ -111,8 +122,10 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 			err = OneArg(d, &s.Credentials)
 		case "bucket":
 			err = OneArg(d, &s.Bucket)
+		case "monitor":
+			s.Monitor, err = SomeArgs(d)
 		default:
-			return d.Errf("unknown option %q in store nats; it has credentials and bucket", option)
+			return d.Errf("unknown option %q in store nats; it has credentials, bucket and monitor", option)
 		}
 		if err != nil {
 			return err

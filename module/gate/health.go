@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -18,7 +19,8 @@ func init() {
 
 // Health answers /healthz, which says that the server serves, and /readyz,
 // which says that it can tell a good token: that a key is there that is not
-// retired.
+// retired, and that what is known of the registry is whole and not older than
+// stale_after.
 type Health struct{ app *app.App }
 
 // CaddyModule returns the Caddy module information.
@@ -45,7 +47,10 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	switch rawPath(r.URL) {
 	case "/healthz":
 	case "/readyz":
-		if !h.app.Trust().Verifies() {
+		switch {
+		case h.app.Unavailable(time.Now()) != "":
+			status, text = http.StatusServiceUnavailable, "what the registry says is not known yet, or is older than stale_after\n"
+		case !h.app.Trust().Verifies():
 			status, text = http.StatusServiceUnavailable, "no key to check tokens with\n"
 		}
 	default:

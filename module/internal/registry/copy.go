@@ -35,24 +35,26 @@ type copyHead struct {
 	Edge    extent `json:"edge"`
 	Issuing extent `json:"issuing"`
 	SHA256  string `json:"sha256"`
+	// Journal names the file that has what changed since.
+	Journal string `json:"journal,omitempty"`
 }
 
-// writeCopy keeps entries on disk.
-func writeCopy(dir string, head copyHead, entries []Entry) error {
+// writeCopy keeps entries on disk, and returns how many bytes they take.
+func writeCopy(dir string, head copyHead, entries []Entry) (int64, error) {
 	body, err := json.Marshal(entries)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	sum := sha256.Sum256(body)
 	head.Form, head.SHA256 = copyForm, hex.EncodeToString(sum[:])
 	first, err := json.Marshal(head)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return writeFile(filepath.Join(dir, viewFile), append(append(first, '\n'), body...))
+	return int64(len(body)), writeFile(filepath.Join(dir, viewFile), append(append(first, '\n'), body...))
 }
 
-// readCopy reads the copy of a directory.
+// readCopy reads the copy of a directory, with its journal.
 func readCopy(dir string) (head copyHead, entries []Entry, err error) {
 	path := filepath.Join(dir, viewFile)
 	f, err := os.Open(path)
@@ -78,15 +80,20 @@ func readCopy(dir string) (head copyHead, entries []Entry, err error) {
 	if err := json.Unmarshal(body, &entries); err != nil {
 		return head, nil, fmt.Errorf("%s is damaged: %w", path, err)
 	}
-	return head, entries, nil
+	entries, err = replay(dir, &head, entries)
+	return head, entries, err
 }
 
 // usable reads the copy of a directory if it is whole and young enough. The
 // head of one that is merely too old is returned all the same.
 func usable(dir string, now time.Time) (copyHead, []Entry, error) {
 	head, entries, err := readCopy(dir)
-	if err == nil && now.Sub(head.Seen) > MaxCopyAge {
+	switch age := now.Sub(head.Seen); {
+	case err != nil:
+	case age > MaxCopyAge:
 		err = errors.New("the copy of the registry on this disk is older than 24 hours")
+	case age < -MaxCopyAge:
+		err = errors.New("the copy of the registry on this disk is of a time to come; set this machine's clock")
 	}
 	return head, entries, err
 }

@@ -13,7 +13,7 @@ func TestDamagedCopies(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
 	entries := []Entry{{Key: orgKey("acme"), Value: []byte(`{"schema":1,"org":"acme","secure":"on"}`), Revision: 3}}
-	if err := writeCopy(dir, copyHead{Seen: now, Edge: extent{3, 1}}, entries); err != nil {
+	if _, err := writeCopy(dir, copyHead{Seen: now, Edge: extent{Last: 3, Records: 1}}, entries); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, viewFile)

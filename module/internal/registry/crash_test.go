@@ -192,7 +192,7 @@ func TestLostRecord(t *testing.T) {
 			entries[i].Key = orgKey("lost")
 		}
 	}
-	if err := writeCopy(dir, head, entries); err != nil {
+	if _, err := writeCopy(dir, head, entries); err != nil {
 		t.Fatal(err)
 	}
 	again := New(Settings{Dir: dir}, zap.NewNop())
@@ -221,11 +221,11 @@ func TestLostTokens(t *testing.T) {
 		t.Errorf("the copy knows of %+v", head.Issuing)
 	}
 	for what, seen := range map[string]extent{
-		"records": {head.Issuing.Last, head.Issuing.Records + 1}, "changes": {head.Issuing.Last + 1, head.Issuing.Records},
+		"records": {Last: head.Issuing.Last, Records: head.Issuing.Records + 1}, "changes": {Last: head.Issuing.Last + 1, Records: head.Issuing.Records},
 	} {
 		lost := head
 		lost.Issuing = seen
-		if err := writeCopy(dir, lost, entries); err != nil {
+		if _, err := writeCopy(dir, lost, entries); err != nil {
 			t.Fatal(err)
 		}
 		again := New(Settings{Dir: dir}, zap.NewNop())
@@ -311,7 +311,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	head.Seen = head.Seen.Add(-2 * MaxCopyAge)
-	if err := writeCopy(dir, head, entries); err != nil {
+	if _, err := writeCopy(dir, head, entries); err != nil {
 		t.Fatal(err)
 	}
 	old := New(Settings{Dir: dir}, zap.NewNop())

@@ -16,6 +16,9 @@ type follower struct {
 	// reset takes a whole snapshot, apply one change.
 	reset func([]Entry)
 	apply func(Entry)
+	// same, where it is there, reports whether the watch may go on from a
+	// revision; else it begins with a snapshot.
+	same func(ctx context.Context, after uint64) (bool, error)
 
 	again chan struct{} // begin the watch anew
 
@@ -29,19 +32,40 @@ func follow(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(E
 	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, again: make(chan struct{}, 1), moved: make(chan struct{})}
 }
 
+// kick begins the watch anew, at once, where it was.
+func (f *follower) kick() {
+	select {
+	case f.again <- struct{}{}:
+	default:
+	}
+}
+
+// begin begins the watch anew with a snapshot.
+func (f *follower) begin() {
+	f.mu.Lock()
+	f.applied = 0
+	f.mu.Unlock()
+	f.kick()
+}
+
 // run follows until the context ends.
 func (f *follower) run(ctx context.Context) {
-	const longest = 5 * time.Second
-	for wait := 50 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, longest) {
+	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
+	told := false
+	for wait := shortest; ctx.Err() == nil; wait = min(2*wait, longest) {
 		began := time.Now()
-		if err := f.once(ctx); err != nil && ctx.Err() == nil {
-			f.logger.Warn("the registry cannot be followed; what is known goes on to count", zap.Error(err), zap.Duration("again_in", wait))
+		err := f.once(ctx)
+		if err != nil && ctx.Err() == nil && !told {
+			f.logger.Warn("the registry cannot be followed; what is known goes on to count, and it is tried again", zap.Error(err))
 		}
-		if time.Since(began) > longest {
-			wait = 50 * time.Millisecond
+		told = err != nil
+		if err == nil || time.Since(began) > longest {
+			wait = shortest
 		}
 		select {
 		case <-time.After(wait):
+		case <-f.again:
+			wait = shortest
 		case <-ctx.Done():
 		}
 	}
@@ -51,6 +75,18 @@ func (f *follower) once(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	after := f.position()
+	if after > 0 && f.same != nil {
+		same, err := f.same(ctx, after)
+		if err != nil {
+			return err
+		}
+		if !same {
+			after = 0
+			f.mu.Lock()
+			f.applied = 0
+			f.mu.Unlock()
+		}
+	}
 	entries, err := f.bucket.Watch(ctx, after)
 	if err != nil {
 		return err

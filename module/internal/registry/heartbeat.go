@@ -2,11 +2,15 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // The library's watcher can be silent for many seconds after a server of a
@@ -19,46 +23,121 @@ const (
 	beatLost  = 3 * beatEvery
 )
 
-// heartbeat is when the newest heartbeat was seen, by this node's own clock.
+// heartbeat is when the newest heartbeat was seen, as the time since the registry
+// was made: a clock that is set does not change it. 0 is never.
 type heartbeat struct{ seen atomic.Int64 }
+
+func (r *Registry) sawBeat() { r.beat.seen.Store(max(int64(time.Since(r.made)), 1)) }
+
+// knewAt notes that what is known was true at a time before the start.
+func (r *Registry) knewAt(seen time.Time) {
+	if age := r.now().Sub(seen); !seen.IsZero() {
+		r.beat.seen.Store(min(int64(time.Since(r.made)-age), -1))
+	}
+}
 
 // reset takes a whole snapshot of the edge bucket.
 func (r *Registry) reset(entries []Entry) {
-	r.beat.seen.Store(r.now().UnixNano())
-	r.view.reset(slices.DeleteFunc(entries, func(e Entry) bool { return e.Key == beatKey }))
+	r.sawBeat()
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Key == beatKey })
+	switch {
+	case r.anew.Swap(false):
+		r.view.replace(entries)
+	case r.failure.Load() != nil:
+		r.view.merge(entries)
+	default:
+		r.view.reset(entries)
+	}
+	r.rewrite()
 }
 
 // take takes a change of the edge bucket.
 func (r *Registry) take(e Entry) {
 	if e.Key == beatKey {
-		r.beat.seen.Store(r.now().UnixNano())
+		r.sawBeat()
 		return
 	}
 	r.view.apply(e)
+	r.journal.append(journalLine{Entry: &e})
 }
+
+// A connection that stands while no heartbeat arrives for long leads to a server
+// that the others have lost; another one is tried then. Electing a leader takes
+// up to 8 seconds.
+const (
+	beatHopeless = 12 * time.Second
+	// compareAfter is how long after a gap, and compareEvery how often at
+	// least, the view is compared with the store.
+	compareAfter = 5 * time.Second
+	compareEvery = time.Hour
+)
 
 // watchdog writes a heartbeat when nobody else does, and begins the watch anew
 // when none arrives.
 func (r *Registry) watchdog() {
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(beatEvery / 5)
 	defer tick.Stop()
-	began := time.Now()
+	began, moved := time.Now(), time.Now()
+	gap, due := false, time.Now().Add(compareEvery)
+	// Not all nodes write at once: who is late finds that another one has.
+	patience := func() time.Duration { return beatEvery*4/5 + rand.N(beatEvery*2/5) }
+	wait := patience()
 	for {
 		select {
 		case <-r.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		age := time.Since(r.Seen())
-		if age >= beatEvery {
+		now, age := time.Now(), time.Since(r.Seen())
+		if age >= wait && r.conn.IsConnected() {
 			r.writeBeat()
+			wait = patience()
 		}
-		if age > beatLost && time.Since(began) > beatLost {
-			began = time.Now()
-			select {
-			case r.edges.again <- struct{}{}:
-			default:
+		if r.accepting() {
+			r.edges.kick()
+		}
+		switch age = time.Since(r.Seen()); {
+		case age <= beatLost:
+			if gap {
+				gap, due = false, now.Add(compareAfter+rand.N(compareAfter))
 			}
+			if now.After(due) {
+				due = now.Add(compareEvery)
+				r.running.Go(r.compareOnce)
+			}
+			continue
+		case now.Sub(began) > beatLost:
+			began, gap = now, true
+			r.edges.kick()
+		}
+		if age > beatHopeless && now.Sub(moved) > beatHopeless && r.conn.IsConnected() {
+			moved = now
+			r.logger.Warn("no sign of life arrives from the registry; another server is tried", zap.Duration("for", age))
+			_ = r.conn.ForceReconnect() // it tries for ever
+		}
+	}
+}
+
+// compareOnce compares the view with the store, again while that looks damaged.
+func (r *Registry) compareOnce() {
+	ctx, stop := context.WithTimeout(r.ctx, time.Minute)
+	defer stop()
+	for end := time.Now().Add(2 * damageLasts); ; {
+		err := r.compare(ctx)
+		if !errors.Is(err, errDamaged) {
+			if err != nil {
+				r.logger.Debug("the view could not be compared with the store", zap.Error(err))
+			}
+			return
+		}
+		if time.Now().After(end) {
+			r.damaged(err)
+			return
+		}
+		select {
+		case <-time.After(damageLasts / 4):
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -85,5 +164,5 @@ func (r *Registry) Seen() time.Time {
 	if at == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, at)
+	return r.made.Add(time.Duration(at))
 }

@@ -8,34 +8,48 @@ import (
 	"go.uber.org/zap"
 )
 
-// copyPause is how long changes are collected before the copy is written, and
-// copyEvery how often it is written without any: its age is that of the view.
+// copyPause is how long changes are collected before the journal says how far
+// the store has come, and copyEvery how often it does without any: its age is
+// that of the view. The copy is written whole when the journal has become longer
+// than journalLeast, and than the copy.
 const (
-	copyPause = time.Second
-	copyEvery = time.Minute
+	copyPause    = time.Second
+	copyEvery    = time.Minute
+	journalLeast = 1 << 20
 )
 
 // sweepEvery is how often revocations that concern nobody any more are looked for.
 const sweepEvery = time.Hour
 
-// keepCopy writes the view to disk after changes, and at the end.
+// rewrite has the copy written whole soon.
+func (r *Registry) rewrite() {
+	select {
+	case r.whole <- struct{}{}:
+	default:
+	}
+}
+
+// keepCopy keeps the view on disk: whole after a snapshot and at the end, each
+// change in between.
 func (r *Registry) keepCopy() {
 	if r.edges.wait(r.ctx, 0) != nil {
 		return
 	}
+	defer r.journal.end()
 	tick := time.NewTicker(copyPause)
 	defer tick.Stop()
 	var written time.Time
 	swept := time.Now()
-	changes, failed := uint64(0), false
+	changes, failed, whole := uint64(0), false, true
 	for ended := false; !ended; {
-		if now := r.view.changes.Load(); now != changes || time.Since(written) > copyEvery {
-			err := r.writeCopy()
+		whole = whole || r.journal.length() < 0 || r.journal.length() > max(r.copied, journalLeast)
+		if now := r.view.changes.Load(); (whole || now != changes || time.Since(written) > copyEvery) && r.holdsDir() {
+			err := r.writeCopy(whole)
 			if err != nil && !failed && !errors.Is(err, ErrUnavailable) {
 				r.logger.Error("the copy of the registry cannot be written; an edge that starts without the store will not know it", zap.Error(err))
 			}
 			if failed = err != nil; !failed {
-				changes, written = now, time.Now()
+				changes, written, whole = now, time.Now(), false
 			}
 		}
 		if time.Since(swept) > sweepEvery {
@@ -45,16 +59,43 @@ func (r *Registry) keepCopy() {
 		select {
 		case <-r.ctx.Done():
 			ended = true
+		case <-r.whole:
+			whole = true
 		case <-tick.C:
 		}
 	}
-	if r.settings.embedded() || r.view.changes.Load() != changes {
-		_ = r.writeCopy() // the last tick has told when it cannot be written
+	if r.holdsDir() && (r.settings.embedded() || r.journal.length() != 0) {
+		_ = r.writeCopy(true) // the last tick has told when it cannot be written
 	}
 }
 
-func (r *Registry) writeCopy() error {
-	head := copyHead{Seen: r.Seen()}
+// holdsDir reports whether this process keeps the copy. Beside servers of the
+// operator's, two processes may have one directory, as when one takes the place
+// of the other.
+func (r *Registry) holdsDir() bool {
+	if r.settings.embedded() || r.dirLock != nil {
+		return true
+	}
+	locked, err := lock(r.settings.Dir)
+	if err == nil {
+		r.dirLock = locked
+	} else if !errors.Is(err, ErrLocked) && !r.lockTold {
+		r.lockTold = true
+		r.logger.Error("the copy of the registry cannot be kept", zap.Error(err))
+	}
+	return err == nil
+}
+
+// writeCopy writes down how far the store has come, with the whole view or to
+// the journal.
+func (r *Registry) writeCopy(whole bool) error {
+	var head copyHead
+	if seen := r.Seen(); !seen.IsZero() {
+		head.Seen = r.now().Add(-time.Since(seen)) // by the clock as it is set now
+	}
+	if r.settings.embedded() {
+		head.Seen = r.Seen()
+	}
 	// At the end the registry's own context is over.
 	ctx := context.WithoutCancel(r.ctx)
 	var err error
@@ -64,5 +105,16 @@ func (r *Registry) writeCopy() error {
 	if head.Issuing, err = r.issuing.extent(ctx); err != nil {
 		return err
 	}
-	return writeCopy(r.settings.Dir, head, r.view.all())
+	if !whole {
+		r.journal.append(journalLine{Head: &head})
+		return nil
+	}
+	if head.Journal, err = r.journal.next(r.settings.Dir); err != nil {
+		return err
+	}
+	if r.copied, err = writeCopy(r.settings.Dir, head, r.view.all()); err != nil {
+		return err
+	}
+	tidy(r.settings.Dir, head.Journal)
+	return nil
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,15 @@ import (
 // may or may not have happened.
 const writeTimeout = 5 * time.Second
 
+// On servers of the operator's a write is tried again for writePatience: when
+// the one that leads a bucket dies, the others need 6 to 8 seconds to choose
+// another. Each try waits for writeTry.
+const (
+	writePatience = 12 * time.Second
+	writeTry      = 2 * time.Second
+	writePause    = 200 * time.Millisecond
+)
+
 // maxValue is the largest record, in bytes.
 const maxValue = 256 << 10
 
@@ -26,6 +36,10 @@ type natsBucket struct{ open atomic.Pointer[opened] }
 type opened struct {
 	js jetstream.JetStream
 	kv jetstream.KeyValue
+	// patient has writes tried again.
+	patient bool
+	// replicas is how many servers keep it.
+	replicas int
 }
 
 // kv is the bucket, or one that has nothing as long as it is not open.
@@ -69,24 +83,53 @@ type bucketSettings struct {
 	about    string
 	replicas int
 	keep     time.Duration // how long entries live; 0 for ever
+	patient  bool
 }
 
 // openBucket opens a bucket, and makes it when it is not there.
 func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (*opened, error) {
 	kv, err := js.KeyValue(ctx, s.name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: s.name, Description: s.about, MaxValueSize: maxValue, History: 1,
-			TTL: s.keep, Storage: jetstream.FileStorage, Replicas: s.replicas,
-		})
-		if errors.Is(err, jetstream.ErrBucketExists) {
-			kv, err = js.KeyValue(ctx, s.name) // another node was faster
-		}
+		kv, err = makeBucket(ctx, js, s)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", s.name, err)
 	}
-	return &opened{js: js, kv: kv}, nil
+	o := &opened{js: js, kv: kv, patient: s.patient}
+	stream, err := js.Stream(ctx, streamOf(s.name))
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", s.name, err)
+	}
+	o.replicas = stream.CachedInfo().Config.Replicas
+	return o, nil
+}
+
+// streamOf is the name of the stream that a bucket is.
+func streamOf(bucket string) string { return "KV_" + bucket }
+
+func makeBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (jetstream.KeyValue, error) {
+	kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: s.name, Description: s.about, MaxValueSize: maxValue, History: 1,
+		TTL: s.keep, Storage: jetstream.FileStorage, Replicas: s.replicas,
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrBucketExists):
+		return js.KeyValue(ctx, s.name) // another node was faster
+	case err != nil || s.replicas == 1:
+		return kv, err
+	}
+	// By default any replica answers, also one that is behind: a change would
+	// be made of what is old already, and refused.
+	stream, err := js.Stream(ctx, streamOf(s.name))
+	if err != nil {
+		return nil, err
+	}
+	config := stream.CachedInfo().Config
+	config.AllowDirect = false
+	if _, err := js.UpdateStream(ctx, config); err != nil {
+		return nil, err
+	}
+	return js.KeyValue(ctx, s.name)
 }
 
 // translate makes errors of JetStream those of a bucket.
@@ -104,42 +147,112 @@ func translate(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-func (b *natsBucket) Get(ctx context.Context, key string) (Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	e, err := b.kv().Get(ctx, key)
-	if err != nil {
-		return Entry{}, translate(err)
-	}
-	return entry(e), nil
+func (b *natsBucket) Get(ctx context.Context, key string) (e Entry, err error) {
+	err = b.persist(ctx, func(ctx context.Context) error {
+		var found jetstream.KeyValueEntry
+		if found, err = b.kv().Get(ctx, key); err == nil {
+			e = entry(found)
+		}
+		return err
+	}, nil)
+	return e, err
 }
 
 func entry(e jetstream.KeyValueEntry) Entry {
 	return Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
 }
 
-func (b *natsBucket) Create(ctx context.Context, key string, value []byte) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	revision, err := b.kv().Create(ctx, key, value)
-	return revision, translate(err)
+func (b *natsBucket) Create(ctx context.Context, key string, value []byte) (revision uint64, err error) {
+	err = b.persist(ctx, func(ctx context.Context) error {
+		revision, err = b.kv().Create(ctx, key, value)
+		return err
+	}, func(ctx context.Context) bool { return b.holds(ctx, key, value, &revision) })
+	return revision, err
 }
 
-func (b *natsBucket) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	revision, err := b.kv().Update(ctx, key, value, revision)
-	return revision, translate(err)
+func (b *natsBucket) Update(ctx context.Context, key string, value []byte, from uint64) (revision uint64, err error) {
+	err = b.persist(ctx, func(ctx context.Context) error {
+		revision, err = b.kv().Update(ctx, key, value, from)
+		return err
+	}, func(ctx context.Context) bool { return b.holds(ctx, key, value, &revision) })
+	return revision, err
 }
 
 func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	if err := b.kv().Delete(ctx, key, jetstream.LastRevision(revision)); err != nil {
-		return 0, translate(err)
+	err := b.persist(ctx, func(ctx context.Context) error {
+		return b.kv().Delete(ctx, key, jetstream.LastRevision(revision))
+	}, func(ctx context.Context) bool {
+		_, err := b.kv().Get(ctx, key)
+		return errors.Is(translate(err), ErrNotFound)
+	})
+	if err != nil {
+		return 0, err
 	}
 	now, err := b.extent(ctx)
 	return now.Last, err
+}
+
+// holds reports whether a key has a value, and at which revision.
+func (b *natsBucket) holds(ctx context.Context, key string, value []byte, revision *uint64) bool {
+	e, err := b.kv().Get(ctx, key)
+	if err != nil || !bytes.Equal(e.Value(), value) {
+		return false
+	}
+	*revision = e.Revision()
+	return true
+}
+
+// persist tries something until it is answered. A try that was not answered may
+// have been done all the same: when a later one says that somebody has changed
+// the key, done tells whether that was this one.
+func (b *natsBucket) persist(ctx context.Context, try func(context.Context) error, done func(context.Context) bool) error {
+	o := b.open.Load()
+	if o == nil || !o.patient {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		return translate(try(ctx))
+	}
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
+	for unanswered := false; ; {
+		err := translate(within(ctx, writeTry, try))
+		switch {
+		case !errors.Is(err, ErrUnavailable):
+			if err != nil && unanswered && done != nil && within(ctx, writeTry, func(ctx context.Context) error {
+				if !done(ctx) {
+					return err
+				}
+				return nil
+			}) == nil {
+				return nil
+			}
+			return err
+		case final(err) || ctx.Err() != nil:
+			return err
+		}
+		unanswered = true
+		select {
+		case <-time.After(writePause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
+}
+
+// final reports whether to ask again leads to nothing else: the server has
+// answered, and refuses.
+func final(err error) bool {
+	api, answered := errors.AsType[*jetstream.APIError](err)
+	if !answered {
+		return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrPermissionViolation)
+	}
+	return api.Code < 500 && api.Code != 408
 }
 
 func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
@@ -170,6 +283,10 @@ func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
 }
 
 func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, error) {
+	if o := b.open.Load(); o != nil && !o.js.Conn().IsConnected() {
+		// A request would be sent later, and make a consumer that nobody wants.
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, nats.ErrDisconnected)
+	}
 	var opts []jetstream.WatchOpt
 	if after > 0 {
 		opts = append(opts, jetstream.ResumeFromRevision(after+1))
@@ -213,20 +330,23 @@ func (b *natsBucket) extent(ctx context.Context) (extent, error) {
 	if o == nil {
 		return extent{}, translate(errNotOpen)
 	}
-	stream, err := o.js.Stream(ctx, "KV_"+o.kv.Bucket())
+	stream, err := o.js.Stream(ctx, streamOf(o.kv.Bucket()))
 	if err != nil {
 		return extent{}, translate(err)
 	}
-	state := stream.CachedInfo().State
-	return extent{Last: state.LastSeq, Records: state.Msgs}, nil
+	info := stream.CachedInfo()
+	return extent{Last: info.State.LastSeq, Records: info.State.Msgs, Created: info.Created.UTC()}, nil
 }
 
-// connectOptions are those of every connection.
+// connectOptions are those of every connection. Nothing is kept to be sent once
+// there is a connection again: whoever asked has been told that it failed.
 func connectOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("playgate"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 250*time.Millisecond),
+		nats.ReconnectBufSize(-1),
 		nats.PingInterval(time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.RetryOnFailedConnect(true),

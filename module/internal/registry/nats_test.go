@@ -121,7 +121,7 @@ func TestOperatorsServers(t *testing.T) {
 	if err := b.CreateOrg(t.Context(), &Org{Hash: "beta"}, "test"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a change while cut off: %v", err)
 	}
-	if took := time.Since(began); took > 2*writeTimeout {
+	if took := time.Since(began); took > writePatience+writeTry+time.Second {
 		t.Errorf("it took %s to say that nothing can be changed", took)
 	}
 	if err := b.Close(); err != nil {
@@ -142,7 +142,7 @@ func TestOperatorsServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	head.Seen = time.Now().Add(-MaxCopyAge - time.Minute)
-	if err := writeCopy(dirs[1], head, entries); err != nil {
+	if _, err := writeCopy(dirs[1], head, entries); err != nil {
 		t.Fatal(err)
 	}
 	if old := n.edge(t, dirs[1]); old.View().Complete() {

@@ -27,6 +27,9 @@ type Settings struct {
 	Credentials string
 	// Bucket is the name of the edge bucket, and begins those of the others.
 	Bucket string
+	// Monitor are the monitoring URLs of the operator's servers; none to leave
+	// unknown whether they sync every write.
+	Monitor []string
 }
 
 // DefaultBucket is the name of the edge bucket when nobody says another.
@@ -39,6 +42,7 @@ type Registry struct {
 	settings Settings
 	logger   *zap.Logger
 	now      func() time.Time
+	made     time.Time // by which heartbeats are told
 
 	view   *View
 	signer atomic.Pointer[token.Key] // the last one that was unsealed
@@ -64,6 +68,19 @@ type Registry struct {
 	sealMu sync.Mutex
 	sealed *sealer
 
+	journal journal
+	whole   chan struct{} // the copy is to be written whole
+	// What follows is keepCopy's own.
+	copied   int64    // how long the last copy was
+	dirLock  *os.File // beside servers of the operator's
+	lockTold bool
+
+	// created and lostSince are of whoever follows the edge bucket.
+	created   time.Time             // when it was made, as far as known
+	lostSince time.Time             // it has looked damaged since
+	compared  atomic.Pointer[error] // a comparison has found it damaged
+	anew      atomic.Bool           // the next snapshot takes the place of all
+
 	beat heartbeat
 	sick atomic.Pointer[error] // why the embedded store takes no changes
 }
@@ -74,7 +91,8 @@ func New(s Settings, logger *zap.Logger) *Registry {
 		s.Bucket = DefaultBucket
 	}
 	r := &Registry{
-		settings: s, logger: logger, now: time.Now, view: newView(logger), opened: make(chan struct{}),
+		settings: s, logger: logger, now: time.Now, made: time.Now(), view: newView(logger), opened: make(chan struct{}),
+		journal: journal{logger: logger}, whole: make(chan struct{}, 1),
 		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket),
 	}
 	r.edges = follow(r.edge, logger, r.reset, r.take)
@@ -116,7 +134,7 @@ func (r *Registry) Start() error {
 			}
 			r.failure.Store(&err)
 			r.view.reset(entries)
-			r.beat.seen.Store(head.Seen.UnixNano())
+			r.knewAt(head.Seen)
 			r.logger.Error("the registry's store cannot be opened; what the copy on this disk says goes on to count, and nothing can be changed", zap.Error(err))
 		}
 		r.started = true
@@ -124,13 +142,13 @@ func (r *Registry) Start() error {
 	}
 	if copyErr == nil {
 		r.view.reset(entries)
-		r.beat.seen.Store(head.Seen.UnixNano())
+		r.knewAt(head.Seen)
 	}
 	if err := r.connect(); err != nil {
 		r.shut()
 		return err
 	}
-	r.running.Go(func() { r.openSoon() })
+	r.running.Go(func() { r.openSoon(head, entries) })
 	r.started = true
 	return nil
 }
@@ -146,7 +164,12 @@ func (r *Registry) startEmbedded(head copyHead, known []Entry) error {
 		return err
 	}
 	if err := r.checkLoss(ctx, head, known); err != nil {
-		return err
+		if !errors.Is(err, errDamaged) {
+			return err
+		}
+		if err := r.accepts(err); err != nil {
+			return err
+		}
 	}
 	close(r.opened)
 	r.followEdge()
@@ -194,6 +217,12 @@ func (r *Registry) connect() error {
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			r.logger.Info("connected to the registry again", zap.String("server", c.ConnectedUrlRedacted()))
+			r.edges.kick()
+			r.indexing.Lock()
+			defer r.indexing.Unlock()
+			if r.records != nil {
+				r.records.kick()
+			}
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			r.logger.Error("the registry's server says", zap.Error(err))
@@ -204,25 +233,70 @@ func (r *Registry) connect() error {
 }
 
 // openSoon opens the buckets of the operator's servers as soon as they are there.
-func (r *Registry) openSoon() {
+func (r *Registry) openSoon(head copyHead, known []Entry) {
+	told := ""
 	for r.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(r.ctx, writeTimeout)
-		err := r.openBuckets(ctx)
-		cancel()
+		err := within(r.ctx, writePatience, func(ctx context.Context) error { return r.openOnce(ctx, head, known) })
 		if err == nil {
 			close(r.opened)
 			r.followEdge()
+			r.warnOfReplicas()
+			r.running.Go(r.watchSync)
 			if r.edges.wait(r.ctx, 0) == nil {
 				r.furnish(r.ctx)
 			}
 			return
 		}
-		if r.ctx.Err() == nil {
-			r.logger.Warn("the registry cannot be opened yet", zap.Error(err))
+		if r.ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			r.logger.Warn("the registry cannot be opened yet; it is tried again", zap.Error(err))
 		}
 		select {
-		case <-time.After(2 * time.Second):
+		case <-time.After(openPause):
 		case <-r.ctx.Done():
+		}
+	}
+}
+
+// openPause is how long to wait before the operator's servers are asked again.
+const openPause = time.Second
+
+func (r *Registry) openOnce(ctx context.Context, head copyHead, known []Entry) error {
+	if !r.conn.IsConnected() {
+		return fmt.Errorf("%w: no server answers", ErrUnavailable)
+	}
+	if err := r.openBuckets(ctx); err != nil {
+		return err
+	}
+	err := r.checkLoss(ctx, head, known)
+	if errors.Is(err, errDamaged) {
+		err = r.lost(err)
+	}
+	if err != nil {
+		return err
+	}
+	if r.failure.Load() != nil {
+		r.created = head.Edge.Created
+		return nil
+	}
+	now, err := r.edge.extent(ctx)
+	r.created = now.Created
+	return err
+}
+
+// replicas is how many servers of a cluster keep each bucket.
+const replicas = 3
+
+// warnOfReplicas tells when a cluster keeps a bucket on too few servers.
+func (r *Registry) warnOfReplicas() {
+	if r.conn.ConnectedClusterName() == "" {
+		return
+	}
+	for name, b := range map[string]*natsBucket{"": r.edge, "_issuing": r.issuing, "_audit": r.audit} {
+		if n := b.open.Load().replicas; n < replicas {
+			stream := streamOf(r.settings.Bucket + name)
+			r.logger.Warn("a bucket is on too few servers of its cluster: without them nothing can be changed, and edges that start know nothing; run nats stream edit --replicas 3 "+stream,
+				zap.String("stream", stream), zap.Int("replicas", n))
 		}
 	}
 }
@@ -233,6 +307,10 @@ func (r *Registry) openBuckets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	copies := 1
+	if r.conn.ConnectedClusterName() != "" {
+		copies = replicas
+	}
 	for _, b := range []struct {
 		bucket *natsBucket
 		bucketSettings
@@ -241,7 +319,7 @@ func (r *Registry) openBuckets(ctx context.Context) error {
 		{r.issuing, bucketSettings{name: r.settings.Bucket + "_issuing", about: "Playgate: token records, API keys, sealed keys"}},
 		{r.audit, bucketSettings{name: r.settings.Bucket + "_audit", about: "Playgate: who changed what", keep: auditKept}},
 	} {
-		b.replicas = 1
+		b.replicas, b.patient = copies, !r.settings.embedded()
 		o, err := openBucket(ctx, js, b.bucketSettings)
 		if err != nil {
 			return err
@@ -253,6 +331,9 @@ func (r *Registry) openBuckets(ctx context.Context) error {
 
 // followEdge begins to follow the edge bucket, and to keep its copy.
 func (r *Registry) followEdge() {
+	if !r.settings.embedded() {
+		r.edges.same = r.same
+	}
 	r.running.Go(func() { r.edges.run(r.ctx) })
 	r.running.Go(func() { r.keepCopy() })
 	if !r.settings.embedded() {
@@ -329,6 +410,9 @@ func (r *Registry) shut() {
 	}
 	if r.server != nil {
 		r.server.stop()
+	}
+	if r.dirLock != nil {
+		_ = r.dirLock.Close() // which ends the lock
 	}
 }
 

@@ -111,7 +111,7 @@ func TestRevocation(t *testing.T) {
 	if !fromCopy.Revoked(bearer(5000)) {
 		t.Error("it does not hold from the copy")
 	}
-	fromCopy.reset(nil)
+	fromCopy.replace(nil)
 	if fromCopy.Revoked(bearer(5000)) {
 		t.Error("a snapshot without it still has it")
 	}

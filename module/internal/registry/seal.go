@@ -29,7 +29,9 @@ func openSealer(dir string) (*sealer, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		key = make([]byte, sealSize)
 		_, _ = rand.Read(key) // never fails (crypto/rand)
-		err = writeFile(path, key)
+		if err = placeFile(path, key, os.Link); errors.Is(err, os.ErrExist) {
+			key, err = os.ReadFile(path) // another process was faster
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the seal key: %w", err)
@@ -63,19 +65,27 @@ func (s *sealer) open(name string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
+// newPrefix begins the names of files that are being written.
+const newPrefix = ".new-"
+
 // writeFile writes a file of secrets so that it is whole or not there.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-") // mode 0600
+func writeFile(path string, data []byte) error { return placeFile(path, data, os.Rename) }
+
+// placeFile writes a file and puts it in its place by a rename, or by a link,
+// which leaves alone what is there.
+func placeFile(path string, data []byte, place func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), newPrefix+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = place(f.Name(), path)
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if gone := os.Remove(f.Name()); err == nil || errors.Is(gone, os.ErrNotExist) {
+		return err // it has another name now
+	} else {
+		return errors.Join(err, gone)
 	}
-	return nil
 }

@@ -141,10 +141,52 @@ func (v *View) BrokenGlass(now time.Time) int {
 	return n
 }
 
-// reset takes a whole snapshot in place of all that was known.
+// reset takes a whole snapshot in place of what was known. What is known already
+// of later changes stays: a server that is behind may have made the snapshot.
 func (v *View) reset(entries []Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	last := uint64(0)
+	for _, e := range entries {
+		last = max(last, e.Revision)
+	}
+	v.become(v.keeping(entries, func(old, _ Entry) bool { return old.Revision > last }))
+}
+
+// merge takes a whole snapshot of a store that has lost something: what is known
+// stays where the store knows less.
+func (v *View) merge(entries []Entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.become(v.keeping(entries, func(old, now Entry) bool { return old.Revision > now.Revision }))
+}
+
+// keeping is a snapshot with those of the known entries that are to be kept.
+func (v *View) keeping(entries []Entry, keep func(old, now Entry) bool) []Entry {
+	at := make(map[string]int, len(entries))
+	for i, e := range entries {
+		at[e.Key] = i
+	}
+	for key, old := range v.entries {
+		i, there := at[key]
+		switch {
+		case there && keep(old, entries[i]):
+			entries[i] = old
+		case !there && keep(old, Entry{}):
+			entries = append(entries, old)
+		}
+	}
+	return entries
+}
+
+// replace takes a whole snapshot in place of all that was known.
+func (v *View) replace(entries []Entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.become(entries)
+}
+
+func (v *View) become(entries []Entry) {
 	v.entries = make(map[string]Entry, len(entries))
 	v.streams = make(map[string]map[string]*Stream)
 	gone := slices.Concat(slices.Collect(maps.Keys(v.revokedBy)), slices.Collect(maps.Keys(v.unreadable)))
