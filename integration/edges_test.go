@@ -132,15 +132,21 @@ func (e *edge) status(target string) int {
 // api asks the edge's API as its operator, and returns the status.
 func (e *edge) api(t *testing.T, method, path string, in, out any) int {
 	t.Helper()
-	body, err := json.Marshal(in)
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+e.Admin+"/playgate/api/v1/"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+e.Admin+"/playgate/api/v1/"+path, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
-	request.Header.Set("Content-Type", "application/json")
 	response, err := edgeClient.Do(request)
 	if err != nil {
 		t.Logf("%s %s: %v", method, path, err)

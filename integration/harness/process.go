@@ -45,7 +45,7 @@ func StartProcess(t testing.TB, env []string, dir, name string, args ...string) 
 			t.Errorf("%s did not die", name)
 		}
 		if t.Failed() {
-			t.Logf("output of %s:\n%s", name, tail(p.Output(), 20_000))
+			t.Logf("output of %s:\n%s", name, tail(p.Output(), 60_000))
 		}
 	})
 	return p

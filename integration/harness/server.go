@@ -139,6 +139,9 @@ func (s *Server) stop() {
 		return
 	}
 	if err := s.End(syscall.SIGTERM, 20*time.Second); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			s.End(syscall.SIGABRT, 5*time.Second) // it writes where it hangs
+		}
 		s.t.Errorf("the server on SIGTERM: %v", err)
 	}
 }

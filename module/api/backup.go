@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -30,7 +31,7 @@ func (s *server) backup() {
 		if err := c.registry.Writable(); err != nil {
 			return err
 		}
-		c.app.StoreUses()
+		c.app.StoreUses(10 * time.Second)
 		w.Header().Set("Content-Type", backupType)
 		if _, err := c.registry.Backup(r.Context(), w); err != nil {
 			logger().Error("a backup broke off", zap.Error(err))

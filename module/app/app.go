@@ -81,7 +81,8 @@ type App struct {
 	sessions session.Key
 	trust    trustCell
 	registry *registry.Registry
-	previous *App // while this one may still fail to start
+	started  chan struct{} // closed once Start has ended
+	previous *App          // while this one may still fail to start
 	poolKey  string
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
@@ -107,7 +108,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the keys. Everything that cannot be used is an error.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.logger, a.started = ctx.Logger(), make(chan struct{})
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -195,6 +196,7 @@ func (a *App) check() error {
 
 // Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
+	defer close(a.started)
 	a.startJWKS()
 	if a.registry != nil {
 		if err := a.registry.Start(); err != nil {
@@ -214,7 +216,7 @@ func (a *App) Stop() error {
 	a.emitter.stop()
 	if last := current.stop(a); last {
 		endResources()
-		a.StoreUses()
+		a.StoreUses(storeUsesAtEnd)
 	}
 	return nil
 }

@@ -179,6 +179,25 @@ func (a *App) closeRegistry() error {
 // Registry is what keeps organisations, tokens and keys. It is nil with store off.
 func (a *App) Registry() *registry.Registry { return a.registry }
 
+// startsWithin is how long a request waits for the app to start.
+const startsWithin = 10 * time.Second
+
+// AwaitStart returns at once, unless the app is about to start: Caddy may listen
+// before what is known of the registry has been read.
+func (a *App) AwaitStart() {
+	if a.registry == nil || a.registry.View().Complete() {
+		return
+	}
+	select {
+	case <-a.started:
+	case <-time.After(startsWithin):
+	}
+}
+
+// Ready reports whether tokens can be judged: a key is known that is not retired,
+// and what the registry says.
+func (a *App) Ready(now time.Time) bool { return a.Unavailable(now) == "" && a.Trust().Verifies() }
+
 // Unavailable is why no token can be judged to the end now, or "".
 func (a *App) Unavailable(now time.Time) access.Reason {
 	switch {

@@ -35,15 +35,18 @@ var storeUses = sync.OnceFunc(func() {
 	go func() {
 		for range time.Tick(storeUsesEvery) {
 			if a := current.Load(); a != nil {
-				a.StoreUses()
+				a.StoreUses(storeUsesEvery / 2)
 			}
 		}
 	}()
 })
 
-// StoreUses stores when tokens were used last, as far as it is new. What cannot be
-// stored is kept for the next time.
-func (a *App) StoreUses() {
+// storeUsesAtEnd is how long the end of the process waits for the uses of tokens.
+const storeUsesAtEnd = 2 * time.Second
+
+// StoreUses stores when tokens were used last, as far as it is new, and within a
+// time. What cannot be stored is kept for the next one.
+func (a *App) StoreUses(limit time.Duration) {
 	if a.registry == nil {
 		return
 	}
@@ -51,7 +54,7 @@ func (a *App) StoreUses() {
 	if len(fresh) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storeUsesEvery/2)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	left, err := a.registry.NoteUses(ctx, fresh)
 	if err != nil {

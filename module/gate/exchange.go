@@ -137,6 +137,7 @@ func reportable(reason access.Reason) bool {
 // judge is the order of checks, from the canonical request to the page. The
 // first failure is the reason.
 func (x *exchange) judge() (v access.Verdict, preflight bool) {
+	x.h.app.AwaitStart()
 	x.changes, x.at = app.Changes(), x.h.now()
 	inPath, err := x.readRequest()
 	if err != nil {

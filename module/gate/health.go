@@ -47,11 +47,8 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	switch rawPath(r.URL) {
 	case "/healthz":
 	case "/readyz":
-		switch {
-		case h.app.Unavailable(time.Now()) != "":
-			status, text = http.StatusServiceUnavailable, "what the registry says is not known yet, or is older than stale_after\n"
-		case !h.app.Trust().Verifies():
-			status, text = http.StatusServiceUnavailable, "no key to check tokens with\n"
+		if !h.app.Ready(time.Now()) {
+			status, text = http.StatusServiceUnavailable, "no key to check tokens with, or what the registry says is unknown, or older than stale_after\n"
 		}
 	default:
 		return next.ServeHTTP(w, r)

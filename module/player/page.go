@@ -131,6 +131,7 @@ func streamURL(templates []string, host, org, stream string, tokens []string) (a
 // validity is what a token says of itself, if its signature holds and it is for
 // this stream; else nil.
 func (h *Handler) validity(r *http.Request, text, org, stream string, now time.Time) *validity {
+	h.app.AwaitStart()
 	seen, err := h.app.ReadToken(h.app.Trust(), text, func() netip.Addr { return app.ClientAddress(r) }, now)
 	if err != nil || seen.Grant.Org != org || !seen.Grant.MayPlay(stream) {
 		return nil

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -41,10 +42,24 @@ func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[s
 	if err == nil {
 		// Times in milliseconds have 13 digits until the year 2286.
 		key := org + "." + strconv.FormatInt(e.Time.UnixMilli(), 10) + "-" + token.NewID(6)
-		_, err = r.audit.Create(ctx, key, data)
+		if err = within(ctx, auditTry, func(ctx context.Context) error { _, err := r.audit.Create(ctx, key, data); return err }); err != nil && !r.settings.embedded() && r.ctx.Err() == nil {
+			r.running.Go(func() {
+				_, err := r.audit.Create(r.ctx, key, data)
+				r.audited(e, err)
+			})
+			return
+		}
 	}
-	if err != nil {
-		r.logger.Error("the audit trail could not be written", zap.String("what", what), zap.String("by", by), zap.Error(err))
+	r.audited(e, err)
+}
+
+// auditTry is how long a change waits for its entry in the audit trail. It is
+// written later where the servers do not take it in time.
+const auditTry = time.Second
+
+func (r *Registry) audited(e *Event, err error) {
+	if err != nil && !errors.Is(err, ErrExists) {
+		r.logger.Error("the audit trail could not be written", zap.String("what", e.What), zap.String("by", e.By), zap.Error(err))
 	}
 }
 

@@ -37,6 +37,8 @@ type copyHead struct {
 	SHA256  string `json:"sha256"`
 	// Journal names the file that has what changed since.
 	Journal string `json:"journal,omitempty"`
+
+	last string // the last one of its journals
 }
 
 // writeCopy keeps entries on disk, and returns how many bytes they take.

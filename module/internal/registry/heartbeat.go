@@ -40,6 +40,11 @@ func (r *Registry) knewAt(seen time.Time) {
 func (r *Registry) reset(entries []Entry) {
 	r.sawBeat()
 	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Key == beatKey })
+	var news []journalLine
+	for _, e := range r.view.news(entries) {
+		news = append(news, journalLine{Entry: &e})
+	}
+	r.journal.append(news...)
 	switch {
 	case r.anew.Swap(false):
 		r.view.replace(entries)
@@ -122,6 +127,11 @@ func (r *Registry) watchdog() {
 func (r *Registry) compareOnce() {
 	ctx, stop := context.WithTimeout(r.ctx, time.Minute)
 	defer stop()
+	for _, b := range []*natsBucket{r.edge, r.issuing} {
+		if err := b.tidyWatchers(ctx); err != nil {
+			r.logger.Debug("former watches may be left on the servers", zap.Error(err))
+		}
+	}
 	for end := time.Now().Add(2 * damageLasts); ; {
 		err := r.compare(ctx)
 		if !errors.Is(err, errDamaged) {

@@ -40,6 +40,14 @@ type journal struct {
 	size int64
 }
 
+// follows says after which journal the first one comes: the last one that belongs
+// to the copy on disk.
+func (j *journal) follows(id string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.id = id
+}
+
 // next begins a journal after the present one, and returns its name.
 func (j *journal) next(dir string) (id string, err error) {
 	j.mu.Lock()
@@ -55,26 +63,30 @@ func (j *journal) next(dir string) (id string, err error) {
 	return id, j.write(journalLine{After: before})
 }
 
-// append adds a line. A disk that does not take it leaves the copy older than it
+// append adds lines. A disk that does not take them leaves the copy older than it
 // could be, which is told, and has the next copy written whole.
-func (j *journal) append(line journalLine) {
+func (j *journal) append(lines ...journalLine) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.file == nil {
+	if j.file == nil || len(lines) == 0 {
 		return
 	}
-	if err := j.write(line); err != nil {
+	if err := j.write(lines...); err != nil {
 		j.logger.Warn("the journal of the registry's copy cannot be written", zap.Error(err))
 		j.close()
 	}
 }
 
-func (j *journal) write(line journalLine) error {
-	text, err := json.Marshal(line)
-	if err != nil {
-		return err
+func (j *journal) write(lines ...journalLine) error {
+	var all []byte
+	for _, line := range lines {
+		text, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		all = append(all, sealLine(text)...)
 	}
-	n, err := j.file.Write(sealLine(text))
+	n, err := j.file.Write(all)
 	j.size += int64(n)
 	return err
 }
@@ -136,6 +148,7 @@ func replay(dir string, head *copyHead, entries []Entry) ([]Entry, error) {
 				known[e.Key] = *e
 			}
 		}
+		head.last = id
 	}
 	entries = entries[:0]
 	for _, e := range known {

@@ -32,10 +32,10 @@ func (r *Registry) rewrite() {
 // keepCopy keeps the view on disk: whole after a snapshot and at the end, each
 // change in between.
 func (r *Registry) keepCopy() {
+	defer r.journal.end()
 	if r.edges.wait(r.ctx, 0) != nil {
 		return
 	}
-	defer r.journal.end()
 	tick := time.NewTicker(copyPause)
 	defer tick.Stop()
 	var written time.Time
@@ -96,8 +96,9 @@ func (r *Registry) writeCopy(whole bool) error {
 	if r.settings.embedded() {
 		head.Seen = r.Seen()
 	}
-	// At the end the registry's own context is over.
-	ctx := context.WithoutCancel(r.ctx)
+	// At the end the registry's own context is over, and nobody waits for long.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), copyPause)
+	defer cancel()
 	var err error
 	if head.Edge, err = r.edge.extent(ctx); err != nil {
 		return err

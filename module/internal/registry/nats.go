@@ -20,7 +20,7 @@ const writeTimeout = 5 * time.Second
 // the one that leads a bucket dies, the others need 6 to 8 seconds to choose
 // another. Each try waits for writeTry.
 const (
-	writePatience = 12 * time.Second
+	writePatience = 20 * time.Second
 	writeTry      = 2 * time.Second
 	writePause    = 200 * time.Millisecond
 )
@@ -30,7 +30,10 @@ const maxValue = 256 << 10
 
 // natsBucket is a bucket in JetStream. Whoever holds it goes on with another
 // connection when the embedded server was started again.
-type natsBucket struct{ open atomic.Pointer[opened] }
+type natsBucket struct {
+	open     atomic.Pointer[opened]
+	watchers watchers
+}
 
 // opened is a bucket on one connection.
 type opened struct {
@@ -68,10 +71,6 @@ func (closed) Update(context.Context, string, []byte, uint64) (uint64, error) {
 func (closed) Delete(context.Context, string, ...jetstream.KVDeleteOpt) error { return errNotOpen }
 
 func (closed) Watch(context.Context, string, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
-	return nil, errNotOpen
-}
-
-func (closed) WatchAll(context.Context, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
 	return nil, errNotOpen
 }
 
@@ -280,46 +279,6 @@ func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
 	}
-}
-
-func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, error) {
-	if o := b.open.Load(); o != nil && !o.js.Conn().IsConnected() {
-		// A request would be sent later, and make a consumer that nobody wants.
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, nats.ErrDisconnected)
-	}
-	var opts []jetstream.WatchOpt
-	if after > 0 {
-		opts = append(opts, jetstream.ResumeFromRevision(after+1))
-	}
-	w, err := b.kv().WatchAll(ctx, opts...)
-	if err != nil {
-		return nil, translate(err)
-	}
-	entries := make(chan Entry, 256)
-	go func() {
-		defer close(entries)
-		defer func() { _ = w.Stop() }() // nothing follows from it
-		for {
-			var next Entry
-			select {
-			case e, open := <-w.Updates():
-				if !open {
-					return
-				}
-				if e != nil {
-					next = entry(e)
-				}
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case entries <- next:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return entries, nil
 }
 
 // extent is how far the bucket has come.

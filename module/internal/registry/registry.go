@@ -95,6 +95,9 @@ func New(s Settings, logger *zap.Logger) *Registry {
 		journal: journal{logger: logger}, whole: make(chan struct{}, 1),
 		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket),
 	}
+	for _, b := range []*natsBucket{r.edge, r.issuing, r.audit} {
+		b.watchers.prefix = "playgate-" + token.NewID(8) + "-"
+	}
 	r.edges = follow(r.edge, logger, r.reset, r.take)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
@@ -126,6 +129,7 @@ func (r *Registry) Start() error {
 	if copyErr != nil && !errors.Is(copyErr, os.ErrNotExist) {
 		r.logger.Warn("the copy of the registry cannot be used", zap.Error(copyErr))
 	}
+	r.journal.follows(head.last)
 	if r.settings.embedded() {
 		if err := r.startEmbedded(head, entries); err != nil {
 			if errors.Is(err, ErrLocked) || copyErr != nil {
@@ -236,7 +240,7 @@ func (r *Registry) connect() error {
 func (r *Registry) openSoon(head copyHead, known []Entry) {
 	told := ""
 	for r.ctx.Err() == nil {
-		err := within(r.ctx, writePatience, func(ctx context.Context) error { return r.openOnce(ctx, head, known) })
+		err := r.openOnce(head, known)
 		if err == nil {
 			close(r.opened)
 			r.followEdge()
@@ -258,16 +262,23 @@ func (r *Registry) openSoon(head copyHead, known []Entry) {
 	}
 }
 
-// openPause is how long to wait before the operator's servers are asked again.
-const openPause = time.Second
+// openPause is how long to wait before the operator's servers are asked again,
+// and openTry how long one answer is waited for: one that chooses a leader gives
+// none.
+const (
+	openPause = time.Second
+	openTry   = 3 * time.Second
+)
 
-func (r *Registry) openOnce(ctx context.Context, head copyHead, known []Entry) error {
+func (r *Registry) openOnce(head copyHead, known []Entry) error {
 	if !r.conn.IsConnected() {
 		return fmt.Errorf("%w: no server answers", ErrUnavailable)
 	}
-	if err := r.openBuckets(ctx); err != nil {
+	if err := within(r.ctx, openTry, r.openBuckets); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
+	defer cancel()
 	err := r.checkLoss(ctx, head, known)
 	if errors.Is(err, errDamaged) {
 		err = r.lost(err)
@@ -333,6 +344,11 @@ func (r *Registry) openBuckets(ctx context.Context) error {
 func (r *Registry) followEdge() {
 	if !r.settings.embedded() {
 		r.edges.same = r.same
+	}
+	if r.holdsDir() {
+		if _, err := r.journal.next(r.settings.Dir); err != nil {
+			r.logger.Warn("the journal of the registry's copy cannot be written", zap.Error(err))
+		}
 	}
 	r.running.Go(func() { r.edges.run(r.ctx) })
 	r.running.Go(func() { r.keepCopy() })

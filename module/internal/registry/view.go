@@ -179,6 +179,19 @@ func (v *View) keeping(entries []Entry, keep func(old, now Entry) bool) []Entry 
 	return entries
 }
 
+// news are those of a snapshot that are not known yet.
+func (v *View) news(entries []Entry) []Entry {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var list []Entry
+	for _, e := range entries {
+		if old, known := v.entries[e.Key]; e.Revision > old.Revision && (known || !e.Deleted) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 // replace takes a whole snapshot in place of all that was known.
 func (v *View) replace(entries []Entry) {
 	v.mu.Lock()
