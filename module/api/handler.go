@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"os"
 	"path"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -64,7 +62,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Playgate-Instance", instance())
+	h.Set("Playgate-Instance", app.Instance())
 	defer func() {
 		fault := recover()
 		if fault == nil {
@@ -138,19 +136,6 @@ func isJSON(lines []string) bool {
 	charset, has := params["charset"]
 	return err == nil && kind == "application/json" && (!has || strings.EqualFold(charset, "utf-8"))
 }
-
-// instance names this process, so that a command can say whom it asked.
-var instance = sync.OnceValue(func() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	id, err := caddy.InstanceID()
-	if err != nil {
-		return host
-	}
-	return host + "/" + id.String()
-})
 
 type callKey struct{}
 

@@ -19,39 +19,41 @@ type NewPurge struct {
 
 // Purged is what became of a purge.
 type Purged struct {
-	Objects int `json:"objects" doc:"How many answers this node has forgotten, those that were on their way included."`
+	Objects int `json:"objects" doc:"How many answers were forgotten, those that were on their way included."`
+	Nodes   int `json:"nodes" doc:"On how many nodes: all that could be reached, this one among them."`
 }
 
 func (s *server) purges() {
 	route(s, toPurge, huma.Operation{
 		OperationID: "purge", Method: http.MethodPost, Path: "/api/v1/purges", DefaultStatus: http.StatusOK, Tags: []string{"cache"},
-		Summary: "Makes the caches of this node forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
-	}, func(_ context.Context, c *call, in *struct{ Body NewPurge }) (*struct{ Body Purged }, error) {
-		match, err := c.purged(&in.Body)
+		Summary: "Makes the caches of all nodes forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
+	}, func(ctx context.Context, c *call, in *struct{ Body NewPurge }) (*struct{ Body Purged }, error) {
+		what, err := c.purging(&in.Body)
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Purged }{Purged{app.Purge(match)}}, nil
+		var done Purged
+		done.Objects, done.Nodes = c.app.Purge(ctx, what)
+		return &struct{ Body Purged }{done}, nil
 	})
 }
 
-// purged matches what is to be forgotten, of the caller's own.
-func (c *call) purged(in *NewPurge) (match func(*app.Cached) bool, err error) {
+// purging is what is to be forgotten, of the caller's own.
+func (c *call) purging(in *NewPurge) (what *app.Purging, err error) {
 	switch {
 	case in.URL != "" && (in.Org != "" || in.Stream != ""):
 		return nil, mistake("body.url", "write the URL alone, or org and stream without it")
 	case in.URL != "":
-		at, err := app.AtURL(in.URL)
-		if err != nil {
+		if what, err = app.AtURL(in.URL); err != nil {
 			return nil, mistake("body.url", err.Error())
 		}
-		return func(o *app.Cached) bool { return c.owns(o.Org) && at(o) }, nil
 	case in.Org == "":
 		return nil, mistake("body.org", "say what to forget: an org, a stream of an org, or a url")
 	case !token.ValidOrg(in.Org), !c.owns(in.Org):
 		return nil, mistake("body.org", "no organisation by this hash")
+	default:
+		what = &app.Purging{Org: in.Org, Stream: in.Stream}
 	}
-	return func(o *app.Cached) bool {
-		return o.Org == in.Org && (in.Stream == "" || o.Stream == in.Stream)
-	}, nil
+	what.All, what.Owners = c.Orgs == nil, c.Orgs
+	return what, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -26,7 +25,7 @@ type Revocation struct {
 	Reason       string     `json:"reason,omitempty"`
 	At           time.Time  `json:"at"`
 	By           string     `json:"by,omitempty"`
-	Viewers      *int       `json:"viewers,omitempty" doc:"How many viewers on this node it ends, where it is new."`
+	Viewers      *int       `json:"viewers,omitempty" doc:"How many viewers it ends, on all nodes that could be asked, where it is new."`
 	Streams      *int       `json:"streams,omitempty" doc:"On how many streams those are."`
 	Until        time.Time  `json:"until" doc:"Then it is forgotten: no token that it can concern is valid any more."`
 }
@@ -132,16 +131,16 @@ func describeRevocation(v *registry.Revocation) Revocation {
 
 // Ending is whom a revocation ends.
 type Ending struct {
-	Viewers int `json:"viewers" doc:"How many viewers on this node it ends."`
+	Viewers int `json:"viewers" doc:"How many viewers it ends, on all nodes that could be asked."`
 	Streams int `json:"streams" doc:"On how many streams those are."`
 }
 
-func preview(_ context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
+func preview(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
 	v, err := c.revocation(&in.Body)
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := app.Ended(v)
+	viewers, streams := c.app.Ended(ctx, v)
 	return &struct{ Body Ending }{Ending{viewers, streams}}, nil
 }
 
@@ -150,7 +149,7 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := app.Ended(v)
+	viewers, streams := c.app.Ended(ctx, v)
 	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -18,6 +19,17 @@ type Status struct {
 	Organisations int         `json:"organisations" doc:"How many; the caller's own, as below."`
 	Streams       int         `json:"streams"`
 	BrokenGlass   []string    `json:"broken_glass" doc:"The organisations that need no token now, because the glass is broken."`
+	Nodes         []Node      `json:"nodes,omitempty" doc:"All nodes that could be asked, this one among them. Only for keys that are for all organisations."`
+}
+
+// Node is how one of many nodes is.
+type Node struct {
+	Name      string  `json:"name"`
+	Version   string  `json:"version"`
+	Ready     bool    `json:"ready" doc:"What /readyz says there."`
+	Staleness float64 `json:"staleness_seconds" doc:"How old what it knows of the store is."`
+	Position  uint64  `json:"position" doc:"The last change of the store that it knows. All nodes should say about the same."`
+	Viewers   int     `json:"viewers" doc:"Who watches through it."`
 }
 
 // StoreStatus is how the registry's store is.
@@ -31,9 +43,9 @@ type StoreStatus struct {
 func (s *server) status() {
 	route(s, toLook, huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tags: []string{"status"}, Summary: "Says how this instance is",
-	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body Status }, error) {
+	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body Status }, error) {
 		version, _ := caddy.Version()
-		d := Status{Instance: instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
+		d := Status{Instance: app.Instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
 		for _, org := range c.orgs() {
 			d.Organisations++
 			if o, err := c.registry.Org(org); err == nil && o.Broken(c.now) {
@@ -43,6 +55,11 @@ func (s *server) status() {
 		for _, t := range c.registry.Streams("") {
 			if c.owns(t.Org) {
 				d.Streams++
+			}
+		}
+		if c.Orgs == nil {
+			for _, n := range c.app.Nodes(ctx) {
+				d.Nodes = append(d.Nodes, Node{n.Name, n.Version, n.Ready, n.Stale.Seconds(), n.Position, n.Viewers})
 			}
 		}
 		return &struct{ Body Status }{d}, nil

@@ -23,7 +23,7 @@ type Stream struct {
 	Title   string    `json:"title,omitempty" doc:"For people."`
 	Public  bool      `json:"public" doc:"Whether it needs no token."`
 	Tags    []string  `json:"tags"`
-	Viewers int       `json:"viewers" doc:"Who watches through this node: tokens and addresses with a request within the last 30 seconds, or with a response that is running."`
+	Viewers int       `json:"viewers" doc:"Who watches, on all nodes that could be asked: tokens and addresses with a request within the last 30 seconds, or with a response that is running."`
 	Created time.Time `json:"created"`
 	By      string    `json:"by,omitempty" doc:"Who made it."`
 }
@@ -74,7 +74,7 @@ func (s *server) streams() {
 	}, createStream)
 	route(s, toRead, huma.Operation{
 		OperationID: "get-stream", Method: http.MethodGet, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Shows a stream",
-	}, func(_ context.Context, c *call, in *StreamPath) (*oneStream, error) {
+	}, func(ctx context.Context, c *call, in *StreamPath) (*oneStream, error) {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (s *server) streams() {
 		if err != nil {
 			return nil, err
 		}
-		return &oneStream{describeStream(t)}, nil
+		return c.oneStream(ctx, t), nil
 	})
 	route(s, toAdminister, huma.Operation{
 		OperationID: "change-stream", Method: http.MethodPatch, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Changes a stream",
@@ -99,7 +99,24 @@ func (s *server) streams() {
 }
 
 func describeStream(t *registry.Stream) Stream {
-	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Viewers: app.Viewers().Of(t.Org, t.Name), Created: t.Created.UTC(), By: t.By}
+	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
+}
+
+func (c *call) oneStream(ctx context.Context, t *registry.Stream) *oneStream {
+	list := []Stream{describeStream(t)}
+	c.countViewers(ctx, list)
+	return &oneStream{list[0]}
+}
+
+// countViewers says how many watch each stream.
+func (c *call) countViewers(ctx context.Context, list []Stream) {
+	names := make([]app.StreamName, len(list))
+	for i := range list {
+		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
+	}
+	for i, n := range c.app.Watching(ctx, names) {
+		list[i].Viewers = n
+	}
 }
 
 // streamCursor is the last stream of a page.
@@ -108,7 +125,7 @@ type streamCursor struct {
 	Stream string `json:"s"`
 }
 
-func listStreams(_ context.Context, c *call, in *struct {
+func listStreams(ctx context.Context, c *call, in *struct {
 	Page
 	Org string `query:"org" doc:"Of this organisation only."`
 	Tag string `query:"tag" doc:"With this tag only."`
@@ -145,6 +162,7 @@ func listStreams(_ context.Context, c *call, in *struct {
 		}
 		out.Streams = append(out.Streams, describeStream(t))
 	}
+	c.countViewers(ctx, out.Streams)
 	return &struct{ Body Streams }{out}, nil
 }
 
@@ -183,7 +201,7 @@ func createStream(ctx context.Context, c *call, in *struct{ Body NewStream }) (*
 	if err := c.registry.CreateStream(ctx, t, c.Name); err != nil {
 		return nil, err
 	}
-	return &oneStream{describeStream(t)}, nil
+	return c.oneStream(ctx, t), nil
 }
 
 func changeStream(ctx context.Context, c *call, in *struct {
@@ -223,5 +241,5 @@ func changeStream(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &oneStream{describeStream(t)}, nil
+	return c.oneStream(ctx, t), nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -111,9 +110,22 @@ type Revoked struct {
 }
 
 func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
+	return c.describeTokens(ctx, []*registry.Token{t}, now)[0]
+}
+
+// describeTokens tells what is kept of tokens, and asks all nodes who uses them.
+func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now time.Time) []Token {
+	list := make([]Token, 0, len(tokens))
+	for i, use := range c.app.Uses(ctx, tokens) {
+		d := c.describeWithout(tokens[i], now)
+		d.Viewers, d.LastUsed = use.Viewers, moment(use.Last)
+		list = append(list, d)
+	}
+	return list
+}
+
+func (c *call) describeWithout(t *registry.Token, now time.Time) Token {
 	d := describeToken(t, now)
-	d.Viewers = app.WatchingWith(t)
-	d.LastUsed = moment(c.app.LastUsed(ctx, t))
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
 		d.Revoked = &Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
@@ -274,10 +286,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := Tokens{Tokens: make([]Token, 0, len(list))}
-	for _, t := range list {
-		out.Tokens = append(out.Tokens, c.describeToken(ctx, t, c.now))
-	}
+	out := Tokens{Tokens: c.describeTokens(ctx, list, c.now)}
 	if next != nil {
 		out.Next = writeCursor(*next)
 	}

@@ -41,14 +41,14 @@ func Viewers() *session.Counts {
 	return counted.last
 }
 
-// WatchingWith is the number of viewers on this node who watch with a token, at
-// most a second old.
-func WatchingWith(t *registry.Token) int { return Viewers().With(t.Hash()) }
-
-// Ended is how many viewers on this node a revocation ends, and on how many
-// streams; at most a second old.
-func Ended(v *registry.Revocation) (viewers, streams int) {
+// ended is whom a revocation ends on this node; at most a second old.
+func ended(whom session.Revoked) (viewers int, streams map[uint64]bool) {
 	Viewers()
+	return audience.Ended(whom)
+}
+
+// whom is whom a revocation concerns.
+func whom(v *registry.Revocation) session.Revoked {
 	whom, hash := session.Revoked{}, tokens.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":
@@ -65,5 +65,5 @@ func Ended(v *registry.Revocation) (viewers, streams int) {
 	if !v.IssuedBefore.IsZero() {
 		whom.Before = max(v.IssuedBefore.Unix(), 1) // 0 would spare nobody
 	}
-	return audience.Ended(whom)
+	return whom
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -23,28 +24,52 @@ var purger atomic.Pointer[func(match func(*Cached) bool) int]
 // them.
 func OnPurge(purge func(match func(*Cached) bool) int) { purger.Store(&purge) }
 
-// Purge makes the caches of this process forget the answers that match, and tells
-// how many that were. What is on its way to viewers arrives; nobody else gets it.
-func Purge(match func(*Cached) bool) int {
+// purge makes the caches of this process forget the answers that match, and tells
+// how many that were.
+func purge(match func(*Cached) bool) int {
 	if purge := purger.Load(); purge != nil {
 		return (*purge)(match)
 	}
 	return 0
 }
 
-// AtURL matches what is cached of a URL as viewers have it, with or without a
-// token. A URL without a query matches whatever the query was. The error says what
-// to change.
-func AtURL(text string) (match func(*Cached) bool, err error) {
+// Purging says what caches are to forget: what is of an organisation, or of one of
+// its streams, or at a URL. It has no token in it.
+type Purging struct {
+	Org    string `json:"org,omitempty"`
+	Stream string `json:"stream,omitempty"`
+
+	Host  string `json:"host,omitempty"`
+	Path  string `json:"path,omitempty"`
+	Query string `json:"query,omitempty"` // empty: whatever it was
+
+	// All lifts the bound that Owners are: organisations whose answers may be
+	// forgotten.
+	All    bool     `json:"all,omitempty"`
+	Owners []string `json:"owners,omitempty"`
+}
+
+// AtURL is what is cached of a URL as viewers have it, with or without a token. A
+// URL without a query stands for whatever the query was. The error says what to
+// change.
+func AtURL(text string) (*Purging, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return nil, errors.New("write a whole URL, as https://live.example.com/live/acme/cam1/index.m3u8")
 	}
-	host, path, query := withoutPort(strings.ToLower(u.Host)), withoutTokenSegment(u.EscapedPath()), withoutTokenPairs(u.RawQuery)
-	return func(c *Cached) bool {
-		p, q, _ := strings.Cut(c.URI, "?")
-		return withoutPort(c.Host) == host && p == path && (query == "" || q == query)
-	}, nil
+	return &Purging{Host: withoutPort(strings.ToLower(u.Host)), Path: withoutTokenSegment(u.EscapedPath()), Query: withoutTokenPairs(u.RawQuery)}, nil
+}
+
+// matches reports whether an answer is to be forgotten.
+func (p *Purging) matches(c *Cached) bool {
+	switch {
+	case !p.All && !slices.Contains(p.Owners, c.Org):
+		return false
+	case p.Org != "":
+		return c.Org == p.Org && (p.Stream == "" || c.Stream == p.Stream)
+	}
+	path, query, _ := strings.Cut(c.URI, "?")
+	return p.Host != "" && withoutPort(c.Host) == p.Host && path == p.Path && (p.Query == "" || query == p.Query)
 }
 
 // withoutPort takes the usual ports away, which clients may write or not.

@@ -1,6 +1,9 @@
 package app
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAtURL(t *testing.T) {
 	const (
@@ -23,9 +26,22 @@ func TestAtURL(t *testing.T) {
 		"https://live.example.com/live/acme/cam1/INDEX.m3u8": false,
 		"https://example.com/live/acme/cam1/index.m3u8":      false,
 	} {
-		match, err := AtURL(text)
-		if err != nil || match(&cached) != want {
-			t.Errorf("%s: %v, want %v", text, err, want)
+		p, err := AtURL(text)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		if strings.Contains(p.Path+p.Query, jwt) {
+			t.Errorf("%s: the token is in %+v", text, p)
+		}
+		for _, owners := range []struct {
+			all   bool
+			list  []string
+			owned bool
+		}{{true, nil, true}, {false, []string{"beta", "acme"}, true}, {false, []string{"beta"}, false}, {false, nil, false}} {
+			p.All, p.Owners = owners.all, owners.list
+			if p.matches(&cached) != (want && owners.owned) {
+				t.Errorf("%s for %+v: want %v", text, owners, want)
+			}
 		}
 	}
 	for _, text := range []string{"", "/live/acme/cam1/index.m3u8", "live.example.com/x", "ftp://live.example.com/x", "https://a@live.example.com/x", "https://%zz/"} {

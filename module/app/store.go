@@ -157,6 +157,7 @@ func (a *App) openRegistry() error {
 	value, _, err := registries.LoadOrNew(key, func() (caddy.Destructor, error) {
 		r := registry.New(settings, caddy.Log().Named(ID))
 		r.OnRevoke(tellRevoked)
+		r.OnAsk(func(question []byte) []byte { return answer(r, question) })
 		return pooled{r}, nil
 	})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // uses are when tokens were used last. Like what is running, they outlive reloads.
 var uses session.Uses
 
-// LastUsed is when a token was used last, as far as this node knows; zero when it
-// was not.
+// LastUsed is when a token was used last, as far as this node knows, and what
+// others have written; zero when it was not.
 func (a *App) LastUsed(ctx context.Context, t *registry.Token) time.Time {
 	hash := t.Hash()
 	last := uses.Last(hash)

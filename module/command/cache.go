@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -27,11 +28,12 @@ func cachePurge() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "purge (--org ORG [--stream STREAM] | --url URL) [flags]",
-		Short: "Makes a server forget what it has cached",
-		Long: `Makes a server forget what it has cached: all of an organisation, of one of its
+		Short: "Makes all nodes forget what they have cached",
+		Long: `Makes all nodes of a registry forget what they have cached: all of an organisation, of one of its
 streams, or of one URL. A URL without a query stands for every query; a token in
 it makes no difference. Who already gets an answer gets all of it; who comes later
-gets a new one from the origin. Other edges keep what they have: ask each of them.`,
+gets a new one from the origin. A node that cannot be reached keeps what it has; the
+answer says how many did it.`,
 		Example: `  playgate cache purge --org acme
   playgate cache purge --org acme --stream cam1
   playgate cache purge --url https://live.example.com/live/acme/cam1/index.m3u8`,
@@ -48,14 +50,18 @@ gets a new one from the origin. Other edges keep what they have: ask each of the
 		case in.URL != "" && (in.Org != "" || in.Stream != ""):
 			return errors.New("--url stands alone: it says all")
 		}
-		var out struct{ Objects int }
+		var out struct{ Objects, Nodes int }
 		answer, err := c.post("purges", in, &out)
 		if err != nil {
 			return err
 		}
-		if out.Objects == 1 {
-			return c.done(answer, "1 cached answer is forgotten.")
+		on := ""
+		if out.Nodes > 1 {
+			on = fmt.Sprintf(" on %d nodes", out.Nodes)
 		}
-		return c.done(answer, "%d cached answers are forgotten.", out.Objects)
+		if out.Objects == 1 {
+			return c.done(answer, "1 cached answer is forgotten%s.", on)
+		}
+		return c.done(answer, "%d cached answers are forgotten%s.", out.Objects, on)
 	})
 }

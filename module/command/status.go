@@ -20,7 +20,9 @@ func init() {
 		Short: "Says which server answers, and how its store is",
 		Long: `Says which server answers, where it keeps organisations, streams and tokens,
 whether that can be written, how old what it knows is, and which organisations
-are open because somebody broke the glass.`,
+are open because somebody broke the glass. Below it lists all nodes of the same
+registry that can be reached: whether they are ready, how old what they know is,
+and up to which change of the store they know it.`,
 		CobraFunc: func(cmd *cobra.Command) { status(cmd) },
 	})
 }
@@ -39,6 +41,13 @@ func status(cmd *cobra.Command) {
 			}
 			Organisations, Streams int
 			BrokenGlass            []string `json:"broken_glass"`
+			Nodes                  []struct {
+				Name, Version string
+				Ready         bool
+				Staleness     float64 `json:"staleness_seconds"`
+				Position      uint64
+				Viewers       int
+			}
 		}
 		answer, err := c.get("status", nil, &s)
 		if err != nil {
@@ -58,7 +67,7 @@ func status(cmd *cobra.Command) {
 			if len(s.BrokenGlass) > 0 {
 				glass = fmt.Sprintf("%s (to end it: playgate org secure ORG mend)", strings.Join(s.BrokenGlass, ", "))
 			}
-			return card(w, [][2]string{
+			err := card(w, [][2]string{
 				{"Instance", s.Instance},
 				{"Version", s.Version},
 				{"Store", s.Store.Driver},
@@ -68,6 +77,18 @@ func status(cmd *cobra.Command) {
 				{"Streams", strconv.Itoa(s.Streams)},
 				{"Broken glass", glass},
 			})
+			if err != nil || len(s.Nodes) == 0 {
+				return err
+			}
+			rows := make([][]string, len(s.Nodes))
+			for i, n := range s.Nodes {
+				age := time.Duration(n.Staleness * float64(time.Second)).Round(time.Millisecond)
+				rows[i] = []string{n.Name, yesNo(n.Ready), age.String(), strconv.FormatUint(n.Position, 10), strconv.Itoa(n.Viewers), n.Version}
+			}
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+			return table(w, []string{"NODE", "READY", "STALE", "POSITION", "VIEWERS", "VERSION"}, rows)
 		})
 	})
 }

@@ -81,6 +81,9 @@ type Registry struct {
 	compared  atomic.Pointer[error] // a comparison has found it damaged
 	anew      atomic.Bool           // the next snapshot takes the place of all
 
+	asking   asking
+	answered atomic.Int64 // how many nodes answered the last question
+
 	beat heartbeat
 	sick atomic.Pointer[error] // why the embedded store takes no changes
 }
@@ -232,8 +235,10 @@ func (r *Registry) connect() error {
 			r.logger.Error("the registry's server says", zap.Error(err))
 		}))
 	var err error
-	r.conn, err = nats.Connect(strings.Join(r.settings.URLs, ","), opts...)
-	return err
+	if r.conn, err = nats.Connect(strings.Join(r.settings.URLs, ","), opts...); err != nil {
+		return err
+	}
+	return r.listen()
 }
 
 // openSoon opens the buckets of the operator's servers as soon as they are there.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/playgate/playgate/module/token/session"
 )
 
 // Audience counts who watches, stream by stream. A viewer is a token at an
@@ -28,6 +30,8 @@ type watching struct{ stream, viewer uint64 }
 type watcher struct {
 	at, issued              int64
 	org, tokenID, tag, user uint64 // 0: does not watch by a token
+	// stream is the hash of the stream's name that all processes have.
+	stream uint64
 }
 
 // AudienceWindow is how long a viewer counts after the last request: longer than
@@ -78,7 +82,7 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 		}
 	}
 	if !known && !s.Public {
-		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), tokenID: s.TokenID, tag: s.Tag, user: s.User}
+		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), stream: session.Hash("stream", s.Org, s.Stream), tokenID: s.TokenID, tag: s.Tag, user: s.User}
 	}
 	w.at = at
 	p.seen[key] = w
@@ -111,8 +115,9 @@ type Revoked struct {
 }
 
 // Ended counts the viewers, as they were when Count was called last, whom a
-// revocation would end, and the streams that they watch.
-func (a *Audience) Ended(v Revoked) (viewers, streams int) {
+// revocation would end, and returns hashes of the streams that they watch, which
+// are the same in all processes.
+func (a *Audience) Ended(v Revoked) (viewers int, streams map[uint64]bool) {
 	var org, stream uint64
 	switch {
 	case v.Stream != "":
@@ -131,12 +136,12 @@ func (a *Audience) Ended(v Revoked) (viewers, streams int) {
 			if stream != 0 && at.stream == stream || org != 0 && w.org == org || v.TokenID != 0 && w.tokenID == v.TokenID ||
 				v.Tag != 0 && w.tag == v.Tag || v.User != 0 && w.user == v.User {
 				viewers++
-				on[at.stream] = true
+				on[w.stream] = true
 			}
 		}
 		p.mu.Unlock()
 	}
-	return viewers, len(on)
+	return viewers, on
 }
 
 // Count counts who has been seen within [AudienceWindow], and who has a response

@@ -189,8 +189,8 @@ func TestEnded(t *testing.T) {
 		{Revoked{Org: "org2", Stream: "cam2"}, 0, 0},
 		{Revoked{}, 0, 0},
 	} {
-		if viewers, streams := a.Ended(tc.whom); viewers != tc.viewers || streams != tc.streams {
-			t.Errorf("%+v ends %d viewers on %d streams instead of %d on %d", tc.whom, viewers, streams, tc.viewers, tc.streams)
+		if viewers, streams := a.Ended(tc.whom); viewers != tc.viewers || len(streams) != tc.streams {
+			t.Errorf("%+v ends %d viewers on %d streams instead of %d on %d", tc.whom, viewers, len(streams), tc.viewers, tc.streams)
 		}
 	}
 }
