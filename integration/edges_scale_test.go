@@ -210,6 +210,7 @@ func muxed(e *endless) http.Handler {
 // serves once there is a view; one with a kept view serves at once, and says how
 // old that is. With stale_after it refuses when it has become too old.
 func TestEdgesStartWithoutTheStore(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 1, nil)
 	f.edges[0].do(t, "org", "create", "org1")
 	tokens := f.edges[0].tokens(t, 2)

@@ -254,6 +254,7 @@ const convergesWithin = 2 * time.Second
 // Whatever is cut off, killed or started again: no acknowledged revocation is lost
 // or forgotten, valid tokens play all the time, and edges converge.
 func TestEdgesWhateverBreaks(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t, 5, nil)
 	f.edges[0].do(t, "org", "create", "org1")
 	good := f.edges[0].tokens(t, 1)[0]

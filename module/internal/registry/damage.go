@@ -82,7 +82,7 @@ func (r *Registry) accepts(damage error) error {
 
 // damageLasts is how long servers of the operator's have to look damaged before
 // that is believed: one that has just become the leader may not have read all yet.
-const damageLasts = 10 * time.Second
+var damageLasts = 10 * time.Second
 
 // lost judges a damage of the operator's servers. Until it is believed it is an
 // error. Then what the store says is added to what is known, and nothing can be

@@ -286,14 +286,13 @@ func (r *Registry) openOnce(head copyHead, known []Entry) error {
 	defer cancel()
 	err := r.checkLoss(ctx, head, known)
 	if errors.Is(err, errDamaged) {
-		err = r.lost(err)
+		damage := err
+		if err = r.lost(damage); err == nil && r.failure.Load() != nil {
+			r.compared.Store(&damage) // until it is accepted
+		}
 	}
 	if err != nil {
 		return err
-	}
-	if r.failure.Load() != nil {
-		r.created = head.Edge.Created
-		return nil
 	}
 	now, err := r.edge.extent(ctx)
 	r.created = now.Created

@@ -1,0 +1,177 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func revoke(t *testing.T, r *Registry, id string) {
+	t.Helper()
+	if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func revoked(r *Registry, id string) bool { return r.TokenRevocation("acme", id) != nil }
+
+// Servers that were put in the place of others, with nothing on their disks, make
+// no edge forget what was revoked. What they say is added to it, and nothing is
+// changed through an edge that knows better, until its operator accepts the loss.
+func TestServersMadeAnew(t *testing.T) {
+	defer func(d time.Duration) { damageLasts = d }(damageLasts)
+	damageLasts = time.Second
+	n := newNATS(t)
+	n.start(t)
+	dir := t.TempDir()
+	knows := n.edge(t, dir)
+	eventually(t, "the view", func() bool { return knows.View().Complete() && len(knows.View().Keys()) == 2 })
+	revoke(t, knows, "leaked")
+	n.stop()
+	if err := os.RemoveAll(n.dir); err != nil {
+		t.Fatal(err)
+	}
+	n.start(t)
+	fresh := n.edge(t, t.TempDir())
+	eventually(t, "the other view", func() bool { return fresh.View().Complete() && len(fresh.View().Keys()) == 2 })
+	eventually(t, "the damage", func() bool { return errors.Is(knows.Writable(), errDamaged) })
+	if text := knows.Writable().Error(); !strings.Contains(text, "made anew") || !strings.Contains(text, "touch "+filepath.Join(dir, acceptFile)) {
+		t.Errorf("the error is %s", text)
+	}
+	if !revoked(knows, "leaked") || revoked(fresh, "leaked") {
+		t.Error("what was revoked was forgotten, or was not lost")
+	}
+	revoke(t, fresh, "new")
+	eventually(t, "what the others revoke", func() bool { return revoked(knows, "new") })
+	if !revoked(knows, "leaked") {
+		t.Error("what was revoked was forgotten later")
+	}
+	if err := knows.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a change: %v", err)
+	}
+
+	// So it is after a restart.
+	if err := knows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	knows = n.edge(t, dir)
+	if !revoked(knows, "leaked") {
+		t.Error("what was revoked was forgotten by a restart")
+	}
+	eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), errDamaged) })
+
+	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the loss to be accepted", func() bool { return knows.Writable() == nil && !revoked(knows, "leaked") })
+	if !revoked(knows, "new") {
+		t.Error("what the servers say was forgotten")
+	}
+	revoke(t, knows, "later")
+	eventually(t, "the change on the other edge", func() bool { return revoked(fresh, "later") })
+}
+
+// A comparison finds what the store has lost, and has what the view has missed
+// read anew.
+func TestCompare(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	revoke(t, r, "a")
+	if err := r.compare(t.Context()); err != nil {
+		t.Errorf("the same: %v", err)
+	}
+
+	// The view misses a record, as after a message that was lost.
+	v := r.TokenRevocation("acme", "a")
+	r.view.mu.Lock()
+	delete(r.view.entries, v.key())
+	r.view.takeRevocation(Entry{Key: v.key(), Deleted: true})
+	r.view.mu.Unlock()
+	if revoked(r, "a") {
+		t.Fatal("it is not missing")
+	}
+	if err := r.compare(t.Context()); err != nil {
+		t.Errorf("a record that was missed: %v", err)
+	}
+	eventually(t, "what was missed", func() bool { return revoked(r, "a") })
+
+	// The view knows one that the store does not have.
+	r.view.apply(Entry{Key: orgKey("beta"), Value: []byte(`{"schema":1,"org":"beta"}`), Revision: 1})
+	if err := r.compare(t.Context()); !errors.Is(err, errDamaged) {
+		t.Errorf("a record that was lost: %v", err)
+	}
+}
+
+// A snapshot of a server that is behind takes nothing away that is known of later
+// changes; one of a store that has lost something takes nothing away at all.
+func TestSnapshotsThatAreBehind(t *testing.T) {
+	entry := func(org string, revision uint64) Entry {
+		return Entry{Key: orgKey(org), Value: []byte(`{"schema":1,"org":"` + org + `","secure":"off"}`), Revision: revision}
+	}
+	gone := entry("a", 9)
+	gone.Deleted = true
+	for _, tc := range []struct {
+		what string
+		take func(*View, []Entry)
+		want map[string]bool
+	}{
+		{"reset", (*View).reset, map[string]bool{"a": false, "b": false, "c": true, "d": true}},
+		{"merge", (*View).merge, map[string]bool{"a": true, "b": true, "c": true, "d": true}},
+		{"replace", (*View).replace, map[string]bool{"a": false, "b": false, "c": false, "d": true}},
+	} {
+		v := newView(zap.NewNop())
+		v.reset([]Entry{entry("a", 1), entry("b", 2), entry("c", 7)})
+		tc.take(v, []Entry{entry("d", 5)})
+		for org, want := range tc.want {
+			if got := v.Secure(org, time.Now()) == Off; got != want {
+				t.Errorf("%s: %s is known: %v", tc.what, org, got)
+			}
+		}
+		tc.take(v, []Entry{entry("d", 5), gone})
+		if v.Secure("a", time.Now()) == Off {
+			t.Errorf("%s: what was deleted is there", tc.what)
+		}
+	}
+}
+
+// A write whose answer did not arrive was done once, and is told as done.
+func TestUnansweredWrites(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	unanswered := func(do func() error) func(context.Context) error {
+		first := true
+		return func(ctx context.Context) error {
+			err := do()
+			if first {
+				first = false
+				return context.DeadlineExceeded
+			}
+			return err
+		}
+	}
+	key, value := "org.x", []byte("v")
+	var revision uint64
+	err := r.edge.persist(t.Context(), unanswered(func() error { _, err := r.edge.kv().Create(t.Context(), key, value); return err }),
+		func(ctx context.Context) bool { return r.edge.holds(ctx, key, value, &revision) })
+	if err != nil || revision == 0 {
+		t.Errorf("a creation that was not answered: revision %d, %v", revision, err)
+	}
+	if _, err := r.edge.Create(t.Context(), key, []byte("w")); !errors.Is(err, ErrExists) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	err = r.edge.persist(t.Context(), unanswered(func() error { _, err := r.edge.kv().Create(t.Context(), key, []byte("z")); return err }),
+		func(ctx context.Context) bool { return r.edge.holds(ctx, key, []byte("z"), &revision) })
+	if !errors.Is(err, ErrExists) {
+		t.Errorf("one that was not answered, beside somebody else's: %v", err)
+	}
+}

@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// journaled is a directory with a copy and what a journal adds to it.
+func journaled(t *testing.T) (dir string, j *journal) {
+	t.Helper()
+	dir = t.TempDir()
+	j = &journal{logger: zap.NewNop()}
+	id, err := j.next(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(j.end)
+	entries := []Entry{{Key: "a", Value: []byte("1"), Revision: 1}, {Key: "b", Value: []byte("1"), Revision: 2}}
+	if _, err := writeCopy(dir, copyHead{Seen: time.Now(), Journal: id}, entries); err != nil {
+		t.Fatal(err)
+	}
+	return dir, j
+}
+
+func wantCopy(t *testing.T, dir, want string) {
+	t.Helper()
+	_, entries, err := readCopy(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, e := range entries {
+		got[e.Key] = string(e.Value)
+	}
+	if text := fmt.Sprint(got); text != want {
+		t.Errorf("the copy says %s instead of %s", text, want)
+	}
+}
+
+func put(key, value string, revision uint64) journalLine {
+	return journalLine{Entry: &Entry{Key: key, Value: []byte(value), Revision: revision}}
+}
+
+// A process that is killed at any time has lost nothing that it added.
+func TestJournal(t *testing.T) {
+	dir, j := journaled(t)
+	wantCopy(t, dir, "map[a:1 b:1]")
+	seen := time.Now().Add(time.Hour).Truncate(time.Second)
+	j.append(put("c", "3", 3), put("a", "4", 4), put("b", "old", 1))
+	j.append(journalLine{Entry: &Entry{Key: "b", Revision: 5, Deleted: true}}, journalLine{Head: &copyHead{Seen: seen, Edge: extent{Last: 5, Records: 3}}})
+	wantCopy(t, dir, "map[a:4 c:3]")
+	if head, _, _ := readCopy(dir); !head.Seen.Equal(seen) || head.Edge.Last != 5 {
+		t.Errorf("the head is %+v", head)
+	}
+
+	// Killed amid a line.
+	path := filepath.Join(dir, journalPrefix+j.id)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.append(put("d", "6", 6))
+	longer, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := len(whole); n < len(longer); n++ {
+		if err := os.WriteFile(path, longer[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wantCopy(t, dir, "map[a:4 c:3]")
+	}
+	longer[len(longer)-5] ^= 1
+	if err := os.WriteFile(path, longer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCopy(t, dir, "map[a:4 c:3]")
+}
+
+// Between the beginning of a journal and the copy that names it, both count; also
+// where another process has begun it. One that belongs to no copy does not.
+func TestJournalsFollow(t *testing.T) {
+	dir, j := journaled(t)
+	j.append(put("c", "3", 3))
+	if _, err := j.next(dir); err != nil {
+		t.Fatal(err)
+	}
+	j.append(put("d", "4", 4))
+	wantCopy(t, dir, "map[a:1 b:1 c:3 d:4]")
+
+	head, _, err := readCopy(dir)
+	if err != nil || head.last != j.id {
+		t.Fatalf("the last journal is %q, %v", head.last, err)
+	}
+	other := &journal{logger: zap.NewNop()}
+	other.follows(head.last)
+	if _, err := other.next(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer other.end()
+	other.append(put("e", "5", 5))
+	wantCopy(t, dir, "map[a:1 b:1 c:3 d:4 e:5]")
+
+	stray := &journal{logger: zap.NewNop()}
+	if _, err := stray.next(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer stray.end()
+	stray.append(put("f", "6", 6))
+	wantCopy(t, dir, "map[a:1 b:1 c:3 d:4 e:5]")
+	for _, name := range []string{".new-view-1", ".new-seal.key-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tidy(dir, head.Journal)
+	wantCopy(t, dir, "map[a:1 b:1 c:3]")
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 3 { // the view, its journal, and what is not the view's
+		t.Errorf("%v are left, %v", left, err)
+	}
+}
