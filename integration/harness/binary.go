@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -82,6 +83,46 @@ func Binary(t testing.TB) string {
 		}
 		return out, nil
 	})
+}
+
+// Variant builds a binary of sources of which some texts were replaced: a version
+// that is to come. The keys of edits are files from the root.
+func Variant(t testing.TB, edits map[string][][2]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for name, pairs := range edits {
+		path := filepath.Join(Root(t), filepath.FromSlash(name))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pair := range pairs {
+			if strings.Count(string(text), pair[0]) != 1 {
+				t.Fatalf("%s holds %q %d times instead of once", name, pair[0], strings.Count(string(text), pair[0]))
+			}
+			text = []byte(strings.Replace(string(text), pair[0], pair[1], 1))
+		}
+		replace[path] = filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(replace[path], text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, out := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "playgate")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", file, "-tags", BuildTags, "-ldflags", "-s -w", "-o", out, "./cmd/playgate")
+	cmd.Dir = Root(t)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the variant: %v\n%s", err, text)
+	}
+	return out
 }
 
 // Root is the directory of the module under test.

@@ -89,6 +89,9 @@ func (s *Server) Start() {
 	s.await("TLS", s.uses, "localhost:{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
 }
 
+// Exchange has the next Start take another binary, as after an upgrade.
+func (s *Server) Exchange(binary string) { s.binary = binary }
+
 // Kill ends the server with SIGKILL.
 func (s *Server) Kill() {
 	s.t.Helper()
