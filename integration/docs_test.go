@@ -115,7 +115,7 @@ func docCaddyfile(t *testing.T, b docBlock) string {
 		gate = "\tplaygate {\n\t\tstream /{org}/{stream}/*\n\t}\n"
 	)
 	switch b.info {
-	case "caddyfile":
+	case "caddyfile", "caddyfile edge", "caddyfile distant":
 		return b.text
 	case "caddyfile global":
 		return "{\n" + indented(b.text) + app + "}\n\nlive.example.com {\n" + gate + "\treverse_proxy 127.0.0.1:8888\n}\n"

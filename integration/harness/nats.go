@@ -35,8 +35,8 @@ type NATSNode struct {
 
 var natsBuilt once[string]
 
-// natsServer is the path of the nats-server binary, as the module names it.
-func natsServer(t testing.TB) string {
+// NATSServer is the path of the nats-server binary, as the module names it.
+func NATSServer(t testing.TB) string {
 	t.Helper()
 	dir := SharedDir(t)
 	return natsBuilt.get(t, func() (string, error) {
@@ -132,7 +132,7 @@ func (n *NATSNode) Start() {
 	if err := os.WriteFile(path, []byte(n.conf), 0o600); err != nil {
 		n.t.Fatal(err)
 	}
-	n.Process = StartProcess(n.t, os.Environ(), n.dir, natsServer(n.t), "-c", path)
+	n.Process = StartProcess(n.t, os.Environ(), n.dir, NATSServer(n.t), "-c", path)
 }
 
 // Await waits until the node says that it is healthy.

@@ -89,6 +89,13 @@ func (s *Server) Start() {
 	s.await("TLS", s.uses, "localhost:{$HTTPS_PORT}", func() bool { return answersTLS(s.HTTPS) })
 }
 
+// Variables are what the Caddyfile can use as {$NAME}, and the directories of the
+// process, as NAME=value.
+func (s *Server) Variables() []string { return s.env[len(os.Environ()):] }
+
+// Caddyfile is the path of the server's Caddyfile.
+func (s *Server) Caddyfile() string { return filepath.Join(s.dir, "Caddyfile") }
+
 // Exchange has the next Start take another binary, as after an upgrade.
 func (s *Server) Exchange(binary string) { s.binary = binary }
 

@@ -28,7 +28,7 @@ type Token struct {
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	Expires   time.Time  `json:"expires"`
 	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
-	Viewers   int        `json:"viewers" doc:"Who watches with it through this node, by address."`
+	Viewers   int        `json:"viewers" doc:"Who watches with it, by address, on all nodes that could be asked."`
 	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
 	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused, or will be."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`

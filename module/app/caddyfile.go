@@ -32,6 +32,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		store nats <url>... {
 //			credentials <file>
 //			bucket <name>
+//			domain <name>                         # of JetStream, over a leaf node
 //			monitor <url>...                      # http://10.0.0.1:8222; whether the servers sync every write
 //		}
 //		stale_after <duration> deny

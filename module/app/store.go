@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,6 +38,10 @@ type Store struct {
 	// others. Default: playgate.
 	Bucket string `json:"bucket,omitempty"`
 
+	// Domain is the JetStream domain of the servers, where the way to them leads
+	// over a leaf node. Default: none.
+	Domain string `json:"domain,omitempty"`
+
 	// Monitor are the monitoring URLs of the NATS servers, such as
 	// http://10.0.0.1:8222, where it is looked up whether they sync every write.
 	// Default: none, and nobody knows.
@@ -46,8 +51,8 @@ type Store struct {
 func (s *Store) check() error {
 	switch s.Driver {
 	case "", "embedded", "off":
-		if len(s.URLs) > 0 || s.Credentials != "" || s.Bucket != "" || len(s.Monitor) > 0 {
-			return fmt.Errorf("store %s: urls, credentials, bucket and monitor belong to store nats", s.Driver)
+		if len(s.URLs) > 0 || s.Credentials != "" || s.Bucket != "" || s.Domain != "" || len(s.Monitor) > 0 {
+			return fmt.Errorf("store %s: urls, credentials, bucket, domain and monitor belong to store nats", s.Driver)
 		}
 	case "nats":
 		if len(s.URLs) == 0 {
@@ -58,6 +63,9 @@ func (s *Store) check() error {
 			if err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Host == "" {
 				return errors.New("store nats: a server is written like nats://10.0.0.1:4222 or tls://nats.example.com")
 			}
+		}
+		if strings.ContainsAny(s.Domain, ".*> \t") {
+			return fmt.Errorf("store nats: domain %s: a JetStream domain is one word without dots, as in the jetstream block of the servers", s.Domain)
 		}
 		for _, text := range s.Monitor {
 			u, err := url.Parse(text)
@@ -78,7 +86,7 @@ func (s *Store) settings() registry.Settings {
 	if dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "playgate")
 	}
-	return registry.Settings{Dir: dir, URLs: s.URLs, Credentials: s.Credentials, Bucket: s.Bucket, Monitor: s.Monitor}
+	return registry.Settings{Dir: dir, URLs: s.URLs, Credentials: s.Credentials, Bucket: s.Bucket, Domain: s.Domain, Monitor: s.Monitor}
 }
 
 // parse reads the store line and its block.
@@ -122,10 +130,12 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 			err = OneArg(d, &s.Credentials)
 		case "bucket":
 			err = OneArg(d, &s.Bucket)
+		case "domain":
+			err = OneArg(d, &s.Domain)
 		case "monitor":
 			s.Monitor, err = SomeArgs(d)
 		default:
-			return d.Errf("unknown option %q in store nats; it has credentials, bucket and monitor", option)
+			return d.Errf("unknown option %q in store nats; it has credentials, bucket, domain and monitor", option)
 		}
 		if err != nil {
 			return err

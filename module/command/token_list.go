@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type tokenAnswer struct {
 	Expires       time.Time
 	LastUsed      time.Time `json:"last_used"`
 	Status, Key   string
+	Viewers       int
 	Token         string // when it was made, and never again
 	WebPlayoutURL string `json:"web_playout_url"`
 	StreamURL     string `json:"stream_url"`
@@ -49,6 +51,7 @@ func (t *tokenAnswer) print(w io.Writer) error {
 		{"Valid from", when(t.NotBefore)},
 		{"Expires", when(t.Expires)},
 		{"Last used", when(t.LastUsed)},
+		{"Viewers", strconv.Itoa(t.Viewers)},
 		{"Addresses", strings.Join(t.IP, ", ")},
 		{"Pages", strings.Join(t.Referer, ", ")},
 		{"Tag", t.Tag},

@@ -27,6 +27,9 @@ type Settings struct {
 	Credentials string
 	// Bucket is the name of the edge bucket, and begins those of the others.
 	Bucket string
+	// Domain is the JetStream domain of the servers, where the way to them leads
+	// over a leaf node; empty for none.
+	Domain string
 	// Monitor are the monitoring URLs of the operator's servers; none to leave
 	// unknown whether they sync every write.
 	Monitor []string
@@ -319,6 +322,9 @@ func (r *Registry) warnOfReplicas() {
 // openBuckets opens the three buckets on the connection.
 func (r *Registry) openBuckets(ctx context.Context) error {
 	js, err := jetstream.New(r.conn)
+	if r.settings.Domain != "" {
+		js, err = jetstream.NewWithDomain(r.conn, r.settings.Domain)
+	}
 	if err != nil {
 		return err
 	}
