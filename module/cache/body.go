@@ -248,6 +248,15 @@ func (b *body) tell() {
 // hold says that somebody is going to read the body.
 func (b *body) hold() { b.holders.Add(1) }
 
+// holdWhole is hold for a body that has ended: it may have left the store just
+// before, when nobody held it.
+func (b *body) holdWhole() {
+	b.hold()
+	if b.stored.Load() == 0 {
+		b.room.pin(b)
+	}
+}
+
 // letGo is the end of hold. It reports whether it was the last one.
 func (b *body) letGo() bool {
 	if b.holders.Add(-1) > 0 {

@@ -80,7 +80,7 @@ func (v *visit) writeWhole(b *body) error {
 		}
 	}
 	if len(b.pieces) > 1 {
-		b.hold()
+		b.holdWhole()
 		defer b.letGo()
 	}
 	for i := range b.pieces {
@@ -169,7 +169,7 @@ func (v *visit) servePart(o *object, how string) error {
 		return v.serve(o, how)
 	}
 	if complete {
-		b.hold()
+		b.holdWhole()
 		defer b.letGo()
 	}
 	h := v.w.Header()
