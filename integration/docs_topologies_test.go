@@ -91,16 +91,7 @@ func TestDocsTopologies(t *testing.T) {
 		data := t.TempDir()
 		e := &edge{dir: filepath.Join(data, "caddy", "playgate")}
 		if seal != "" { // step 2
-			key, err := os.ReadFile(filepath.Join(seal, "seal.key"))
-			if err == nil {
-				err = os.MkdirAll(e.dir, 0o700)
-			}
-			if err == nil {
-				err = os.WriteFile(filepath.Join(e.dir, "seal.key"), key, 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			e.takeSealKey(t, seal)
 		}
 		e.Server = harness.Serve(t, rewired(text, at), harness.Env{"XDG_DATA_HOME": data})
 		harness.Wait(t, "the edge to be ready", func() bool { return e.status("/readyz") == http.StatusOK })

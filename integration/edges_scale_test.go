@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -131,6 +132,17 @@ func TestEdgesRevokeAmongMany(t *testing.T) {
 		victim := f.edges[4]
 		tokens := f.edges[0].tokens(t, 12)
 		good := f.edges[0].tokens(t, 1)[0]
+		startAlone := func(what string, revoked []string) {
+			for _, way := range victim.ways {
+				way.Reset()
+			}
+			victim.Start()
+			for _, token := range revoked {
+				if got := victim.status(target(token)); got != http.StatusUnauthorized {
+					t.Errorf("%s, and with the store down, a revoked token is answered with %d", what, got)
+				}
+			}
+		}
 		for round := range 3 {
 			now := tokens[4*round : 4*round+4]
 			for _, token := range now {
@@ -140,15 +152,7 @@ func TestEdgesRevokeAmongMany(t *testing.T) {
 			}
 			victim.converge(t, time.Now(), now) // it has acted upon them
 			victim.Kill()
-			for _, way := range victim.ways {
-				way.Reset()
-			}
-			victim.Start()
-			for _, token := range tokens[:4*round+4] {
-				if got := victim.status(target(token)); got != http.StatusUnauthorized {
-					t.Errorf("round %d: after kill -9, and with the store down, a revoked token is answered with %d", round, got)
-				}
-			}
+			startAlone("after kill -9", tokens[:4*round+4])
 			if got := victim.status(target(good)); got != http.StatusOK {
 				t.Errorf("round %d: a good token is answered with %d", round, got)
 			}
@@ -158,19 +162,19 @@ func TestEdgesRevokeAmongMany(t *testing.T) {
 			for _, way := range victim.ways {
 				way.Heal()
 			}
-			// Killed again at some moment of its first seconds, in which it reads
-			// the snapshot and writes the copy.
-			harness.Eventually(time.Duration(round)*400*time.Millisecond, func() bool { return false })
+			// Killed again: at once, when it has begun to follow, and while it writes
+			// the copy.
+			switch round {
+			case 1:
+				harness.Wait(t, "the edge to follow", func() bool { s := victim.staleness(t); return s >= 0 && s < 2 })
+			case 2:
+				harness.Wait(t, "the copy to be written", func() bool {
+					files, err := filepath.Glob(filepath.Join(victim.dir, ".new-view-*"))
+					return err == nil && len(files) > 0
+				})
+			}
 			victim.Kill()
-			for _, way := range victim.ways {
-				way.Reset()
-			}
-			victim.Start()
-			for _, token := range tokens[:4*round+4] {
-				if got := victim.status(target(token)); got != http.StatusUnauthorized {
-					t.Errorf("round %d: killed at its start, a revoked token is answered with %d", round, got)
-				}
-			}
+			startAlone("killed at its start", tokens[:4*round+4])
 			for _, way := range victim.ways {
 				way.Heal()
 			}

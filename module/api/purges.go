@@ -27,13 +27,13 @@ func (s *server) purges() {
 	route(s, toPurge, huma.Operation{
 		OperationID: "purge", Method: http.MethodPost, Path: "/api/v1/purges", DefaultStatus: http.StatusOK, Tags: []string{"cache"},
 		Summary: "Makes the caches of all nodes forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
-	}, func(ctx context.Context, c *call, in *struct{ Body NewPurge }) (*struct{ Body Purged }, error) {
+	}, func(_ context.Context, c *call, in *struct{ Body NewPurge }) (*struct{ Body Purged }, error) {
 		what, err := c.purging(&in.Body)
 		if err != nil {
 			return nil, err
 		}
 		var done Purged
-		done.Objects, done.Nodes = c.app.Purge(ctx, what)
+		done.Objects, done.Nodes = c.app.Purge(what)
 		return &struct{ Body Purged }{done}, nil
 	})
 }

@@ -135,12 +135,12 @@ type Ending struct {
 	Streams int `json:"streams" doc:"On how many streams those are."`
 }
 
-func preview(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
+func preview(_ context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
 	v, err := c.revocation(&in.Body)
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Ended(ctx, v)
+	viewers, streams := c.app.Ended(v)
 	return &struct{ Body Ending }{Ending{viewers, streams}}, nil
 }
 
@@ -149,12 +149,18 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Ended(ctx, v)
+	// Nobody waits for what other nodes answer before it is revoked.
+	ending := make(chan Ending, 1)
+	asked := *v
+	go func() {
+		viewers, streams := c.app.Ended(&asked)
+		ending <- Ending{viewers, streams}
+	}()
 	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
 		return nil, err
 	}
-	d := describeRevocation(v)
-	d.Viewers, d.Streams = &viewers, &streams
+	d, ends := describeRevocation(v), <-ending
+	d.Viewers, d.Streams = &ends.Viewers, &ends.Streams
 	return &struct{ Body Revocation }{d}, nil
 }
 

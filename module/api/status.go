@@ -43,7 +43,7 @@ type StoreStatus struct {
 func (s *server) status() {
 	route(s, toLook, huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tags: []string{"status"}, Summary: "Says how this instance is",
-	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body Status }, error) {
+	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body Status }, error) {
 		version, _ := caddy.Version()
 		d := Status{Instance: app.Instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
 		for _, org := range c.orgs() {
@@ -58,7 +58,7 @@ func (s *server) status() {
 			}
 		}
 		if c.Orgs == nil {
-			for _, n := range c.app.Nodes(ctx) {
+			for _, n := range c.app.Nodes() {
 				d.Nodes = append(d.Nodes, Node{n.Name, n.Version, n.Ready, n.Stale.Seconds(), n.Position, n.Viewers})
 			}
 		}

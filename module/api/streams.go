@@ -74,7 +74,7 @@ func (s *server) streams() {
 	}, createStream)
 	route(s, toRead, huma.Operation{
 		OperationID: "get-stream", Method: http.MethodGet, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Shows a stream",
-	}, func(ctx context.Context, c *call, in *StreamPath) (*oneStream, error) {
+	}, func(_ context.Context, c *call, in *StreamPath) (*oneStream, error) {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (s *server) streams() {
 		if err != nil {
 			return nil, err
 		}
-		return c.oneStream(ctx, t), nil
+		return c.oneStream(t), nil
 	})
 	route(s, toAdminister, huma.Operation{
 		OperationID: "change-stream", Method: http.MethodPatch, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Changes a stream",
@@ -102,19 +102,19 @@ func describeStream(t *registry.Stream) Stream {
 	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
 }
 
-func (c *call) oneStream(ctx context.Context, t *registry.Stream) *oneStream {
+func (c *call) oneStream(t *registry.Stream) *oneStream {
 	list := []Stream{describeStream(t)}
-	c.countViewers(ctx, list)
+	c.countViewers(list)
 	return &oneStream{list[0]}
 }
 
 // countViewers says how many watch each stream.
-func (c *call) countViewers(ctx context.Context, list []Stream) {
+func (c *call) countViewers(list []Stream) {
 	names := make([]app.StreamName, len(list))
 	for i := range list {
 		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
 	}
-	for i, n := range c.app.Watching(ctx, names) {
+	for i, n := range c.app.Watching(names) {
 		list[i].Viewers = n
 	}
 }
@@ -125,7 +125,7 @@ type streamCursor struct {
 	Stream string `json:"s"`
 }
 
-func listStreams(ctx context.Context, c *call, in *struct {
+func listStreams(_ context.Context, c *call, in *struct {
 	Page
 	Org string `query:"org" doc:"Of this organisation only."`
 	Tag string `query:"tag" doc:"With this tag only."`
@@ -162,7 +162,7 @@ func listStreams(ctx context.Context, c *call, in *struct {
 		}
 		out.Streams = append(out.Streams, describeStream(t))
 	}
-	c.countViewers(ctx, out.Streams)
+	c.countViewers(out.Streams)
 	return &struct{ Body Streams }{out}, nil
 }
 
@@ -201,7 +201,7 @@ func createStream(ctx context.Context, c *call, in *struct{ Body NewStream }) (*
 	if err := c.registry.CreateStream(ctx, t, c.Name); err != nil {
 		return nil, err
 	}
-	return c.oneStream(ctx, t), nil
+	return c.oneStream(t), nil
 }
 
 func changeStream(ctx context.Context, c *call, in *struct {
@@ -241,5 +241,5 @@ func changeStream(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return c.oneStream(ctx, t), nil
+	return c.oneStream(t), nil
 }

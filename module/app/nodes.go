@@ -127,7 +127,7 @@ func (a *App) node() *Node {
 }
 
 // everywhere is the answer of this node, and those of all others that answer.
-func (a *App) everywhere(ctx context.Context, q *question) []reply {
+func (a *App) everywhere(q *question) []reply {
 	all := []reply{a.reply(q)}
 	if a.registry == nil {
 		return all
@@ -136,7 +136,7 @@ func (a *App) everywhere(ctx context.Context, q *question) []reply {
 	if err != nil {
 		return all
 	}
-	for _, answer := range a.registry.Ask(ctx, text) {
+	for _, answer := range a.registry.Ask(text) {
 		var r reply
 		if json.Unmarshal(answer, &r) == nil {
 			all = append(all, r)
@@ -146,12 +146,12 @@ func (a *App) everywhere(ctx context.Context, q *question) []reply {
 }
 
 // Watching is how many watch each of some streams, on all nodes that answer.
-func (a *App) Watching(ctx context.Context, streams []StreamName) []int {
+func (a *App) Watching(streams []StreamName) []int {
 	sum := make([]int, len(streams))
 	if len(streams) == 0 {
 		return sum
 	}
-	for _, r := range a.everywhere(ctx, &question{Streams: streams}) {
+	for _, r := range a.everywhere(&question{Streams: streams}) {
 		for i, n := range r.Streams[:min(len(sum), len(r.Streams))] {
 			sum[i] += n
 		}
@@ -176,7 +176,7 @@ func (a *App) Uses(ctx context.Context, tokens []*registry.Token) []TokenUse {
 		q.Tokens = append(q.Tokens, t.Hash())
 		list[i].Last = a.LastUsed(ctx, t)
 	}
-	for _, r := range a.everywhere(ctx, &q) {
+	for _, r := range a.everywhere(&q) {
 		for i, t := range r.Tokens[:min(len(list), len(r.Tokens))] {
 			list[i].Viewers += t.Viewers
 			if used := time.Unix(t.Used, 0); t.Used > 0 && used.After(list[i].Last) {
@@ -189,10 +189,10 @@ func (a *App) Uses(ctx context.Context, tokens []*registry.Token) []TokenUse {
 
 // Ended is how many viewers a revocation ends, and on how many streams, on all
 // nodes that answer; at most a second old.
-func (a *App) Ended(ctx context.Context, v *registry.Revocation) (viewers, streams int) {
+func (a *App) Ended(v *registry.Revocation) (viewers, streams int) {
 	on := make(map[uint64]bool)
 	concerned := whom(v)
-	for _, r := range a.everywhere(ctx, &question{Ended: &concerned}) {
+	for _, r := range a.everywhere(&question{Ended: &concerned}) {
 		viewers += r.Viewers
 		for _, stream := range r.On {
 			on[stream] = true
@@ -202,9 +202,9 @@ func (a *App) Ended(ctx context.Context, v *registry.Revocation) (viewers, strea
 }
 
 // Nodes are all nodes that answer, by their names; this one is among them.
-func (a *App) Nodes(ctx context.Context) []*Node {
+func (a *App) Nodes() []*Node {
 	var list []*Node
-	for _, r := range a.everywhere(ctx, &question{Node: true}) {
+	for _, r := range a.everywhere(&question{Node: true}) {
 		if r.Node != nil {
 			list = append(list, r.Node)
 		}
@@ -216,8 +216,8 @@ func (a *App) Nodes(ctx context.Context) []*Node {
 // Purge makes the caches of all nodes that answer forget some answers, and tells
 // how many those were, and on how many nodes. What is on its way to viewers
 // arrives; nobody else gets it.
-func (a *App) Purge(ctx context.Context, p *Purging) (objects, nodes int) {
-	all := a.everywhere(ctx, &question{Purge: p})
+func (a *App) Purge(p *Purging) (objects, nodes int) {
+	all := a.everywhere(&question{Purge: p})
 	for _, r := range all {
 		objects += r.Purged
 	}

@@ -11,11 +11,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// errDamaged: the embedded store has lost what it had acknowledged.
+// errDamaged: the store has lost what it had acknowledged.
 var errDamaged = errors.New("the store is damaged, or an older one was put in its place")
 
 // acceptFile, in the store's directory, says that the operator goes on with
-// what is left of a damaged store. It is taken away at the next start.
+// what is left of a damaged store. It is taken away when that is done.
 const acceptFile = "accept-loss"
 
 // extent is how far a bucket has come. Neither number ever becomes smaller:
@@ -148,6 +148,21 @@ func (r *Registry) same(ctx context.Context, after uint64) (bool, error) {
 		r.created = now.Created
 	}
 	return false, err
+}
+
+// sameAs is [follower.same] for a bucket of which nothing is kept: one that was
+// made anew, or has lost its last changes, is read anew.
+func sameAs(b *natsBucket) func(context.Context, uint64) (bool, error) {
+	var created time.Time
+	return func(ctx context.Context, after uint64) (bool, error) {
+		now, err := b.extent(ctx)
+		if err != nil {
+			return false, err
+		}
+		same := !now.another(extent{Created: created}) && now.Last >= after
+		created = now.Created
+		return same, nil
+	}
 }
 
 // accepting reports whether the operator has accepted a damage since.

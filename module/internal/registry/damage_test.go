@@ -5,10 +5,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 )
 
@@ -108,6 +111,68 @@ func TestCompare(t *testing.T) {
 	if err := r.compare(t.Context()); !errors.Is(err, errDamaged) {
 		t.Errorf("a record that was lost: %v", err)
 	}
+}
+
+// Consumers that nobody listens to are removed, of this node and of others; those
+// that somebody listens to are not, nor what is not ours.
+func TestTidyWatchers(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	a, b := n.edge(t, t.TempDir()), n.edge(t, t.TempDir())
+	eventually(t, "the views", func() bool { return a.View().Complete() && b.View().Complete() })
+	stream, err := a.edge.open.Load().js.Stream(t.Context(), streamOf(DefaultBucket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func() (list []string) {
+		all := stream.ConsumerNames(t.Context())
+		for name := range all.Name() {
+			list = append(list, name)
+		}
+		return list
+	}
+	watching := len(names())
+	for _, name := range []string{a.edge.watchers.prefix + "lost", watcherPrefix + "died-1", "somebody-else"} {
+		if _, err := stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{
+			Name: name, DeliverSubject: nats.NewInbox(), AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Hour,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "what nobody listens to to be removed", func() bool {
+		if err := a.edge.tidyWatchers(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(names()) == watching+1
+	})
+	if !slices.Contains(names(), "somebody-else") {
+		t.Error("a consumer of somebody else was removed")
+	}
+	revoke(t, a, "x")
+	eventually(t, "the other node to follow", func() bool { return revoked(b, "x") })
+}
+
+// An issuing bucket that was made anew is read anew by those who list tokens.
+func TestIssuingBucketMadeAnew(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	secret, err := r.CreateAPIKey(t.Context(), &APIKey{Role: Admin}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	bucket := r.issuing.open.Load()
+	if err := bucket.js.DeleteKeyValue(t.Context(), bucket.kv.Bucket()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.openBuckets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the API key to be forgotten", func() bool { _, err := r.Authenticate(t.Context(), secret); return err != nil })
 }
 
 // A snapshot of a server that is behind takes nothing away that is known of later

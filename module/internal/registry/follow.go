@@ -75,12 +75,12 @@ func (f *follower) once(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	after := f.position()
-	if after > 0 && f.same != nil {
+	if f.same != nil {
 		same, err := f.same(ctx, after)
 		if err != nil {
 			return err
 		}
-		if !same {
+		if !same && after > 0 {
 			after = 0
 			f.mu.Lock()
 			f.applied = 0

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"hash/crc32"
 	"io"
 	"os"
@@ -57,10 +58,14 @@ func (j *journal) next(dir string) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	before := j.id
+	if first, err := linesOf(journalLine{After: j.id}); err != nil {
+		return "", errors.Join(err, f.Close(), os.Remove(f.Name()))
+	} else if _, err := f.Write(first); err != nil {
+		return "", errors.Join(err, f.Close(), os.Remove(f.Name())) // the one before goes on
+	}
 	j.close()
 	j.file, j.id = f, id
-	return id, j.write(journalLine{After: before})
+	return id, nil
 }
 
 // append adds lines. A disk that does not take them leaves the copy older than it
@@ -71,24 +76,27 @@ func (j *journal) append(lines ...journalLine) {
 	if j.file == nil || len(lines) == 0 {
 		return
 	}
-	if err := j.write(lines...); err != nil {
+	all, err := linesOf(lines...)
+	if err == nil {
+		_, err = j.file.Write(all)
+	}
+	if err != nil {
 		j.logger.Warn("the journal of the registry's copy cannot be written", zap.Error(err))
 		j.close()
+		return
 	}
+	j.size += int64(len(all))
 }
 
-func (j *journal) write(lines ...journalLine) error {
-	var all []byte
+func linesOf(lines ...journalLine) (all []byte, err error) {
 	for _, line := range lines {
 		text, err := json.Marshal(line)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, sealLine(text)...)
 	}
-	n, err := j.file.Write(all)
-	j.size += int64(n)
-	return err
+	return all, nil
 }
 
 func sealLine(text []byte) []byte {

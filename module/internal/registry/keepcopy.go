@@ -16,6 +16,7 @@ const (
 	copyPause    = time.Second
 	copyEvery    = time.Minute
 	journalLeast = 1 << 20
+	copyRetry    = 5 * time.Second // after one that could not be written
 )
 
 // sweepEvery is how often revocations that concern nobody any more are looked for.
@@ -38,17 +39,19 @@ func (r *Registry) keepCopy() {
 	}
 	tick := time.NewTicker(copyPause)
 	defer tick.Stop()
-	var written time.Time
+	var written, failedAt time.Time
 	swept := time.Now()
 	changes, failed, whole := uint64(0), false, true
 	for ended := false; !ended; {
 		whole = whole || r.journal.length() < 0 || r.journal.length() > max(r.copied, journalLeast)
-		if now := r.view.changes.Load(); (whole || now != changes || time.Since(written) > copyEvery) && r.holdsDir() {
+		if now := r.view.changes.Load(); (whole || now != changes || time.Since(written) > copyEvery) && time.Since(failedAt) > copyRetry && r.holdsDir() {
 			err := r.writeCopy(whole)
 			if err != nil && !failed && !errors.Is(err, ErrUnavailable) {
 				r.logger.Error("the copy of the registry cannot be written; an edge that starts without the store will not know it", zap.Error(err))
 			}
-			if failed = err != nil; !failed {
+			if failed = err != nil; failed {
+				failedAt = time.Now()
+			} else {
 				changes, written, whole = now, time.Now(), false
 			}
 		}

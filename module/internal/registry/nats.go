@@ -217,13 +217,12 @@ func (b *natsBucket) persist(ctx context.Context, try func(context.Context) erro
 		err := translate(within(ctx, writeTry, try))
 		switch {
 		case !errors.Is(err, ErrUnavailable):
-			if err != nil && unanswered && done != nil && within(ctx, writeTry, func(ctx context.Context) error {
-				if !done(ctx) {
-					return err
+			if err != nil && unanswered && done != nil {
+				tried, cancel := context.WithTimeout(ctx, writeTry)
+				defer cancel()
+				if done(tried) {
+					return nil
 				}
-				return nil
-			}) == nil {
-				return nil
 			}
 			return err
 		case final(err) || ctx.Err() != nil:

@@ -1,7 +1,8 @@
 package registry
 
 import (
-	"context"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,13 +19,44 @@ const (
 	// askAfterLast how long for more of them than the last time.
 	askWithin    = 500 * time.Millisecond
 	askAfterLast = 25 * time.Millisecond
-	nodeHeader   = "Playgate-Node"
+	// countEvery is how often it is found out who is there.
+	countEvery = 5 * time.Second
+	nodeHeader = "Playgate-Node"
 )
 
 // asking is how this node and the others ask each other.
 type asking struct {
 	node   string
 	answer func(question []byte) []byte
+
+	mu      sync.Mutex
+	others  int  // how many answered the last time
+	counted bool // others is known
+	at      time.Time
+}
+
+// expected is how many others there are, if that is known.
+func (a *asking) expected() (n int, counted bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.others, a.counted
+}
+
+func (a *asking) count(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.others, a.counted = n, true
+}
+
+// due reports whether all are to be counted anew, and takes that for done.
+func (a *asking) due(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.at) < countEvery {
+		return false
+	}
+	a.at = now
+	return true
 }
 
 // OnAsk has f answer what other nodes ask; nil is no answer. It has to be said
@@ -58,10 +90,25 @@ func (r *Registry) listen() error {
 
 // Ask asks all other nodes of this registry, and returns what they answer within
 // half a second. There is none with an embedded store.
-func (r *Registry) Ask(ctx context.Context, question []byte) (answers [][]byte) {
+func (r *Registry) Ask(question []byte) (answers [][]byte) {
 	if r.settings.embedded() || r.conn == nil || !r.conn.IsConnected() {
 		return nil
 	}
+	expected, counted := r.asking.expected()
+	switch {
+	case !counted:
+		expected = everybody
+	case r.asking.due(time.Now()):
+		// Nodes that have come since are counted while nobody waits.
+		r.running.Go(func() { r.gather([]byte("{}"), everybody) })
+	}
+	return r.gather(question, expected)
+}
+
+// everybody stands for a number of nodes that nobody knows.
+const everybody = math.MaxInt
+
+func (r *Registry) gather(question []byte, expected int) (answers [][]byte) {
 	inbox := r.conn.NewRespInbox()
 	from, err := r.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -71,17 +118,12 @@ func (r *Registry) Ask(ctx context.Context, question []byte) (answers [][]byte) 
 	if err := r.conn.PublishMsg(&nats.Msg{Subject: r.askSubject(), Reply: inbox, Header: nats.Header{nodeHeader: {r.asking.node}}, Data: question}); err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	expected := r.answered.Load()
-	for {
-		wait := ctx
-		if expected > 0 && int64(len(answers)) >= expected {
-			var stop context.CancelFunc
-			wait, stop = context.WithTimeout(ctx, askAfterLast)
-			defer stop() //nolint:gocritic // as often as there are more nodes than before
+	for end := time.Now().Add(askWithin); ; {
+		wait := time.Until(end)
+		if len(answers) >= expected {
+			wait = min(wait, askAfterLast)
 		}
-		m, err := from.NextMsgWithContext(wait)
+		m, err := from.NextMsg(wait)
 		if err != nil {
 			break
 		}
@@ -89,7 +131,7 @@ func (r *Registry) Ask(ctx context.Context, question []byte) (answers [][]byte) 
 			answers = append(answers, m.Data)
 		}
 	}
-	r.answered.Store(int64(len(answers)))
+	r.asking.count(len(answers))
 	return answers
 }
 

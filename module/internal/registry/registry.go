@@ -84,8 +84,7 @@ type Registry struct {
 	compared  atomic.Pointer[error] // a comparison has found it damaged
 	anew      atomic.Bool           // the next snapshot takes the place of all
 
-	asking   asking
-	answered atomic.Int64 // how many nodes answered the last question
+	asking asking
 
 	beat heartbeat
 	sick atomic.Pointer[error] // why the embedded store takes no changes
@@ -102,7 +101,7 @@ func New(s Settings, logger *zap.Logger) *Registry {
 		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket),
 	}
 	for _, b := range []*natsBucket{r.edge, r.issuing, r.audit} {
-		b.watchers.prefix = "playgate-" + token.NewID(8) + "-"
+		b.watchers.prefix = watcherPrefix + token.NewID(8) + "-"
 	}
 	r.edges = follow(r.edge, logger, r.reset, r.take)
 	r.ctx, r.stop = context.WithCancel(context.Background())
@@ -376,6 +375,7 @@ func (r *Registry) index(ctx context.Context) (*Index, error) {
 	if r.tokens == nil {
 		r.tokens = newIndex(r.logger)
 		r.records = follow(r.issuing, r.logger, r.tokens.reset, r.tokens.apply)
+		r.records.same = sameAs(r.issuing)
 		r.running.Go(func() { r.records.run(r.ctx) })
 	}
 	r.indexing.Unlock()

@@ -26,6 +26,9 @@ const (
 	watchEnd       = 2 * time.Second
 )
 
+// watcherPrefix begins the names of the consumers of all nodes.
+const watcherPrefix = "playgate-"
+
 // watchers are the watches of a bucket that run, by the names of their consumers.
 type watchers struct {
 	prefix string // of this node and bucket alone
@@ -158,8 +161,9 @@ func (w *watch) take(ctx context.Context, m jetstream.Msg) {
 	}
 }
 
-// tidyWatchers removes consumers of this node that nobody listens to: made by
-// requests whose answers did not arrive.
+// tidyWatchers removes consumers that nobody listens to: those of this node, made
+// by requests whose answers did not arrive, and those of nodes that have died. A
+// server forgets them by itself, but not soon when it was started again meanwhile.
 func (b *natsBucket) tidyWatchers(ctx context.Context) error {
 	o := b.open.Load()
 	if o == nil {
@@ -169,11 +173,14 @@ func (b *natsBucket) tidyWatchers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names := stream.ConsumerNames(ctx)
-	for name := range names.Name() {
-		if _, live := b.watchers.live.Load(name); !live && strings.HasPrefix(name, b.watchers.prefix) {
-			err = errors.Join(err, stream.DeleteConsumer(ctx, name))
+	all := stream.ListConsumers(ctx)
+	for c := range all.Info() {
+		_, live := b.watchers.live.Load(c.Name)
+		mine := strings.HasPrefix(c.Name, b.watchers.prefix)
+		alone := strings.HasPrefix(c.Name, watcherPrefix) && !c.PushBound && c.TimeStamp.Sub(c.Created) > watchForgotten
+		if !live && (mine || alone) {
+			err = errors.Join(err, stream.DeleteConsumer(ctx, c.Name))
 		}
 	}
-	return errors.Join(err, names.Err())
+	return errors.Join(err, all.Err())
 }
