@@ -142,6 +142,8 @@ func translate(err error) error {
 		return ErrConflict
 	case errors.Is(err, jetstream.ErrKeyExists):
 		return ErrExists
+	case errors.Is(err, nats.ErrReconnectBufExceeded): // which is none
+		err = nats.ErrDisconnected
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
