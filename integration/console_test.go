@@ -1,6 +1,8 @@
 package integration_test
 
 import (
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -270,6 +272,65 @@ func TestConsoleRevocations(t *testing.T) {
 	}
 }
 
+// Tokens that are chosen from the overview are revoked after it was said whom that
+// ends, and the overview is there again as it was.
+func TestConsoleRevokesChosen(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	var tokens, names []string
+	for range 3 {
+		token := c.do(t, "token", "create", "--org", "org1", "--stream", "cam", "--tag", "press")
+		tokens, names = append(tokens, token), append(names, "org1/"+harness.TokenID(t, token))
+		c.plays(t, token, 200)
+	}
+	const list = "/console/tokens?org=org1&tag=press"
+	overview := c.page(t, "oscar", list).body
+	for _, name := range names {
+		if !strings.Contains(overview, `name="token" value="`+name+`" form="chosen"`) {
+			t.Fatalf("%s cannot be chosen:\n%s", name, overview)
+		}
+	}
+	action := regexp.MustCompile(`action="(/console/tokens/revoke[^"]*)"`).FindStringSubmatch(overview)
+	if action == nil || html.UnescapeString(action[1]) != "/console/tokens/revoke?org=org1&tag=press" {
+		t.Fatalf("the form leads to %q", action)
+	}
+	to := html.UnescapeString(action[1])
+	if body := c.page(t, "reed", list).body; strings.Contains(body, `form="chosen"`) {
+		t.Error("who may look can choose")
+	}
+
+	c.status(t, "none chosen", c.post(t, "oscar", to, url.Values{}), http.StatusUnprocessableEntity)
+	c.status(t, "too many", c.post(t, "oscar", to, url.Values{"token": manyNames(51)}), http.StatusUnprocessableEntity)
+	c.status(t, "one that is not there", c.post(t, "oscar", to, url.Values{"token": {names[0], "org1/nothing"}, "sure": {""}}), http.StatusNotFound)
+	asked := c.post(t, "oscar", to, url.Values{"token": {names[0], names[2], names[0]}})
+	c.status(t, "asking first", asked, http.StatusOK)
+	if !strings.Contains(asked.body, "Revoke 2 tokens?") || !strings.Contains(asked.body, "This ends 2 viewers.") || strings.Contains(asked.body, names[1]) {
+		t.Errorf("what it would end:\n%s", asked.body)
+	}
+	c.plays(t, tokens[0], 200)
+	c.status(t, "with too long a reason", c.post(t, "oscar", to, url.Values{"token": {names[0]}, "sure": {"yes"}, "reason": {strings.Repeat("x", 129)}}), http.StatusUnprocessableEntity)
+	c.plays(t, tokens[0], 200)
+	done := c.post(t, "oscar", to, url.Values{"token": {names[0], names[2]}, "sure": {"yes"}, "reason": {"posted"}})
+	c.status(t, "revoking", done, http.StatusSeeOther)
+	if where := done.Header.Get("Location"); where != list+"&done=many" {
+		t.Errorf("it leads to %s", where)
+	}
+	c.plays(t, tokens[0], 401)
+	c.plays(t, tokens[1], 200)
+	c.plays(t, tokens[2], 401)
+	after := c.page(t, "oscar", list).body
+	if strings.Count(after, `form="chosen"`) != 1 || !strings.Contains(c.page(t, "oscar", "/console/"+"tokens/"+names[2]).body, "posted") {
+		t.Errorf("afterwards:\n%s", after)
+	}
+}
+
+func manyNames(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("org1/token%d", i))
+	}
+	return list
+}
+
 // A form that is filled in wrongly says what to change, and keeps what was
 // written.
 func TestConsoleMistakes(t *testing.T) {
@@ -325,6 +386,7 @@ func TestConsoleRights(t *testing.T) {
 		"/console/tokens/org1/" + id + "/revoke":   {},
 		"/console/tokens/org1/" + id + "/unrevoke": {},
 		"/console/tokens/org1/" + id + "/replace":  {},
+		"/console/tokens/revoke":                   {"token": {"org1/" + id}, "sure": {"yes"}},
 		"/console/revocations":                     {"org": {"org1"}, "kind": {"tag"}, "value": {"press"}},
 		"/console/orgs/org1/secure":                {"secure": {"off"}},
 		"/console/orgs/org1/break":                 {"for": {"1h"}, "reason": {"none"}},
@@ -461,10 +523,10 @@ func TestConsoleEscapes(t *testing.T) {
 	} {
 		bodies[path] = c.page(t, "ann", path).body
 	}
-	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break", "/console/tokens/check", "/console/keys", "/console/apikeys", "/console/streams/org1/cam/settings"} {
+	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break", "/console/tokens/check", "/console/tokens/revoke?tag=" + q, "/console/keys", "/console/apikeys", "/console/streams/org1/cam/settings"} {
 		bodies["POST "+path] = c.post(t, "ann", path, url.Values{
 			"org": {evil}, "name": {evil}, "stream": {evil}, "title": {evil}, "expires": {evil}, "ip": {evil}, "referer": {evil}, "tag": {evil},
-			"user": {evil}, "token": {evil}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_before": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
+			"user": {evil}, "token": {evil, "org1/" + id[1]}, "sure": {"yes"}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_before": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
 		}).body
 	}
 	for path, body := range bodies {

@@ -127,6 +127,24 @@ func TestEdgesHoldTheSame(t *testing.T) {
 			t.Errorf("edge %d says that it would end %+v", i, ending)
 		}
 	}
+
+	// The reference on a viewer's screen is known to whichever edge is asked.
+	refused, err := edgeClient.Get(f.edges[3].Plain() + "/live/org1/other/seg.ts?token=" + watched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused.Body.Close()
+	for i, e := range f.edges {
+		var refusal struct {
+			Reason  string
+			TokenID string `json:"token_id"`
+		}
+		e.api(t, "GET", "refusals/"+refused.Header.Get("Playgate-Id"), nil, &refusal)
+		if refusal.Reason != "wrong_stream" || refusal.TokenID != id {
+			t.Errorf("edge %d explains a refusal of edge 3 by %+v", i, refusal)
+		}
+	}
+
 	var status struct {
 		Nodes []struct {
 			Ready    bool

@@ -3,6 +3,7 @@ package harness
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -12,6 +13,7 @@ type Relay struct {
 	// Addr is where clients connect.
 	Addr string
 	to   string
+	rate atomic.Int64 // bytes a second to the client; 0 is no limit
 
 	mu       sync.Mutex
 	conns    map[net.Conn]bool
@@ -60,6 +62,10 @@ func (r *Relay) Swallow() {
 	defer r.mu.Unlock()
 	r.passable = make(chan struct{})
 }
+
+// Narrow lets so many bytes a second through to clients, on each connection; 0 ends
+// that.
+func (r *Relay) Narrow(rate int64) { r.rate.Store(rate) }
 
 // Heal lets everything through again.
 func (r *Relay) Heal() {
@@ -129,6 +135,9 @@ func (r *Relay) serve(client net.Conn) {
 			for {
 				n, err := way[1].Read(buf)
 				r.pass()
+				if rate := r.rate.Load(); rate > 0 && way[0] == client {
+					time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+				}
 				if _, failed := way[0].Write(buf[:n]); err != nil || failed != nil {
 					return
 				}

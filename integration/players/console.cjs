@@ -100,6 +100,15 @@ async function story(browser, { base, user, password, shots }) {
   await page.fill("[name=referer]", "www.example.com");
   await page.getByText("is none of the allowed pages").waitFor();
   await look("console-new");
+  // A date is chosen in the reader's zone.
+  const before = await page.inputValue("[name=until]");
+  const sent = await page.evaluate(() => new FormData(document.querySelector("form[action$='/tokens']")).get("until"));
+  const hours = (new Date(`${before}Z`) - new Date(`${sent}Z`)) / 3_600_000;
+  const ahead = (new Date(`${sent}Z`) - Date.now()) / 86_400_000;
+  if (![1, 2].includes(hours) || ahead < 13.9 || ahead > 14.1) {
+    faults.push(`the form shows ${before} in Berlin, and sends ${sent}`);
+  }
+  await page.getByText("Europe/Berlin, at most a year ahead").waitFor();
   await page.click("#remarks button");
   await page.getByText("is none of the allowed pages").waitFor({ state: "detached" });
   if (!(await page.inputValue("[name=referer]")).includes(new URL(link).host)) {
@@ -122,6 +131,11 @@ async function story(browser, { base, user, password, shots }) {
   await look("console-explain");
   await page.goto(`${base}/tokens`);
   await look("console-tokens");
+  await page.check("tbody input");
+  await page.click("text=Revoke those chosen");
+  await page.getByText("Revoke 1 token?").waitFor();
+  await look("console-chosen");
+  await page.click("text=Cancel");
   await page.click("tbody a");
   await look("console-token");
   const revoked = Date.now();

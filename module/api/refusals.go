@@ -10,7 +10,7 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-// Refusal is a request that a gate of this node has refused.
+// Refusal is a request that a gate has refused, on any node that answers.
 type Refusal struct {
 	ID      string    `json:"id" doc:"As the viewer saw it."`
 	At      time.Time `json:"at"`
@@ -25,7 +25,7 @@ type Refusal struct {
 func (s *server) refusals() {
 	route(s, toRead, huma.Operation{
 		OperationID: "get-refusal", Method: http.MethodGet, Path: "/api/v1/refusals/{id}", Tags: []string{"refusals"},
-		Summary: "Says why a request was refused", Description: "By the id on the viewer's screen. The last 8,192 refusals of this node are known; the access log knows all.",
+		Summary: "Says why a request was refused", Description: "By the id on the viewer's screen. The last 8,192 refusals of each node are known; the access log knows all.",
 	}, func(_ context.Context, c *call, in *struct {
 		ID string `path:"id" doc:"The id of the refusal."`
 	},

@@ -23,7 +23,8 @@ type question struct {
 	Tokens  []uint64         `json:"tokens,omitempty"`  // hashes: who watches with them, and when they were used
 	Ended   *session.Revoked `json:"ended,omitempty"`   // whom a revocation ends
 	Purge   *Purging         `json:"purge,omitempty"`
-	Node    bool             `json:"node,omitempty"` // how it is
+	Refusal string           `json:"refusal,omitempty"` // the id of one
+	Node    bool             `json:"node,omitempty"`    // how it is
 }
 
 // reply is what a node answers, in the order of the question.
@@ -33,6 +34,7 @@ type reply struct {
 	Viewers int           `json:"viewers,omitempty"` // whom a revocation ends
 	On      []uint64      `json:"on,omitempty"`      // hashes of their streams
 	Purged  int           `json:"purged,omitempty"`
+	Refusal *Refusal      `json:"refusal,omitempty"`
 	Node    *Node         `json:"node,omitempty"`
 }
 
@@ -107,6 +109,9 @@ func (a *App) reply(q *question) (r reply) {
 	if q.Purge != nil {
 		r.Purged = purge(q.Purge.matches)
 	}
+	if refusal, ok := recent.find(q.Refusal); ok {
+		r.Refusal = &refusal
+	}
 	if q.Node {
 		r.Node = a.node()
 	}
@@ -128,13 +133,17 @@ func (a *App) node() *Node {
 
 // everywhere is the answer of this node, and those of all others that answer.
 func (a *App) everywhere(q *question) []reply {
-	all := []reply{a.reply(q)}
+	return append([]reply{a.reply(q)}, a.elsewhere(q)...)
+}
+
+// elsewhere are the answers of all other nodes that answer.
+func (a *App) elsewhere(q *question) (all []reply) {
 	if a.registry == nil {
-		return all
+		return nil
 	}
 	text, err := json.Marshal(q)
 	if err != nil {
-		return all
+		return nil
 	}
 	for _, answer := range a.registry.Ask(text) {
 		var r reply

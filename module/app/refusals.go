@@ -13,15 +13,17 @@ import (
 // Refusal is what is known of a refused request.
 type Refusal struct {
 	// ID is that of the answer and of the line in the access log.
-	ID string
+	ID string `json:"id"`
 	// At is when it was noted.
-	At time.Time
+	At time.Time `json:"at"`
 	// Reason is why.
-	Reason access.Reason
+	Reason access.Reason `json:"reason"`
 	// Org and Stream are what was asked for, as far as that is known.
-	Org, Stream string
+	Org    string `json:"org,omitempty"`
+	Stream string `json:"stream,omitempty"`
 	// TokenID and TokenOrg are of a token whose signature held.
-	TokenID, TokenOrg string
+	TokenID  string `json:"token_id,omitempty"`
+	TokenOrg string `json:"token_org,omitempty"`
 }
 
 // Refused notes a refusal: for whoever asks for its id later, and for whoever
@@ -32,8 +34,19 @@ func (a *App) Refused(r *Refusal) {
 	tellRefused(r)
 }
 
-// RefusalOf is the refusal of an id, if it was one of the last on this node.
-func (a *App) RefusalOf(id string) (Refusal, bool) { return recent.find(id) }
+// RefusalOf is the refusal of an id, if it was one of the last on this node, or on
+// one of the others that answer.
+func (a *App) RefusalOf(id string) (Refusal, bool) {
+	if r, ok := recent.find(id); ok {
+		return r, true
+	}
+	for _, r := range a.elsewhere(&question{Refusal: id}) {
+		if r.Refusal != nil && r.Refusal.ID == id {
+			return *r.Refusal, true
+		}
+	}
+	return Refusal{}, false
+}
 
 // recent are the last refusals of this process.
 var recent refusals

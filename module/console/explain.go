@@ -34,7 +34,7 @@ func (v *visit) explainRefusal(p *explainPage) error {
 			return err
 		}
 		p.Refusal, status = nil, http.StatusNotFound
-		p.Mistakes = map[string]string{"token": "none of the last refusals of this node, for your organisations, has this id; the access log knows all (playgate_id)"}
+		p.Mistakes = map[string]string{"token": "none of the last refusals, for your organisations, has this id; the access logs know all (playgate_id)"}
 	}
 	return v.render(status, "explain", "explain", "Why was it refused?", p)
 }

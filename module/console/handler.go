@@ -184,6 +184,7 @@ func (h *Handler) routes() {
 	h.page("GET /tokens/new", h.newToken)
 	h.page("POST /tokens", h.createToken)
 	h.page("POST /tokens/check", h.checkToken)
+	h.page("POST /tokens/revoke", h.revokeChosen)
 	h.page("GET /tokens/made/{id}", h.showMade)
 	h.page("GET /tokens/{org}/{id}", h.showToken)
 	h.page("POST /tokens/{org}/{id}/revoke", h.revokeToken)

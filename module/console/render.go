@@ -74,10 +74,26 @@ type frame struct {
 
 // rows are those of a table of tokens. Sort is the order that they are in, where
 // the reader can choose it, and Query asks for the same tokens in another one.
+// Form is where they can be chosen, to be revoked, and Here asks for them again.
 type rows struct {
 	Prefix      string
 	Tokens      []api.Token
 	Sort, Query string
+	Form, Here  string
+}
+
+// rows are tokens that the user can choose where it has the right to revoke them.
+func (v *visit) rows(tokens []api.Token, here string) rows {
+	r := rows{Prefix: v.h.Prefix, Tokens: tokens, Here: here}
+	if v.who.Role.Allows(registry.Issue) && slices.ContainsFunc(tokens, revocable) {
+		r.Form = formToken(v.who.Name)
+	}
+	return r
+}
+
+// revocable reports whether there is something to revoke.
+func revocable(t api.Token) bool {
+	return t.Revoked == nil && (t.Status == "active" || t.Status == "not_yet_valid")
 }
 
 // order is a column by which a table can be sorted.
@@ -118,16 +134,16 @@ var notices = map[string]string{
 }
 
 var functions = template.FuncMap{
-	"left":     func(until time.Time) string { return issue.Days(time.Until(until)) },
-	"words":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"exact":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"join":     func(list []string) string { return strings.Join(list, ", ") },
-	"rows":     func(prefix string, tokens []api.Token) any { return rows{Prefix: prefix, Tokens: tokens} },
-	"snippets": snippets,
-	"list":     func(texts ...string) []string { return texts },
-	"order":    func(r rows, by, words string) order { return order{r, by, words} },
-	"count":    count,
-	"query":    func(text string) template.URL { return template.URL(text) }, //nolint:gosec // url.Values has encoded it
+	"left":      func(until time.Time) string { return issue.Days(time.Until(until)) },
+	"words":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"exact":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"join":      func(list []string) string { return strings.Join(list, ", ") },
+	"revocable": revocable,
+	"snippets":  snippets,
+	"list":      func(texts ...string) []string { return texts },
+	"order":     func(r rows, by, words string) order { return order{r, by, words} },
+	"count":     count,
+	"query":     func(text string) template.URL { return template.URL(text) }, //nolint:gosec // url.Values has encoded it
 }
 
 // count is a number with its word, as in 1 viewer and 2 viewers.
@@ -141,7 +157,7 @@ func count(n int, word string) string {
 // templates are those of the pages, each within the layout.
 var templates = func() map[string]*template.Template {
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "revocations", "orgs", "audit", "explain", "error", "keys", "apikey_made", "stream_settings", "remarks"} {
+	for _, name := range []string{"streams", "stream", "token_new", "token_made", "tokens", "token", "revocations", "orgs", "audit", "explain", "error", "keys", "apikey_made", "stream_settings", "remarks", "tokens_revoke"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "page/layout.html", "page/parts.html", "page/"+name+".html"))
 	}
 	return all
@@ -173,7 +189,11 @@ func (v *visit) render(status int, name, section, title string, page any) error 
 // redirect leads on after a form was sent.
 func (v *visit) redirect(path, done string) error {
 	if done != "" {
-		path += "?done=" + done
+		and := "?"
+		if strings.Contains(path, "?") {
+			and = "&"
+		}
+		path += and + "done=" + done
 	}
 	http.Redirect(v.w, v.r, v.h.Prefix+path, http.StatusSeeOther)
 	return nil

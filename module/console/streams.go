@@ -20,14 +20,21 @@ type streamsPage struct {
 	Mistakes    map[string]string
 	OrgMistakes map[string]string
 	NewOrg      api.NewOrg
+	open        map[string]bool // organisations whose streams need no token
 }
+
+// NeedsToken reports whether a stream needs a token now.
+func (p *streamsPage) NeedsToken(s api.Stream) bool { return !s.Public && !p.open[s.Org] }
 
 // perPage is how many rows a list has.
 const perPage = "50"
 
 func (v *visit) streamsPage() (*streamsPage, error) {
 	q := v.r.URL.Query()
-	p := &streamsPage{Org: q.Get("org"), Search: q.Get("q"), WithToken: true}
+	p := &streamsPage{Org: q.Get("org"), Search: q.Get("q"), WithToken: true, open: make(map[string]bool)}
+	for _, o := range v.orgs {
+		p.open[o.Org] = !o.NeedsToken
+	}
 	ask := url.Values{"limit": {perPage}}
 	if p.Search != "" {
 		ask.Set("limit", "500")
@@ -93,7 +100,7 @@ type streamPage struct {
 	Org                *api.Org
 	Playout, StreamURL []string
 	Ingest             []string
-	Tokens             []api.Token
+	Rows               rows
 	More               bool
 	Mistakes           map[string]string
 	Settings           bool // the tab of the settings, else of the playouts
@@ -164,7 +171,7 @@ func (h *Handler) showStream(v *visit) error {
 	if err := v.ask(http.MethodGet, "/api/v1/tokens", url.Values{"org": {org}, "stream": {name}, "limit": {"10"}}, nil, &tokens); err != nil {
 		return err
 	}
-	p.Tokens, p.More = tokens.Tokens, tokens.Next != ""
+	p.Rows, p.More = v.rows(tokens.Tokens, url.Values{"org": {org}, "stream": {name}}.Encode()), tokens.Next != ""
 	p.Playout, p.StreamURL, p.Ingest = fill(h.app.Playout, org, name), fill(h.app.StreamURL, org, name), fill(h.Ingest, org, name)
 	return v.render(http.StatusOK, "stream", "streams", name, p)
 }

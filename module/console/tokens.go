@@ -21,14 +21,22 @@ type tokensPage struct {
 	Rows                           rows
 }
 
-func (h *Handler) listTokens(v *visit) error {
-	q := v.r.URL.Query()
-	ask := url.Values{"limit": {perPage}}
+// filters are those of the overview that are set in a query, and its place and
+// order.
+func filters(q url.Values) url.Values {
+	set := make(url.Values)
 	for _, name := range []string{"org", "stream", "tag", "user", "status", "sort", "cursor"} {
 		if value := strings.TrimSpace(q.Get(name)); value != "" {
-			ask.Set(name, value)
+			set.Set(name, value)
 		}
 	}
+	return set
+}
+
+func (h *Handler) listTokens(v *visit) error {
+	ask := filters(v.r.URL.Query())
+	here := ask.Encode()
+	ask.Set("limit", perPage)
 	var list api.Tokens
 	if err := v.ask(http.MethodGet, "/api/v1/tokens", ask, nil, &list); err != nil {
 		return err
@@ -42,7 +50,8 @@ func (h *Handler) listTokens(v *visit) error {
 	if list.Next != "" {
 		p.Next = ask.Encode() + "&cursor=" + url.QueryEscape(list.Next)
 	}
-	p.Rows = rows{Prefix: h.Prefix, Tokens: list.Tokens, Sort: cmp.Or(ask.Get("sort"), "newest")}
+	p.Rows = v.rows(list.Tokens, here)
+	p.Rows.Sort = cmp.Or(ask.Get("sort"), "newest")
 	ask.Del("sort")
 	p.Rows.Query = ask.Encode()
 	return v.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
@@ -78,6 +87,9 @@ func (v *visit) tokenForm(values url.Values) *tokenForm {
 	}
 	if f.Expires == "" {
 		f.Expires = "14d"
+	}
+	if f.Until == "" {
+		f.Until = v.now.UTC().Add(14 * 24 * time.Hour).Format(formLayout)
 	}
 	f.Chosen = v.org(f.Org)
 	if address := app.ClientAddress(v.r); address.IsValid() {
@@ -154,12 +166,15 @@ func (h *Handler) createToken(v *visit) error {
 	return v.render(http.StatusUnprocessableEntity, "token_new", "tokens", "Create a token", form)
 }
 
-// formTime reads a date and a time of a form, which are in UTC.
+// formLayout is how dates and times are in forms, in UTC.
+const formLayout = "2006-01-02T15:04"
+
+// formTime reads a date and a time of a form.
 func formTime(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	t, err := time.Parse("2006-01-02T15:04", text)
+	t, err := time.Parse(formLayout, text)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,20 @@ for (const element of document.querySelectorAll('time')) {
 	element.textContent = moments.format(new Date(element.dateTime));
 }
 
+// Dates are chosen in the reader's zone, and sent in UTC.
+const { timeZone } = moments.resolvedOptions();
+for (const word of document.querySelectorAll('.zone')) word.textContent = timeZone;
+for (const input of document.querySelectorAll('[type="datetime-local"]')) {
+	const date = new Date(`${input.defaultValue}Z`);
+	if (!Number.isNaN(date.valueOf())) {
+		date.setMinutes(date.getMinutes() - date.getTimezoneOffset());
+		input.value = date.toISOString().slice(0, 16);
+	}
+	input.form.addEventListener('formdata', ({ formData }) => {
+		if (input.value) formData.set(input.name, new Date(input.value).toISOString().slice(0, 16));
+	});
+}
+
 for (const button of document.querySelectorAll('[data-copy]')) {
 	button.hidden = false;
 	button.addEventListener('click', async () => {

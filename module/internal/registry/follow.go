@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,6 +23,10 @@ type follower struct {
 
 	again chan struct{} // begin the watch anew
 
+	made    time.Time
+	arrived atomic.Int64 // when the watch brought something, since made
+	working atomic.Bool  // on what it brought
+
 	mu      sync.Mutex
 	applied uint64
 	synced  bool
@@ -29,7 +34,16 @@ type follower struct {
 }
 
 func follow(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(Entry)) *follower {
-	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, again: make(chan struct{}, 1), moved: make(chan struct{})}
+	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, made: time.Now(), again: make(chan struct{}, 1), moved: make(chan struct{})}
+}
+
+// quiet is for how long the watch has brought nothing, of what kind ever. A large
+// snapshot may take minutes; nobody should begin it anew meanwhile.
+func (f *follower) quiet() time.Duration {
+	if f.working.Load() {
+		return 0
+	}
+	return time.Since(f.made) - time.Duration(f.arrived.Load())
 }
 
 // kick begins the watch anew, at once, where it was.
@@ -96,9 +110,11 @@ func (f *follower) once(ctx context.Context) error {
 	for {
 		select {
 		case e, open := <-entries:
-			switch {
-			case !open:
+			if !open {
 				return ErrUnavailable
+			}
+			f.working.Store(true)
+			switch {
 			case e.Key == "" && !whole:
 				f.reset(snapshot)
 				whole = true
@@ -116,6 +132,8 @@ func (f *follower) once(ctx context.Context) error {
 			default:
 				snapshot = append(snapshot, e)
 			}
+			f.arrived.Store(int64(time.Since(f.made)))
+			f.working.Store(false)
 		case <-f.again:
 			return nil
 		case <-ctx.Done():
@@ -130,6 +148,13 @@ func (f *follower) move(revision uint64) {
 	f.applied, f.synced = max(f.applied, revision), true
 	close(f.moved)
 	f.moved = make(chan struct{})
+}
+
+// caughtUp reports whether the snapshot has been taken, once.
+func (f *follower) caughtUp() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.synced
 }
 
 func (f *follower) position() uint64 {

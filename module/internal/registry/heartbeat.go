@@ -94,7 +94,7 @@ func (r *Registry) watchdog() {
 		case <-tick.C:
 		}
 		now, age := time.Now(), time.Since(r.Seen())
-		if age >= wait && r.conn.IsConnected() {
+		if age >= wait && r.edges.caughtUp() && r.conn.IsConnected() {
 			r.writeBeat()
 			wait = patience()
 		}
@@ -111,13 +111,18 @@ func (r *Registry) watchdog() {
 				r.running.Go(r.compareOnce)
 			}
 			continue
-		case now.Sub(began) > beatLost:
-			began, gap = now, true
+		default:
+			gap = true
+		}
+		// A watch that brings much, and the heartbeat at its end, is no silent one.
+		silent := min(age, r.edges.quiet())
+		if silent > beatLost && now.Sub(began) > beatLost {
+			began = now
 			r.edges.kick()
 		}
-		if age > beatHopeless && now.Sub(moved) > beatHopeless && r.conn.IsConnected() {
+		if silent > beatHopeless && now.Sub(moved) > beatHopeless && r.conn.IsConnected() {
 			moved = now
-			r.logger.Warn("no sign of life arrives from the registry; another server is tried", zap.Duration("for", age))
+			r.logger.Warn("no sign of life arrives from the registry; another server is tried", zap.Duration("for", silent))
 			_ = r.conn.ForceReconnect() // it tries for ever
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -299,7 +300,8 @@ func (b *natsBucket) extent(ctx context.Context) (extent, error) {
 }
 
 // connectOptions are those of every connection. Nothing is kept to be sent once
-// there is a connection again: whoever asked has been told that it failed.
+// there is a connection again: whoever asked has been told that it failed. How
+// many pings have no answer does not count; see [dialer].
 func connectOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("playgate"),
@@ -308,7 +310,7 @@ func connectOptions() []nats.Option {
 		nats.ReconnectJitter(100*time.Millisecond, 250*time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(time.Second),
-		nats.MaxPingsOutstanding(2),
+		nats.MaxPingsOutstanding(math.MaxInt),
 		nats.RetryOnFailedConnect(true),
 	}
 }

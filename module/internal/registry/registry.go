@@ -219,6 +219,7 @@ func (r *Registry) connect() error {
 		opts = append(opts, nats.UserCredentials(r.settings.Credentials))
 	}
 	opts = append(opts,
+		nats.SetCustomDialer(dialer{}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if r.ctx.Err() == nil {
 				r.logger.Warn("the connection to the registry is lost; what is known goes on to count", zap.Error(err))
