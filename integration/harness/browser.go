@@ -153,17 +153,17 @@ type Look struct {
 	URL string
 	// Until are the states of the page to wait for.
 	Until []string
-	// Shot is where a screenshot goes; empty for none.
-	Shot string
-	Dark bool
-	// Width and Height are of the window. Default: 1280 by 800.
-	Width, Height int
+	// Bare is a browser that plays nothing.
+	Bare bool
+	// Name is that of its pictures, which go to the directory Shots; empty for none.
+	Name, Shots string
 }
 
-// Look opens a player page and tells what it shows.
+// Look opens a player page and tells what it shows. What axe finds there is in the
+// outcome's detail.
 func (b *Browser) Look(ctx context.Context, v Look) (Outcome, error) {
 	return b.order(ctx, map[string]any{
-		"url": v.URL, "until": v.Until, "shot": v.Shot, "dark": v.Dark, "width": v.Width, "height": v.Height,
+		"url": v.URL, "until": v.Until, "bare": v.Bare, "name": v.Name, "shots": v.Shots,
 	})
 }
 

@@ -10,6 +10,7 @@
 const readline = require("node:readline");
 const { chromium } = require("playwright-core");
 const consoleStory = require("./console.cjs");
+const { look } = require("./look.cjs");
 
 const within = 30_000;
 
@@ -37,18 +38,26 @@ async function run(browser, { id, page: address, player, url, type }) {
   }
 }
 
-// visit opens a page of Playgate's own as a person does, and waits until its state
-// is one of those wanted.
-async function visit(browser, { id, url, until, shot, dark, width, height }) {
+// visit opens a page of Playgate's own as a person does, waits until its state is one
+// of those wanted, and looks at it.
+async function visit(browser, { id, url, until, bare, name, shots }) {
   const said = [];
   const context = await browser.newContext({
-    ignoreHTTPSErrors: true, colorScheme: dark ? "dark" : "light", viewport: { width: width || 1280, height: height || 800 },
+    ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 },
     timezoneId: "Europe/Berlin", locale: "en-GB",
   });
   try {
     const page = await context.newPage();
     page.on("console", (message) => said.push(message.text()));
     page.on("pageerror", (error) => said.push(String(error)));
+    if (bare) { // a browser that plays nothing
+      await page.addInitScript(() => {
+        HTMLMediaElement.prototype.canPlayType = () => "";
+        for (const name of ["MediaSource", "ManagedMediaSource", "WebKitMediaSource"]) {
+          delete globalThis[name];
+        }
+      });
+    }
     await page.goto(url);
     let seen = {};
     try {
@@ -68,8 +77,9 @@ async function visit(browser, { id, url, until, shot, dark, width, height }) {
       facts: document.querySelector(".facts").innerText,
       native: Boolean(document.querySelector("video").getAttribute("src")?.startsWith("/")),
     })));
-    if (shot) {
-      await page.screenshot({ path: shot });
+    const faults = await look(page, name, shots);
+    if (faults.length > 0) {
+      seen.detail = [seen.detail, ...faults].filter(Boolean).join("\n");
     }
     say({ id, ...seen, said });
   } catch (error) {

@@ -4,9 +4,7 @@
 // the player page, and ends there when its token is revoked. On the way each page is
 // looked at for what axe finds, and for whether it fits a narrow phone.
 
-const fs = require("node:fs");
-
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const looks = require("./look.cjs");
 
 async function story(browser, { base, user, password, shots }) {
   const faults = [];
@@ -21,31 +19,7 @@ async function story(browser, { base, user, password, shots }) {
     }
   });
 
-  // look checks a page in both colours and on a phone.
-  async function look(name, on = page) {
-    for (const colorScheme of ["light", "dark"]) {
-      await on.emulateMedia({ colorScheme });
-      await on.evaluate(axe);
-      const { violations } = await on.evaluate(() => globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
-      for (const v of violations) {
-        faults.push(`${name}, ${colorScheme}: ${v.id}: ${v.nodes.map((node) => node.html).join(" ")}`);
-      }
-      if (shots) {
-        await on.screenshot({ path: `${shots}/${name}-${colorScheme}.png` });
-      }
-    }
-    const size = on.viewportSize();
-    await on.setViewportSize({ width: 320, height: 700 });
-    const wide = await on.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (wide > 0) {
-      faults.push(`${name}: ${wide} pixels too wide for a phone`);
-    }
-    if (shots) {
-      await on.screenshot({ path: `${shots}/${name}-phone.png` });
-    }
-    await on.setViewportSize(size);
-    await on.emulateMedia({ colorScheme: "light" });
-  }
+  const look = async (name, on = page) => faults.push(...await looks.look(on, name, shots));
 
   await page.goto(`${base}/`);
   await look("console-empty");
@@ -117,8 +91,7 @@ async function story(browser, { base, user, password, shots }) {
 
   // What looks would not find, it would not find in the pages either.
   await page.evaluate(() => { document.querySelector("h1").style.color = "#e4e4e4"; });
-  await page.evaluate(axe);
-  if ((await page.evaluate(() => globalThis.axe.run({ runOnly: ["wcag2aa"] }))).violations.length === 0) {
+  if ((await looks.violations(page)).length === 0) {
     faults.push("axe does not find a heading that nobody can read");
   }
   await page.goto(`${base}/tokens/new`);

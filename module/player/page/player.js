@@ -174,7 +174,7 @@ async function start() {
 			return unsupported('Safari, and Chrome and Edge from version 142, play it by themselves. Others need hls.js, which is not on this server.');
 		}
 		if (mine !== turn) return;
-		if (!Hls.isSupported()) return unsupported('It has neither HLS nor Media Source Extensions.');
+		if (!Hls.isSupported()) return unsupported('It has neither HLS nor Media Source Extensions. A current Safari, Chrome, Edge or Firefox plays it.');
 		hls = new Hls({ enableWorker: false, liveDurationInfinity: true });
 		hls.on(Hls.Events.ERROR, (_, data) => {
 			if (data.fatal || data.response?.code >= 400) trouble({ broken: data.fatal });
