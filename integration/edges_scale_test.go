@@ -221,6 +221,25 @@ func TestEdgesRevokeAmongMany(t *testing.T) {
 		if n := e.revocations(t); n < manyRevocations {
 			t.Errorf("it knows %d revocations", n)
 		}
+		// With a kept copy it serves at once, and follows when it has compared that
+		// with the store.
+		harness.Wait(t, "the copy to be kept", func() bool {
+			_, err := os.Stat(filepath.Join(e.dir, "view"))
+			return err == nil
+		})
+		token := f.edges[0].tokens(t, 1)[0]
+		e.Kill()
+		e.Start()
+		if got := e.status(target(token)); got != http.StatusOK {
+			t.Errorf("a good token is answered with %d", got)
+		}
+		if !f.edges[0].revoke(t, token) {
+			t.Fatal("not acknowledged")
+		}
+		if !harness.Eventually(2*time.Minute, func() bool { return e.status(target(token)) == http.StatusUnauthorized }) {
+			t.Error("it does not follow")
+		}
+		t.Logf("followed %v after it was started again", time.Since(began)-took)
 		if said := e.Output()[before:]; strings.Contains(said, "is lost") || strings.Contains(said, "another server") {
 			t.Error("it has begun anew meanwhile")
 		}
@@ -229,7 +248,7 @@ func TestEdgesRevokeAmongMany(t *testing.T) {
 }
 
 // slowLine is what passes in a second, in bytes.
-const slowLine = 4 << 20
+const slowLine = 3 << 20
 
 // revocations is how many the edge knows.
 func (e *edge) revocations(t *testing.T) int {

@@ -227,21 +227,34 @@ func (r *Registry) missing(ctx context.Context, known []Entry) (n int, err error
 	return n, err
 }
 
+// newestStalled is for how long nothing may arrive.
+const newestStalled = 30 * time.Second
+
 // newest are the newest entries of the edge bucket by their keys, without values.
+// That takes as long as it takes, unless nothing more arrives.
 func (r *Registry) newest(ctx context.Context) (map[string]Entry, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	entries, err := r.edge.Watch(ctx, 0)
+	entries, err := r.edge.watch(ctx, 0, true)
 	if err != nil {
 		return nil, err
 	}
 	newest := make(map[string]Entry)
-	for e := range entries {
-		if e.Key == "" {
-			return newest, nil
+	stalled := time.NewTimer(newestStalled)
+	defer stalled.Stop()
+	for {
+		select {
+		case e, open := <-entries:
+			switch {
+			case !open:
+				return nil, ErrUnavailable
+			case e.Key == "":
+				return newest, nil
+			}
+			newest[e.Key] = e
+			stalled.Reset(newestStalled)
+		case <-stalled.C:
+			return nil, fmt.Errorf("%w: nothing more arrives", ErrUnavailable)
 		}
-		e.Value = nil
-		newest[e.Key] = e
 	}
-	return nil, ErrUnavailable
 }

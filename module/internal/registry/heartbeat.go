@@ -130,10 +130,14 @@ func (r *Registry) watchdog() {
 
 // compareOnce compares the view with the store, again while that looks damaged.
 func (r *Registry) compareOnce() {
-	ctx, stop := context.WithTimeout(r.ctx, time.Minute)
+	if !r.comparing.TryLock() {
+		return // it takes long, over a slow line
+	}
+	defer r.comparing.Unlock()
+	ctx, stop := context.WithCancel(r.ctx)
 	defer stop()
 	for _, b := range []*natsBucket{r.edge, r.issuing} {
-		if err := b.tidyWatchers(ctx); err != nil {
+		if err := within(ctx, time.Minute, b.tidyWatchers); err != nil {
 			r.logger.Debug("former watches may be left on the servers", zap.Error(err))
 		}
 	}

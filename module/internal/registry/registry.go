@@ -82,6 +82,7 @@ type Registry struct {
 	created   time.Time             // when it was made, as far as known
 	lostSince time.Time             // it has looked damaged since
 	compared  atomic.Pointer[error] // a comparison has found it damaged
+	comparing sync.Mutex            // held by the comparison that runs
 	anew      atomic.Bool           // the next snapshot takes the place of all
 
 	asking asking
@@ -285,9 +286,7 @@ func (r *Registry) openOnce(head copyHead, known []Entry) error {
 	if err := within(r.ctx, openTry, r.openBuckets); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
-	defer cancel()
-	err := r.checkLoss(ctx, head, known)
+	err := r.checkLoss(r.ctx, head, known)
 	if errors.Is(err, errDamaged) {
 		damage := err
 		if err = r.lost(damage); err == nil && r.failure.Load() != nil {
@@ -297,7 +296,7 @@ func (r *Registry) openOnce(head copyHead, known []Entry) error {
 	if err != nil {
 		return err
 	}
-	now, err := r.edge.extent(ctx)
+	now, err := r.edge.extent(r.ctx)
 	r.created = now.Created
 	return err
 }

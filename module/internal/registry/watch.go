@@ -39,6 +39,11 @@ type watchers struct {
 // Watch sends the newest values of all keys, then an entry without a key, then
 // every change. See [Bucket].
 func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, error) {
+	return b.watch(ctx, after, false)
+}
+
+// watch is Watch, with or without the values.
+func (b *natsBucket) watch(ctx context.Context, after uint64, bare bool) (<-chan Entry, error) {
 	o := b.open.Load()
 	switch {
 	case o == nil:
@@ -54,7 +59,7 @@ func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, err
 	config := jetstream.ConsumerConfig{
 		Name: w.name, DeliverSubject: nats.NewInbox(), FilterSubject: w.prefix + ">", AckPolicy: jetstream.AckNonePolicy,
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, MemoryStorage: true, Replicas: 1,
-		FlowControl: true, IdleHeartbeat: watchHeartbeat, InactiveThreshold: watchForgotten,
+		HeadersOnly: bare, FlowControl: true, IdleHeartbeat: watchHeartbeat, InactiveThreshold: watchForgotten,
 	}
 	if after > 0 {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
