@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,10 +33,15 @@ func TestServersMadeAnew(t *testing.T) {
 	damageLasts = time.Second
 	n := newNATS(t)
 	n.start(t)
-	dir := t.TempDir()
-	knows := n.edge(t, dir)
+	dir, dir2 := t.TempDir(), t.TempDir()
+	knows, accepts := n.edge(t, dir), n.edge(t, dir2)
 	eventually(t, "the view", func() bool { return knows.View().Complete() && len(knows.View().Keys()) == 2 })
+	// Later than anything that the servers will know when they are new.
+	for i := range 200 {
+		revoke(t, knows, fmt.Sprintf("before%d", i))
+	}
 	revoke(t, knows, "leaked")
+	eventually(t, "the other node to know it", func() bool { return revoked(accepts, "leaked") })
 	n.stop()
 	if err := os.RemoveAll(n.dir); err != nil {
 		t.Fatal(err)
@@ -59,7 +65,17 @@ func TestServersMadeAnew(t *testing.T) {
 		t.Errorf("a change: %v", err)
 	}
 
-	// So it is after a restart.
+	// The loss is accepted while what was lost is later than all that is there.
+	eventually(t, "the damage on the other node", func() bool { return errors.Is(accepts.Writable(), errDamaged) })
+	if err := os.WriteFile(filepath.Join(dir2, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the loss to be accepted", func() bool { return accepts.Writable() == nil && !revoked(accepts, "leaked") })
+
+	// So it is after a restart, when there is more than was lost.
+	for i := range 300 {
+		revoke(t, fresh, fmt.Sprintf("after%d", i))
+	}
 	if err := knows.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +94,91 @@ func TestServersMadeAnew(t *testing.T) {
 	}
 	revoke(t, knows, "later")
 	eventually(t, "the change on the other edge", func() bool { return revoked(fresh, "later") })
+}
+
+// Servers whose disks were set back to what they had been make no edge forget what
+// was revoked since.
+func TestServersSetBack(t *testing.T) {
+	defer func(d time.Duration) { damageLasts = d }(damageLasts)
+	damageLasts = time.Second
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	revoke(t, r, "before")
+	n.stop()
+	former := t.TempDir()
+	if err := os.CopyFS(former, os.DirFS(n.dir)); err != nil {
+		t.Fatal(err)
+	}
+	n.start(t)
+	eventually(t, "the node to follow again", func() bool { return time.Since(r.Seen()) < beatLost })
+	for i := range 50 {
+		revoke(t, r, fmt.Sprintf("since%d", i))
+	}
+	n.stop()
+	if err := os.RemoveAll(n.dir); err != nil {
+		t.Fatal(err)
+	}
+	n.dir = former
+	n.start(t)
+	eventually(t, "the damage", func() bool { return errors.Is(r.Writable(), errDamaged) })
+	if text := r.Writable().Error(); !strings.Contains(text, "changes are missing") {
+		t.Errorf("the error is %s", text)
+	}
+	if !revoked(r, "before") || !revoked(r, "since49") {
+		t.Error("what was revoked was forgotten")
+	}
+}
+
+// One that has just become the leader may not have read all yet: a damage is
+// believed when it lasts, and no longer than that.
+func TestDamageThatPasses(t *testing.T) {
+	defer func(d time.Duration) { damageLasts = d }(damageLasts)
+	damageLasts = time.Hour
+	r := New(Settings{Dir: t.TempDir(), URLs: []string{"nats://127.0.0.1:1"}}, zap.NewNop())
+	r.view.reset(nil)
+	for range 2 {
+		if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
+			t.Fatalf("it is believed at once: %v", err)
+		}
+	}
+	damageLasts = 0
+	if err := r.lost(errDamaged); err != nil || r.failure.Load() == nil {
+		t.Fatalf("it is not believed: %v", err)
+	}
+	damageLasts = time.Hour
+	r.found()
+	if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
+		t.Errorf("another one is believed at once: %v", err)
+	}
+}
+
+// A bucket that was made anew is another one, whatever is in it.
+func TestBucketMadeAnewSinceTheCopy(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	var head copyHead
+	var err error
+	if head.Edge, err = r.edge.extent(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if head.Issuing, err = r.issuing.extent(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.checkLoss(t.Context(), head, nil); err != nil {
+		t.Errorf("the same: %v", err)
+	}
+	for _, x := range []*extent{&head.Edge, &head.Issuing} {
+		former := x.Created
+		x.Created = former.Add(-time.Hour)
+		if err := r.checkLoss(t.Context(), head, nil); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "made anew") {
+			t.Errorf("another one: %v", err)
+		}
+		x.Created = former
+	}
 }
 
 // A comparison finds what the store has lost, and has what the view has missed
@@ -110,6 +211,30 @@ func TestCompare(t *testing.T) {
 	r.view.apply(Entry{Key: orgKey("beta"), Value: []byte(`{"schema":1,"org":"beta"}`), Revision: 1})
 	if err := r.compare(t.Context()); !errors.Is(err, errDamaged) {
 		t.Errorf("a record that was lost: %v", err)
+	}
+
+	// A server that is behind says nothing about what is lost.
+	r.edges.move(1 << 40)
+	if err := r.compare(t.Context()); err != nil {
+		t.Errorf("one that is behind: %v", err)
+	}
+}
+
+// What is kept of tokens is read on where the bucket has all of it, and else anew.
+func TestIssuingBucketSetBack(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	now, err := r.issuing.extent(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := sameAs(r.issuing)
+	for after, want := range map[uint64]bool{0: true, now.Last: true, now.Last + 1: false} {
+		if same, err := f(t.Context(), after); same != want || err != nil {
+			t.Errorf("after %d of %d: %v, %v", after, now.Last, same, err)
+		}
 	}
 }
 
@@ -204,6 +329,26 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 		if v.Secure("a", time.Now()) == Off {
 			t.Errorf("%s: what was deleted is there", tc.what)
 		}
+	}
+}
+
+// A change that comes again, or later than a newer one, changes nothing.
+func TestChangesThatAreOld(t *testing.T) {
+	v := newView(zap.NewNop())
+	v.reset(nil)
+	entry := func(secure string, revision uint64) Entry {
+		return Entry{Key: orgKey("a"), Value: []byte(`{"schema":1,"org":"a","secure":"` + secure + `"}`), Revision: revision}
+	}
+	v.apply(entry("on", 5))
+	for _, revision := range []uint64{4, 5} {
+		v.apply(entry("off", revision))
+		if v.Secure("a", time.Now()) != On {
+			t.Errorf("revision %d counts after 5", revision)
+		}
+	}
+	v.apply(entry("off", 6))
+	if v.Secure("a", time.Now()) != Off {
+		t.Error("revision 6 does not count")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,5 +124,48 @@ func TestJournalsFollow(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 3 { // the view, its journal, and what is not the view's
 		t.Errorf("%v are left, %v", left, err)
+	}
+}
+
+// What a snapshot brings is in the journal before the copy is written anew.
+func TestJournalOfSnapshot(t *testing.T) {
+	r := New(Settings{Dir: t.TempDir(), URLs: []string{"nats://127.0.0.1:1"}}, zap.NewNop())
+	id, err := r.journal.next(r.settings.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.reset([]Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}})
+	r.take(Entry{Key: "org.b", Value: []byte(`{"schema":1,"org":"b"}`), Revision: 4})
+	r.reset([]Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}, {Key: "org.c", Value: []byte(`{"schema":1,"org":"c"}`), Revision: 5}})
+	lines, err := readJournal(filepath.Join(r.settings.Dir, journalPrefix+id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, line := range lines {
+		if line.Entry != nil {
+			keys = append(keys, line.Entry.Key)
+		}
+	}
+	if want := []string{"org.a", "org.b", "org.c"}; !slices.Equal(keys, want) {
+		t.Errorf("the journal has %v instead of %v", keys, want)
+	}
+}
+
+// A journal's line that is older than the copy takes nothing back.
+func TestJournalLinesThatAreOld(t *testing.T) {
+	dir, j := journaled(t) // b has revision 2
+	j.append(journalLine{Entry: &Entry{Key: "b", Value: []byte("former"), Revision: 1}})
+	_, entries, err := readCopy(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Key == "b" && (e.Revision != 2 || string(e.Value) != "1") {
+			t.Errorf("b is %s of revision %d", e.Value, e.Revision)
+		}
+	}
+	if len(entries) != 2 {
+		t.Errorf("%d entries", len(entries))
 	}
 }
