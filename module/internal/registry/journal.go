@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
@@ -176,14 +177,18 @@ func successors(dir string) (map[string]string, error) {
 	after := make(map[string]string)
 	for _, path := range paths {
 		lines, err := readJournal(path)
-		if err == nil && len(lines) > 0 && lines[0].After != "" {
+		if err != nil {
+			return nil, err
+		}
+		if len(lines) > 0 && lines[0].After != "" {
 			after[lines[0].After] = strings.TrimPrefix(filepath.Base(path), journalPrefix)
 		}
 	}
 	return after, nil
 }
 
-// readJournal reads the lines that are whole: the last one may be cut off.
+// readJournal reads the lines that are whole: the last one may be cut off or torn.
+// One that is not, before others that are, is a damage: what it said is lost.
 func readJournal(path string) (lines []journalLine, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -193,6 +198,7 @@ func readJournal(path string) (lines []journalLine, err error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
+	torn := false
 	for r := bufio.NewReader(f); ; {
 		text, err := r.ReadBytes('\n')
 		if err != nil {
@@ -203,10 +209,14 @@ func readJournal(path string) (lines []journalLine, err error) {
 		}
 		_, body, _ := bytes.Cut(bytes.TrimSuffix(text, []byte("\n")), []byte(" "))
 		var line journalLine
-		if !bytes.Equal(sealLine(body), text) || json.Unmarshal(body, &line) != nil {
-			return lines, nil
+		switch {
+		case !bytes.Equal(sealLine(body), text) || json.Unmarshal(body, &line) != nil:
+			torn = true
+		case torn:
+			return nil, fmt.Errorf("%s is damaged: the checksum of a line differs", path)
+		default:
+			lines = append(lines, line)
 		}
-		lines = append(lines, line)
 	}
 }
 

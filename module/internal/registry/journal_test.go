@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,5 +168,63 @@ func TestJournalLinesThatAreOld(t *testing.T) {
 	}
 	if len(entries) != 2 {
 		t.Errorf("%d entries", len(entries))
+	}
+}
+
+// A line that a disk has altered does not count, however well it reads; before
+// others it is a damage, because what it said is lost.
+func TestJournalLinesThatAreAltered(t *testing.T) {
+	dir, j := journaled(t)
+	path := j.file.Name()
+	alter := func() {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		altered := strings.Replace(string(text), `"Key":"c"`, `"Key":"x"`, 1)
+		if altered == string(text) {
+			t.Fatalf("nothing to alter in %s", text)
+		}
+		if err := os.WriteFile(path, []byte(altered), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.append(put("c", "3", 3))
+	alter()
+	wantCopy(t, dir, "map[a:1 b:1]")
+	damaged := func() {
+		t.Helper()
+		if _, _, err := readCopy(dir); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("a line that was lost: %v", err)
+		}
+	}
+	j.append(put("d", "4", 4))
+	damaged()
+
+	// So it is in the journal after the one that the copy names.
+	dir, j = journaled(t)
+	if _, err := j.next(dir); err != nil {
+		t.Fatal(err)
+	}
+	path = j.file.Name()
+	j.append(put("c", "3", 3), put("d", "4", 4))
+	wantCopy(t, dir, "map[a:1 b:1 c:3 d:4]")
+	alter()
+	damaged()
+}
+
+// A journal that cannot be written is none: the next copy is written whole.
+func TestJournalThatCannotBeWritten(t *testing.T) {
+	_, j := journaled(t)
+	if j.length() < 0 {
+		t.Fatal("there is no journal")
+	}
+	if err := j.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j.append(put("c", "3", 3))
+	if j.length() != -1 {
+		t.Errorf("it is %d bytes long", j.length())
 	}
 }
