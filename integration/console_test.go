@@ -318,6 +318,10 @@ func TestConsoleRevokesChosen(t *testing.T) {
 	c.plays(t, tokens[0], 401)
 	c.plays(t, tokens[1], 200)
 	c.plays(t, tokens[2], 401)
+	again := c.post(t, "oscar", "/console/tokens/revoke", url.Values{"token": {names[0]}, "sure": {"yes"}})
+	if where := again.Header.Get("Location"); where != "/console/tokens?done=many" {
+		t.Errorf("from the whole list it leads to %s", where)
+	}
 	after := c.page(t, "oscar", list).body
 	if strings.Count(after, `form="chosen"`) != 1 || !strings.Contains(c.page(t, "oscar", "/console/"+"tokens/"+names[2]).body, "posted") {
 		t.Errorf("afterwards:\n%s", after)

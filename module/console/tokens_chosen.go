@@ -49,7 +49,7 @@ func (h *Handler) revokeChosen(v *visit) error {
 			return err
 		}
 	}
-	return v.redirect("/tokens?"+list, "many")
+	return v.redirect(strings.TrimSuffix("/tokens?"+list, "?"), "many")
 }
 
 // askChosen shows the tokens, and how many watch with them.
