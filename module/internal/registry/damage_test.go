@@ -256,7 +256,7 @@ func TestTidyWatchers(t *testing.T) {
 		}
 		return list
 	}
-	watching := len(names())
+	watching := names()
 	for _, name := range []string{a.edge.watchers.prefix + "lost", watcherPrefix + "died-1", "somebody-else"} {
 		if _, err := stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{
 			Name: name, DeliverSubject: nats.NewInbox(), AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Hour,
@@ -268,10 +268,12 @@ func TestTidyWatchers(t *testing.T) {
 		if err := a.edge.tidyWatchers(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return len(names()) == watching+1
+		return len(names()) == len(watching)+1
 	})
-	if !slices.Contains(names(), "somebody-else") {
-		t.Error("a consumer of somebody else was removed")
+	for _, name := range append(watching, "somebody-else") {
+		if !slices.Contains(names(), name) {
+			t.Errorf("%s was removed", name)
+		}
 	}
 	revoke(t, a, "x")
 	eventually(t, "the other node to follow", func() bool { return revoked(b, "x") })
@@ -383,5 +385,50 @@ func TestUnansweredWrites(t *testing.T) {
 		func(ctx context.Context) bool { return r.edge.holds(ctx, key, []byte("z"), &revision) })
 	if !errors.Is(err, ErrExists) {
 		t.Errorf("one that was not answered, beside somebody else's: %v", err)
+	}
+}
+
+// A write that the servers refuse is told at once: to ask again leads to nothing.
+func TestRefusedWrites(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	for _, size := range []int{maxValue + 1<<10, 2 << 20} { // for the bucket, for the server
+		began := time.Now()
+		if _, err := r.edge.Create(t.Context(), "org.x", make([]byte, size)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if took := time.Since(began); took > writePatience/2 {
+			t.Errorf("it takes %v to refuse %d bytes", took, size)
+		}
+	}
+}
+
+// All others are asked, and not who asks.
+func TestAsk(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	var nodes []*Registry
+	for i := range 3 {
+		r := New(Settings{Dir: t.TempDir(), URLs: []string{n.url()}}, zap.NewNop())
+		r.OnAsk(func(question []byte) []byte { return fmt.Appendf(question, " %d", i) })
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		nodes = append(nodes, r)
+	}
+	for i, r := range nodes {
+		eventually(t, "the connection", r.conn.IsConnected)
+		var got []string
+		for _, answer := range r.Ask([]byte("who")) {
+			got = append(got, string(answer))
+		}
+		slices.Sort(got)
+		want := slices.Delete([]string{"who 0", "who 1", "who 2"}, i, i+1)
+		if !slices.Equal(got, want) {
+			t.Errorf("node %d hears %q instead of %q", i, got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -52,5 +53,37 @@ func TestWatchThatLostAMessage(t *testing.T) {
 		if len(got) != 3 || got[0].Key != "org.a" || got[0].Revision != 101 || got[0].Deleted || !got[1].Deleted || got[2].Key != "" {
 			t.Errorf("it has sent %+v", got)
 		}
+	}
+}
+
+// A watch that goes on brings what came next, and nothing that was there before.
+func TestWatchThatGoesOn(t *testing.T) {
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	var revisions []uint64
+	for _, key := range []string{"org.a", "org.b", "org.c"} {
+		revision, err := r.edge.Create(t.Context(), key, []byte("v"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		revisions = append(revisions, revision)
+	}
+	entries, err := r.edge.Watch(t.Context(), revisions[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for e := range entries {
+		if e.Key == "" {
+			break
+		}
+		if e.Key != beatKey {
+			got = append(got, e.Revision)
+		}
+	}
+	if !slices.Equal(got, revisions[1:]) {
+		t.Errorf("after %d it has brought %v instead of %v", revisions[0], got, revisions[1:])
 	}
 }
