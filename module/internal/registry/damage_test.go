@@ -84,6 +84,11 @@ func TestServersMadeAnew(t *testing.T) {
 		t.Error("what was revoked was forgotten by a restart")
 	}
 	eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), errDamaged) })
+	revoke(t, fresh, "meanwhile")
+	eventually(t, "what the others revoke after a restart", func() bool { return revoked(knows, "meanwhile") })
+	if !revoked(knows, "leaked") {
+		t.Error("what was revoked was forgotten after a restart")
+	}
 
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -236,6 +241,26 @@ func TestIssuingBucketSetBack(t *testing.T) {
 			t.Errorf("after %d of %d: %v, %v", after, now.Last, same, err)
 		}
 	}
+
+	// One that was made anew is another, also when it has come further.
+	bucket := r.issuing.open.Load()
+	if err := bucket.js.DeleteKeyValue(t.Context(), bucket.kv.Bucket()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.openBuckets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range now.Last + 1 {
+		if _, err := r.issuing.Create(t.Context(), fmt.Sprintf("x.%d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if same, err := f(t.Context(), now.Last); same || err != nil {
+		t.Errorf("one that was made anew: %v, %v", same, err)
+	}
+	if same, err := f(t.Context(), now.Last); !same || err != nil {
+		t.Errorf("the new one, once it is known: %v, %v", same, err)
+	}
 }
 
 // Consumers that nobody listens to are removed, of this node and of others; those
@@ -326,6 +351,14 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 			if got := v.Secure(org, time.Now()) == Off; got != want {
 				t.Errorf("%s: %s is known: %v", tc.what, org, got)
 			}
+		}
+		// A record of which a later revision is known.
+		former := entry("e", 4)
+		former.Value = []byte(`{"schema":1,"org":"e","secure":"on"}`)
+		v.apply(entry("e", 8))
+		tc.take(v, []Entry{entry("d", 5), former})
+		if got := v.Secure("e", time.Now()); (got == Off) != tc.want["c"] {
+			t.Errorf("%s: a record of a later revision says %v", tc.what, got)
 		}
 		tc.take(v, []Entry{entry("d", 5), gone})
 		if v.Secure("a", time.Now()) == Off {
