@@ -465,3 +465,15 @@ func TestAsk(t *testing.T) {
 		}
 	}
 }
+
+// What a server cannot do now it may do soon; what it refuses it refuses for ever.
+func TestFinalErrors(t *testing.T) {
+	for err, want := range map[error]bool{
+		&jetstream.APIError{Code: 400}: true, &jetstream.APIError{Code: 404}: true, nats.ErrMaxPayload: true, nats.ErrPermissionViolation: true,
+		&jetstream.APIError{Code: 408}: false, &jetstream.APIError{Code: 503}: false, nats.ErrNoResponders: false, context.DeadlineExceeded: false, nats.ErrDisconnected: false,
+	} {
+		if got := final(translate(err)); got != want {
+			t.Errorf("%v is final: %v", err, got)
+		}
+	}
+}
