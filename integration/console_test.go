@@ -272,6 +272,32 @@ func TestConsoleRevocations(t *testing.T) {
 	}
 }
 
+// Many revocations are listed a page at a time.
+func TestConsoleRevocationPages(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	const many = 53
+	for i := range many {
+		value := fmt.Sprintf("tag%02d", i)
+		c.status(t, value, c.post(t, "oscar", "/console/revocations", url.Values{"org": {"org1"}, "kind": {"tag"}, "value": {value}, "sure": {"org1 tag  " + value}}), http.StatusSeeOther)
+	}
+	row := regexp.MustCompile(`tag (tag\d\d)`)
+	first := c.page(t, "oscar", "/console/revocations?org=org1").body
+	next := regexp.MustCompile(`href="(/console/revocations\?cursor=[^"]+)">More`).FindStringSubmatch(first)
+	if n := len(row.FindAllString(first, -1)); n != 50 || next == nil {
+		t.Fatalf("%d on the first page, then %q", n, next)
+	}
+	second := c.page(t, "oscar", html.UnescapeString(next[1])).body
+	seen := map[string]bool{}
+	for _, found := range row.FindAllStringSubmatch(first+second, -1) {
+		seen[found[1]] = true
+	}
+	if len(seen) != many || strings.Contains(second, ">More<") {
+		t.Errorf("%d on two pages:\n%s", len(seen), second)
+	}
+	c.status(t, "a wrong cursor", c.page(t, "oscar", "/console/revocations?cursor=x"), http.StatusUnprocessableEntity)
+}
+
 // Tokens that are chosen from the overview are revoked after it was said whom that
 // ends, and the overview is there again as it was.
 func TestConsoleRevokesChosen(t *testing.T) {

@@ -33,6 +33,7 @@ type Revocation struct {
 // Revocations is a list of them, the newest first.
 type Revocations struct {
 	Revocations []Revocation `json:"revocations"`
+	Next        string       `json:"next,omitempty" doc:"The cursor of the next page; left out at the end."`
 }
 
 // NewRevocation is what is to be revoked.
@@ -49,23 +50,7 @@ func (s *server) revocations() {
 	tags := []string{"revocations"}
 	route(s, toRead, huma.Operation{
 		OperationID: "list-revocations", Method: http.MethodGet, Path: "/api/v1/revocations", Tags: tags, Summary: "Lists what is revoked",
-	}, func(_ context.Context, c *call, in *struct {
-		Org string `query:"org" doc:"Of this organisation only."`
-	},
-	) (*struct{ Body Revocations }, error) {
-		if in.Org != "" {
-			if err := c.org(in.Org); err != nil {
-				return nil, err
-			}
-		}
-		out := Revocations{Revocations: make([]Revocation, 0)}
-		for _, v := range c.registry.Revocations(in.Org) {
-			if c.owns(v.Org) {
-				out.Revocations = append(out.Revocations, describeRevocation(v))
-			}
-		}
-		return &struct{ Body Revocations }{out}, nil
-	})
+	}, listRevocations)
 	route(s, toIssue, huma.Operation{
 		OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: tags,
 		Summary: "Revokes tokens", Description: "They are refused from now on, or from a time on, on every edge.",
@@ -85,15 +70,55 @@ func (s *server) revocations() {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		for _, v := range c.registry.Revocations(in.Org) {
-			if v.ID() == in.ID {
-				if err := c.mayRevoke(v.Kind); err != nil {
-					return nil, err
-				}
+		if v := c.registry.Revocation(in.Org, in.ID); v != nil {
+			if err := c.mayRevoke(v.Kind); err != nil {
+				return nil, err
 			}
 		}
 		return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
 	})
+}
+
+// revocationCursor is the last revocation of a page.
+type revocationCursor struct {
+	By  int64  `json:"b"`
+	Org string `json:"o"`
+	ID  string `json:"i"`
+}
+
+func listRevocations(_ context.Context, c *call, in *struct {
+	Page
+	Org   string `query:"org" doc:"Of this organisation only."`
+	Kind  string `query:"kind" enum:"token,tag,user,stream,org" doc:"Of this kind only."`
+	Value string `query:"value" doc:"Of this token, tag, user or stream only."`
+},
+) (*struct{ Body Revocations }, error) {
+	filter := registry.RevocationFilter{Orgs: c.Orgs, Kind: in.Kind, Value: in.Value}
+	if in.Org != "" {
+		if err := c.org(in.Org); err != nil {
+			return nil, err
+		}
+		filter.Orgs = []string{in.Org}
+	}
+	var after *registry.Place
+	if in.Cursor != "" {
+		var at revocationCursor
+		if err := readCursor(in.Cursor, &at); err != nil {
+			return nil, err
+		}
+		if at != (revocationCursor{}) {
+			after = &registry.Place{By: at.By, Org: at.Org, ID: at.ID}
+		}
+	}
+	list, next := c.registry.Revocations(filter, after, in.Limit)
+	out := Revocations{Revocations: make([]Revocation, 0, len(list))}
+	for _, v := range list {
+		out.Revocations = append(out.Revocations, describeRevocation(v))
+	}
+	if next != nil {
+		out.Next = writeCursor(revocationCursor(*next))
+	}
+	return &struct{ Body Revocations }{out}, nil
 }
 
 // mayRevoke refuses who would refuse more than the tokens of some viewers.

@@ -41,6 +41,7 @@ var routes = []struct {
 	{"DELETE", "/api/v1/tokens/ORG-id", "", toIssue, 204, 404, true},
 	{"GET", "/api/v1/revocations", "", toRead, 200, 0, false},
 	{"GET", "/api/v1/revocations?org=ORG", "", toRead, 200, 404, false},
+	{"GET", "/api/v1/revocations?kind=tag&value=x&limit=500", "", toRead, 200, 0, false},
 	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"tag","value":"x"}`, toIssue, 201, 422, true},
 	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"stream","value":"x"}`, toAdminister, 201, 422, true},
 	{"POST", "/api/v1/revocations", `{"org":"ORG","kind":"org"}`, toAdminister, 201, 422, true},
@@ -177,7 +178,12 @@ func TestAllRoutesAreInTheMatrix(t *testing.T) {
 func TestCursorsShowNothingForeign(t *testing.T) {
 	s := newStand(t, "")
 	all, acme := s.key(registry.Read), s.key(registry.Read, "acme")
-	for _, list := range []string{"streams", "tokens"} {
+	for _, org := range []string{"acme", "zebra"} {
+		for _, value := range []string{"one", "two"} {
+			s.do(s.key(registry.Admin), "POST", "/api/v1/revocations", `{"org":"`+org+`","kind":"tag","value":"`+value+`"}`).want(201)
+		}
+	}
+	for _, list := range []string{"streams", "tokens", "revocations"} {
 		seen := 0
 		for next := ""; ; {
 			a := s.do(all, "GET", "/api/v1/"+list+"?limit=1&cursor="+next, "").want(200).json()

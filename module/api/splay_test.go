@@ -230,7 +230,7 @@ func TestSplayRevoke(t *testing.T) {
 		if got := strings.TrimSpace(a.Body.String()); got != texts[tc.code] || a.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %v %s", tc.name, a.Header(), got)
 		}
-		if len(r.Revocations("")) != 0 {
+		if list, _ := r.Revocations(registry.RevocationFilter{}, nil, 1); len(list) != 0 {
 			t.Fatalf("%s: something was revoked", tc.name)
 		}
 	}
@@ -258,8 +258,8 @@ func TestSplayRevoke(t *testing.T) {
 			t.Errorf("%s: %+v", tc.name, v)
 		}
 	}
-	if n := len(r.Revocations("acme")); n != 5 {
-		t.Errorf("%d revocations of 5 tokens", n)
+	if list, next := r.Revocations(registry.RevocationFilter{Orgs: []string{"acme"}}, nil, 5); len(list) != 5 || next != nil {
+		t.Errorf("%d revocations of 5 tokens", len(list))
 	}
 	// Who said why before is still who said why.
 	why := good("why")
@@ -282,7 +282,8 @@ func TestSplayRevoke(t *testing.T) {
 	if v := r.TokenRevocation("acme", "planned"); !v.From.IsZero() {
 		t.Errorf("%+v", v)
 	}
-	all, err := json.Marshal(r.Revocations(""))
+	list, _ := r.Revocations(registry.RevocationFilter{}, nil, 500)
+	all, err := json.Marshal(list)
 	if err != nil {
 		t.Fatal(err)
 	}

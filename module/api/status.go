@@ -30,6 +30,7 @@ type Node struct {
 	Staleness float64 `json:"staleness_seconds" doc:"How old what it knows of the store is."`
 	Position  uint64  `json:"position" doc:"The last change of the store that it knows. All nodes should say about the same."`
 	Viewers   int     `json:"viewers" doc:"Who watches through it."`
+	Revoked   int     `json:"revocations" doc:"How many revocations it knows. All nodes should say about the same."`
 }
 
 // StoreStatus is how the registry's store is.
@@ -59,7 +60,7 @@ func (s *server) status() {
 		}
 		if c.Orgs == nil {
 			for _, n := range c.app.Nodes() {
-				d.Nodes = append(d.Nodes, Node{n.Name, n.Version, n.Ready, n.Stale.Seconds(), n.Position, n.Viewers})
+				d.Nodes = append(d.Nodes, Node{n.Name, n.Version, n.Ready, n.Stale.Seconds(), n.Position, n.Viewers, n.Revoked})
 			}
 		}
 		return &struct{ Body Status }{d}, nil

@@ -59,6 +59,7 @@ type Node struct {
 	Stale    time.Duration `json:"stale"`    // how old what it knows is
 	Ready    bool          `json:"ready"`
 	Viewers  int           `json:"viewers"`
+	Revoked  int           `json:"revoked"` // how many revocations it knows
 }
 
 // Instance names this process, so that people can say which one they mean.
@@ -123,7 +124,7 @@ func (a *App) node() *Node {
 	now := time.Now()
 	n := &Node{Name: Instance(), Version: version, Ready: a.Ready(now), Viewers: Viewers().Total}
 	if a.registry != nil {
-		n.Position = a.registry.Position()
+		n.Position, n.Revoked = a.registry.Position(), a.registry.View().Revocations()
 		if seen := a.registry.Seen(); !seen.IsZero() {
 			n.Stale = max(now.Sub(seen), 0)
 		}

@@ -47,6 +47,7 @@ func status(cmd *cobra.Command) {
 				Staleness     float64 `json:"staleness_seconds"`
 				Position      uint64
 				Viewers       int
+				Revocations   int
 			}
 		}
 		answer, err := c.get("status", nil, &s)
@@ -83,12 +84,12 @@ func status(cmd *cobra.Command) {
 			rows := make([][]string, len(s.Nodes))
 			for i, n := range s.Nodes {
 				age := time.Duration(n.Staleness * float64(time.Second)).Round(time.Millisecond)
-				rows[i] = []string{n.Name, yesNo(n.Ready), age.String(), strconv.FormatUint(n.Position, 10), strconv.Itoa(n.Viewers), n.Version}
+				rows[i] = []string{n.Name, yesNo(n.Ready), age.String(), strconv.FormatUint(n.Position, 10), strconv.Itoa(n.Revocations), strconv.Itoa(n.Viewers), n.Version}
 			}
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}
-			return table(w, []string{"NODE", "READY", "STALE", "POSITION", "VIEWERS", "VERSION"}, rows)
+			return table(w, []string{"NODE", "READY", "STALE", "POSITION", "REVOCATIONS", "VIEWERS", "VERSION"}, rows)
 		})
 	})
 }

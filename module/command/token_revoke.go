@@ -117,18 +117,25 @@ func tokenUnrevoke() *cobra.Command {
 }
 
 func tokenRevocations() *cobra.Command {
-	var org string
+	var org, kind, value string
+	var p pages
 	cmd := &cobra.Command{
-		Use:     "revocations [--org ORG]",
-		Short:   "Lists what is revoked on a running server",
-		Long:    "Lists what is revoked on a running server, the newest first.",
-		Example: "  playgate token revocations --org acme",
-		Args:    cobra.NoArgs,
+		Use:   "revocations [--org ORG] [--by KIND] [--value VALUE]",
+		Short: "Lists what is revoked on a running server",
+		Long:  "Lists what is revoked on a running server, the newest first.",
+		Example: `  playgate token revocations --org acme
+  playgate token revocations --org acme --by tag --value press
+  playgate token revocations --all --json`,
+		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&org, "org", "", "of one organisation")
+	f := cmd.Flags()
+	f.StringVar(&org, "org", "", "of one organisation")
+	f.StringVar(&kind, "by", "", "token, tag, user, stream or org")
+	f.StringVar(&value, "value", "", "of one token, tag, user or stream")
+	p.flags(cmd)
 	return online(cmd, func(c *client, _ []string) error {
 		var list struct{ Revocations []revocation }
-		answer, err := c.get("revocations", filter(map[string]string{"org": org}), &list)
+		answer, err := p.read(c, "revocations", "revocations", filter(map[string]string{"org": org, "kind": kind, "value": value}), &list)
 		if err != nil {
 			return err
 		}

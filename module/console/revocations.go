@@ -8,38 +8,39 @@ import (
 	"github.com/playgate/playgate/module/api"
 )
 
-// maxRevocations is how many a page lists.
-const maxRevocations = 200
-
 // revocationsPage lists what is revoked, and revokes more.
 type revocationsPage struct {
 	Org         string
 	Revocations []api.Revocation
-	Hidden      int // how many older ones are not listed
+	Next        string // the query of the next page
 	New         api.NewRevocation
 	Ends        *api.Ending // what New would end; then it is asked once more
 	Mistakes    map[string]string
 }
 
-func (v *visit) revocationsPage(org string) (*revocationsPage, error) {
+func (v *visit) revocationsPage(org, cursor string) (*revocationsPage, error) {
 	p := &revocationsPage{Org: org, New: api.NewRevocation{Org: org, Kind: "tag"}}
-	ask := url.Values{}
+	ask := url.Values{"limit": {perPage}}
 	if org != "" {
 		ask.Set("org", org)
+	}
+	if cursor != "" {
+		ask.Set("cursor", cursor)
 	}
 	var list api.Revocations
 	if err := v.ask(http.MethodGet, "/api/v1/revocations", ask, nil, &list); err != nil {
 		return nil, err
 	}
 	p.Revocations = list.Revocations
-	if n := len(p.Revocations); n > maxRevocations {
-		p.Revocations, p.Hidden = p.Revocations[:maxRevocations], n-maxRevocations
+	if list.Next != "" {
+		p.Next = url.Values{"org": {org}, "cursor": {list.Next}}.Encode()
 	}
 	return p, nil
 }
 
 func (h *Handler) listRevocations(v *visit) error {
-	p, err := v.revocationsPage(v.r.URL.Query().Get("org"))
+	q := v.r.URL.Query()
+	p, err := v.revocationsPage(q.Get("org"), q.Get("cursor"))
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (h *Handler) revokeMany(v *visit) error {
 		}
 		status, asked.Ends = http.StatusUnprocessableEntity, nil
 	}
-	p, err := v.revocationsPage("")
+	p, err := v.revocationsPage("", "")
 	if err != nil {
 		return err
 	}

@@ -310,13 +310,8 @@ func (h *Handler) unrevokeToken(v *visit) error {
 // revocationOf is the id of the revocation of one token, or "".
 func (v *visit) revocationOf(org, id string) (string, error) {
 	var list api.Revocations
-	if err := v.ask(http.MethodGet, "/api/v1/revocations", url.Values{"org": {org}}, nil, &list); err != nil {
+	if err := v.ask(http.MethodGet, "/api/v1/revocations", url.Values{"org": {org}, "kind": {"token"}, "value": {id}}, nil, &list); err != nil || len(list.Revocations) == 0 {
 		return "", err
 	}
-	for _, r := range list.Revocations {
-		if r.Kind == "token" && r.Value == id {
-			return r.ID, nil
-		}
-	}
-	return "", nil
+	return list.Revocations[0].ID, nil
 }

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -202,43 +201,16 @@ func (x *Index) Page(f Filter, after *Cursor, n int, now time.Time) (page []*Tok
 	}
 }
 
-// Place is where a token stands in a sorted list: by a number, then by its
-// organisation and id.
-type Place struct {
-	By      int64
-	Org, ID string
-}
-
-func (p Place) compare(q Place) int {
-	return cmp.Or(cmp.Compare(p.By, q.By), strings.Compare(p.Org, q.Org), strings.Compare(p.ID, q.ID))
-}
-
 // Sorted lists at most n tokens by a number of each, the least first, from after
 // a place on. next is nil at the end. It looks at all tokens of the filter.
 func (x *Index) Sorted(f Filter, by func(*Token) int64, after *Place, n int, now time.Time) (page []*Token, next *Place) {
-	type placed struct {
-		Place
-		token *Token
-	}
-	var first []placed // at most n+1, in order
-	for _, t := range x.all(f.Orgs) {
-		if !f.match(t, now) {
-			continue
+	return least(func(yield func(Place, *Token) bool) {
+		for _, t := range x.all(f.Orgs) {
+			if f.match(t, now) && !yield(Place{by(t), t.Org, t.ID}, t) {
+				return
+			}
 		}
-		p := placed{Place{by(t), t.Org, t.ID}, t}
-		if after != nil && p.compare(*after) <= 0 || len(first) > n && p.compare(first[n].Place) >= 0 {
-			continue
-		}
-		i, _ := slices.BinarySearchFunc(first, p, func(a, b placed) int { return a.compare(b.Place) })
-		first = slices.Insert(first[:min(len(first), n)], i, p)
-	}
-	for i, p := range first {
-		if i == n {
-			return page, &first[n-1].Place
-		}
-		page = append(page, p.token)
-	}
-	return page, nil
+	}, after, n)
 }
 
 // all are the tokens of some organisations, or of all for nil.

@@ -168,22 +168,35 @@ func (r *Registry) TokenRevocation(org, id string) *Revocation {
 	return r.view.revocation(org, (&Revocation{Kind: byToken, Value: id}).ID())
 }
 
-// Revocations lists those of an organisation, or all for "", the newest first.
-func (r *Registry) Revocations(org string) []*Revocation {
-	list := r.view.allRevocations(org)
-	slices.SortFunc(list, func(a, b *Revocation) int {
-		if c := b.At.Compare(a.At); c != 0 {
-			return c
-		}
-		return strings.Compare(a.key(), b.key())
-	})
-	return list
+// RevocationFilter says which revocations are wanted. The zero value wants all.
+type RevocationFilter struct {
+	Orgs        []string // nil for all
+	Kind, Value string   // "" for any
 }
+
+func (f *RevocationFilter) match(v *Revocation) bool {
+	return (f.Orgs == nil || slices.Contains(f.Orgs, v.Org)) && (f.Kind == "" || f.Kind == v.Kind) && (f.Value == "" || f.Value == v.Value)
+}
+
+// Revocations lists at most n, the newest first, from after a place on. next is nil
+// at the end.
+func (r *Registry) Revocations(f RevocationFilter, after *Place, n int) (page []*Revocation, next *Place) {
+	return least(func(yield func(Place, *Revocation) bool) {
+		for _, v := range r.view.allRevocations() {
+			if f.match(v) && !yield(Place{-v.At.UnixMilli(), v.Org, v.Kind + "." + v.Value}, v) {
+				return
+			}
+		}
+	}, after, n)
+}
+
+// Revocation is one by its organisation and id, or nil.
+func (r *Registry) Revocation(org, id string) *Revocation { return r.view.revocation(org, id) }
 
 // expireRevocations removes those that can concern no valid token any more.
 func (r *Registry) expireRevocations(ctx context.Context) {
 	now := r.now()
-	for _, v := range r.view.allRevocations("") {
+	for _, v := range r.view.allRevocations() {
 		if now.After(v.Until) {
 			if err := r.remove(ctx, r.edge, v.key()); err != nil && !errors.Is(err, ErrNotFound) {
 				r.logger.Debug("an old revocation could not be removed yet", zap.Error(err))
@@ -276,14 +289,8 @@ func (v *View) revocation(org, id string) *Revocation {
 	return v.revokedBy[revokedPrefix+"."+org+"."+id]
 }
 
-func (v *View) allRevocations(org string) []*Revocation {
+func (v *View) allRevocations() []*Revocation {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var list []*Revocation
-	for _, x := range v.revokedBy {
-		if org == "" || x.Org == org {
-			list = append(list, x)
-		}
-	}
-	return list
+	return slices.Collect(maps.Values(v.revokedBy))
 }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token/session"
@@ -69,7 +71,7 @@ func TestRevocation(t *testing.T) {
 			}
 		}
 	}
-	if r.View().revocations.Load() != 0 {
+	if r.View().Revocations() != 0 {
 		t.Error("something is left")
 	}
 	for _, bad := range []*Revocation{{Org: "acme"}, {Org: "acme", Kind: "tag"}, {Org: "acme", Kind: "org", Value: "x"}, {Org: "acme", Kind: "colour", Value: "x"}, {Org: "a-b", Kind: "org"}} {
@@ -90,7 +92,7 @@ func TestRevocation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !r.View().Revoked(bearer(5000)) || len(r.Revocations("acme")) != 1 {
+	if !r.View().Revoked(bearer(5000)) || r.View().Revocations() != 1 {
 		t.Error("a second one has narrowed the first")
 	}
 
@@ -175,7 +177,7 @@ func TestRevocationsEnd(t *testing.T) {
 	for _, step := range []struct{ days, left int }{{265, 3}, {267, 2}, {365, 2}, {367, 1}, {700, 1}, {702, 0}} {
 		r.now = func() time.Time { return now.Add(time.Duration(step.days) * 24 * time.Hour) }
 		r.expireRevocations(ctx)
-		if got := len(r.Revocations("")); got != step.left {
+		if got := r.View().Revocations(); got != step.left {
 			t.Errorf("after %d days there are %d", step.days, got)
 		}
 	}
@@ -341,5 +343,63 @@ func TestPlannedRevocation(t *testing.T) {
 	}
 	if v := again.RevocationOf(record); v == nil || v.Kind != "user" {
 		t.Errorf("revoked by %v, and another holds now", v)
+	}
+}
+
+// Revocations are listed a page at a time, the newest first, each once.
+func TestRevocationPages(t *testing.T) {
+	v := newView(zap.NewNop())
+	r := &Registry{view: v}
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var want []string
+	for i := range 20 {
+		// Two of a time each.
+		x := Revocation{Header: Header{Schema: schema}, Org: []string{"acme", "beta"}[i%2], Kind: []string{byTag, byUser, byToken}[i%3], Value: fmt.Sprint(i), At: begin.Add(time.Duration(i/2) * time.Hour), Until: begin.Add(1000 * time.Hour)}
+		text, err := json.Marshal(&x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.apply(Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
+		want = append(want, x.Value)
+	}
+	for i := 0; i < len(want); i += 2 { // acme stands before beta
+		want[len(want)-2-i], want[len(want)-1-i] = fmt.Sprint(i), fmt.Sprint(i+1)
+	}
+	for _, tc := range []struct {
+		filter RevocationFilter
+		keep   func(i int) bool
+	}{
+		{RevocationFilter{}, func(int) bool { return true }},
+		{RevocationFilter{Orgs: []string{"acme"}}, func(i int) bool { return i%2 == 0 }},
+		{RevocationFilter{Orgs: []string{}}, func(int) bool { return false }},
+		{RevocationFilter{Kind: byUser}, func(i int) bool { return i%3 == 1 }},
+		{RevocationFilter{Kind: byUser, Value: "4"}, func(i int) bool { return i == 4 }},
+		{RevocationFilter{Value: "5"}, func(i int) bool { return i == 5 }},
+		{RevocationFilter{Orgs: []string{"beta"}, Value: "4"}, func(int) bool { return false }},
+	} {
+		var wanted []string
+		for _, value := range want {
+			if i, _ := strconv.Atoi(value); tc.keep(i) {
+				wanted = append(wanted, value)
+			}
+		}
+		for _, n := range []int{1, 3, 20, 500} {
+			var got []string
+			for after := (*Place)(nil); ; {
+				page, next := r.Revocations(tc.filter, after, n)
+				if len(page) > n || next != nil && len(page) != n {
+					t.Fatalf("%+v: a page of %d", tc.filter, len(page))
+				}
+				for _, x := range page {
+					got = append(got, x.Value)
+				}
+				if after = next; next == nil {
+					break
+				}
+			}
+			if !slices.Equal(got, wanted) {
+				t.Errorf("%+v by %d: %v instead of %v", tc.filter, n, got, wanted)
+			}
+		}
 	}
 }

@@ -83,6 +83,9 @@ func (v *View) clear() {
 // Complete reports whether the view has ever been whole.
 func (v *View) Complete() bool { return v.complete.Load() }
 
+// Revocations is how many are known.
+func (v *View) Revocations() int { return int(v.revocations.Load()) }
+
 // Generation grows with each change of keys.
 func (v *View) Generation() uint64 { return v.keys.Load() }
 
