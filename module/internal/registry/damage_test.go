@@ -106,10 +106,7 @@ func TestServersMadeAnew(t *testing.T) {
 func TestServersSetBack(t *testing.T) {
 	defer func(d time.Duration) { damageLasts = d }(damageLasts)
 	damageLasts = time.Second
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	n, r := served(t)
 	revoke(t, r, "before")
 	n.stop()
 	former := t.TempDir()
@@ -161,10 +158,7 @@ func TestDamageThatPasses(t *testing.T) {
 
 // A bucket that was made anew is another one, whatever is in it.
 func TestBucketMadeAnewSinceTheCopy(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	var head copyHead
 	var err error
 	if head.Edge, err = r.edge.extent(t.Context()); err != nil {
@@ -189,10 +183,7 @@ func TestBucketMadeAnewSinceTheCopy(t *testing.T) {
 // A comparison finds what the store has lost, and has what the view has missed
 // read anew.
 func TestCompare(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	revoke(t, r, "a")
 	if err := r.compare(t.Context()); err != nil {
 		t.Errorf("the same: %v", err)
@@ -227,10 +218,7 @@ func TestCompare(t *testing.T) {
 
 // What is kept of tokens is read on where the bucket has all of it, and else anew.
 func TestIssuingBucketSetBack(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	now, err := r.issuing.extent(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -306,10 +294,7 @@ func TestTidyWatchers(t *testing.T) {
 
 // An issuing bucket that was made anew is read anew by those who list tokens.
 func TestIssuingBucketMadeAnew(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	secret, err := r.CreateAPIKey(t.Context(), &APIKey{Role: Admin}, "test")
 	if err != nil {
 		t.Fatal(err)
@@ -389,10 +374,7 @@ func TestChangesThatAreOld(t *testing.T) {
 
 // A write whose answer did not arrive was done once, and is told as done.
 func TestUnansweredWrites(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	unanswered := func(do func() error) func(context.Context) error {
 		first := true
 		return func(ctx context.Context) error {
@@ -423,10 +405,7 @@ func TestUnansweredWrites(t *testing.T) {
 
 // A write that the servers refuse is told at once: to ask again leads to nothing.
 func TestRefusedWrites(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	for _, size := range []int{maxValue + 1<<10, 2 << 20} { // for the bucket, for the server
 		began := time.Now()
 		if _, err := r.edge.Create(t.Context(), "org.x", make([]byte, size)); !errors.Is(err, ErrUnavailable) {

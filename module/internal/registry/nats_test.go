@@ -70,6 +70,16 @@ func (n *natsServer) edge(t *testing.T, dir string) *Registry {
 	return r
 }
 
+// served is a registry on a server of its own, when its view is there.
+func served(t *testing.T) (*natsServer, *Registry) {
+	t.Helper()
+	n := newNATS(t)
+	n.start(t)
+	r := n.edge(t, t.TempDir())
+	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	return n, r
+}
+
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

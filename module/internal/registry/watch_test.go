@@ -58,10 +58,7 @@ func TestWatchThatLostAMessage(t *testing.T) {
 
 // A watch that goes on brings what came next, and nothing that was there before.
 func TestWatchThatGoesOn(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	r := n.edge(t, t.TempDir())
-	eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
+	_, r := served(t)
 	var revisions []uint64
 	for _, key := range []string{"org.a", "org.b", "org.c"} {
 		revision, err := r.edge.Create(t.Context(), key, []byte("v"))
