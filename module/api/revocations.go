@@ -107,7 +107,7 @@ func listRevocations(_ context.Context, c *call, in *struct {
 			return nil, err
 		}
 		if at != (revocationCursor{}) {
-			after = &registry.Place{By: at.By, Org: at.Org, ID: at.ID}
+			after = (*registry.Place)(&at)
 		}
 	}
 	list, next := c.registry.Revocations(filter, after, in.Limit)

@@ -134,6 +134,9 @@ func tokenRevocations() *cobra.Command {
 	f.StringVar(&value, "value", "", "of one token, tag, user or stream")
 	p.flags(cmd)
 	return online(cmd, func(c *client, _ []string) error {
+		if err := refuseToken(value); err != nil {
+			return err
+		}
 		var list struct{ Revocations []revocation }
 		answer, err := p.read(c, "revocations", "revocations", filter(map[string]string{"org": org, "kind": kind, "value": value}), &list)
 		if err != nil {

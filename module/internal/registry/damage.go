@@ -252,6 +252,7 @@ func (r *Registry) newest(ctx context.Context) (map[string]Entry, error) {
 				return newest, nil
 			}
 			newest[e.Key] = e
+			r.edges.sign() // what the watch brings waits behind this
 			stalled.Reset(newestStalled)
 		case <-stalled.C:
 			return nil, fmt.Errorf("%w: nothing more arrives", ErrUnavailable)

@@ -24,7 +24,7 @@ type follower struct {
 	again chan struct{} // begin the watch anew
 
 	made    time.Time
-	arrived atomic.Int64 // when the watch brought something, since made
+	arrived atomic.Int64 // when something came, since made
 	working atomic.Bool  // on what it brought
 
 	mu      sync.Mutex
@@ -37,8 +37,11 @@ func follow(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(E
 	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, made: time.Now(), again: make(chan struct{}, 1), moved: make(chan struct{})}
 }
 
-// quiet is for how long the watch has brought nothing, of what kind ever. A large
-// snapshot may take minutes; nobody should begin it anew meanwhile.
+// sign notes that something has come on the watch's connection.
+func (f *follower) sign() { f.arrived.Store(int64(time.Since(f.made))) }
+
+// quiet is for how long nothing has come, of what kind ever. A large snapshot may
+// take minutes; nobody should begin it anew meanwhile.
 func (f *follower) quiet() time.Duration {
 	if f.working.Load() {
 		return 0
@@ -132,7 +135,7 @@ func (f *follower) once(ctx context.Context) error {
 			default:
 				snapshot = append(snapshot, e)
 			}
-			f.arrived.Store(int64(time.Since(f.made)))
+			f.sign()
 			f.working.Store(false)
 		case <-f.again:
 			return nil

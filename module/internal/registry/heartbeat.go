@@ -101,8 +101,7 @@ func (r *Registry) watchdog() {
 		if r.accepting() {
 			r.edges.kick()
 		}
-		switch age = time.Since(r.Seen()); {
-		case age <= beatLost:
+		if age = time.Since(r.Seen()); age <= beatLost {
 			if gap {
 				gap, due = false, now.Add(compareAfter+rand.N(compareAfter))
 			}
@@ -111,13 +110,11 @@ func (r *Registry) watchdog() {
 				r.running.Go(r.compareOnce)
 			}
 			continue
-		default:
-			gap = true
 		}
-		// A watch that brings much, and the heartbeat at its end, is no silent one.
+		// Where much arrives, and the heartbeat behind it, nothing is silent.
 		silent := min(age, r.edges.quiet())
 		if silent > beatLost && now.Sub(began) > beatLost {
-			began = now
+			began, gap = now, true
 			r.edges.kick()
 		}
 		if silent > beatHopeless && now.Sub(moved) > beatHopeless && r.conn.IsConnected() {
