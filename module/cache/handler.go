@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -35,7 +35,7 @@ type Handler struct {
 
 	id       string // of this cache among those of the configuration
 	memory   int64
-	patterns []playout.Pattern
+	patterns []target.Pattern
 	store    *store
 	logger   *zap.Logger
 	unguided sync.Once // said that there is no gate
@@ -77,7 +77,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.memory = int64(n)
 	}
 	for _, rule := range h.TTL {
-		p, err := playout.ParsePattern(rule.Path)
+		p, err := target.ParsePattern(rule.Path)
 		if err != nil {
 			return fmt.Errorf("ttl %s: %w", rule.Path, err)
 		}

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // origin is what stands below the cache.
@@ -68,7 +68,7 @@ func newCache(tb testing.TB, memory int64, ttl ...TTL) *Handler {
 	h := &Handler{TTL: ttl, id: "test/0", store: newStore(memory), logger: zap.NewNop()}
 	tb.Cleanup(h.store.close)
 	for _, rule := range ttl {
-		p, err := playout.ParsePattern(rule.Path)
+		p, err := target.ParsePattern(rule.Path)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 func init() { httpcaddyfile.RegisterDirective("playgate", parseDirective) }
@@ -138,7 +138,7 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 			if len(args) != 2 {
 				return d.Errf("pin takes a query key and its value, not %d values", len(args))
 			}
-			s.Pins = append(s.Pins, playout.Pin{Name: args[0], Value: args[1]})
+			s.Pins = append(s.Pins, target.Pin{Name: args[0], Value: args[1]})
 		case "methods":
 			var err error
 			if s.Methods, err = app.OneOf(d, methodsWHEP); err != nil {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
-	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -28,9 +28,9 @@ type exchange struct {
 	r *http.Request
 
 	path   string // canonical raw path without token
-	query  playout.Query
+	query  target.Query
 	socket bool
-	target playout.Target
+	target target.Target
 	public bool // needs no token
 	token  found
 	trust  *app.Trust   // what the token is verified with
@@ -147,7 +147,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 		return access.Verdict{}, true
 	}
 	x.findResource()
-	x.target, err = x.h.rules.Target(playout.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
+	x.target, err = x.h.rules.Target(target.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
 	if err != nil {
 		return access.DenyError(err), false
 	}
@@ -225,7 +225,7 @@ func (x *exchange) readRequest() (inPath []string, err error) {
 	if x.h.places.path {
 		path, inPath = x.h.rules.CutToken(path, isToken)
 	}
-	if err := playout.CheckPath(path); err != nil {
+	if err := target.CheckPath(path); err != nil {
 		return nil, err
 	}
 	query, err := x.h.places.readQuery(x.r.URL.RawQuery)
@@ -234,7 +234,7 @@ func (x *exchange) readRequest() (inPath []string, err error) {
 	}
 	x.path, x.query, x.canonical = path, query, true
 	if x.r.URL.User != nil {
-		return nil, &playout.Error{Kind: playout.ErrBadRequest, Detail: "the request target has user information"}
+		return nil, &target.Error{Kind: target.ErrBadRequest, Detail: "the request target has user information"}
 	}
 	x.socket, err = socketAsked(x.r)
 	return inPath, err
@@ -270,7 +270,7 @@ func socketAsked(r *http.Request) (bool, error) {
 	case r.Method == http.MethodGet && r.ProtoMajor == 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket"):
 		return true, nil
 	}
-	return false, &playout.Error{Kind: playout.ErrBadRequest, Detail: "an upgrade to anything but websocket"}
+	return false, &target.Error{Kind: target.ErrBadRequest, Detail: "an upgrade to anything but websocket"}
 }
 
 // facts are what the judgement needs to know of the request.

@@ -18,8 +18,8 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/manifest"
-	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -106,7 +106,7 @@ type Handler struct {
 
 	app    *app.App
 	narrow atomic.Pointer[narrowed]
-	rules  playout.Rules
+	rules  target.Rules
 	sites  []manifest.Origin
 	places places
 	cors   cors
@@ -132,7 +132,7 @@ type Stream struct {
 
 	// Pins are query values that the origin always gets. A request with
 	// another one is refused.
-	Pins []playout.Pin `json:"pins,omitempty"`
+	Pins []target.Pin `json:"pins,omitempty"`
 
 	// Methods is "whep" where WebRTC is signalled over HTTP: POST, PATCH, DELETE
 	// and OPTIONS pass too. Default: GET and HEAD alone.
@@ -196,7 +196,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.cors, err = newCORS(h.CORS, h.Propagate == byCookie); err != nil {
 		return err
 	}
-	h.cors.whep = slices.ContainsFunc(h.rules.Rules, func(r *playout.Rule) bool { return r.WHEP })
+	h.cors.whep = slices.ContainsFunc(h.rules.Rules, func(r *target.Rule) bool { return r.WHEP })
 	h.policy = access.Policy{Terms: h.app.Terms(), MissingPage: missingPages[h.RefererMissing]}
 	if err := h.provisionSessions(); err != nil {
 		return err
@@ -296,7 +296,7 @@ func (h *Handler) provisionRules() error {
 		return fmt.Errorf("default_org %s: an organisation hash is 1 to 64 of letters, digits and underscore", h.DefaultOrg)
 	}
 	for _, s := range h.Streams {
-		rule, err := playout.ParseRule(s.Path, s.QueryKey, s.QueryName)
+		rule, err := target.ParseRule(s.Path, s.QueryKey, s.QueryName)
 		if err != nil {
 			return err
 		}
@@ -326,13 +326,13 @@ func (h *Handler) provisionRules() error {
 	return h.rules.Validate()
 }
 
-func checkPin(pin playout.Pin, queryKey string, others []playout.Pin) error {
+func checkPin(pin target.Pin, queryKey string, others []target.Pin) error {
 	switch {
 	case pin.Name == "":
 		return errors.New("pin needs a query key and a value")
 	case pin.Name == queryKey:
 		return fmt.Errorf("pin %s: this query value says which stream is meant; it cannot be pinned", pin.Name)
-	case slices.ContainsFunc(others, func(p playout.Pin) bool { return p.Name == pin.Name }):
+	case slices.ContainsFunc(others, func(p target.Pin) bool { return p.Name == pin.Name }):
 		return fmt.Errorf("pin %s stands twice", pin.Name)
 	case hasBrace(pin.Value) || hasBrace(pin.Name):
 		return fmt.Errorf("pin %s: braces cannot be used here; a pin is a fixed value, and Caddy expands its own placeholders before Playgate sees the line", pin.Name)
@@ -342,10 +342,10 @@ func checkPin(pin playout.Pin, queryKey string, others []playout.Pin) error {
 
 func hasBrace(s string) bool { return strings.ContainsAny(s, "{}") }
 
-func parsePatterns(texts []string) ([]playout.Pattern, error) {
-	var list []playout.Pattern
+func parsePatterns(texts []string) ([]target.Pattern, error) {
+	var list []target.Pattern
 	for _, text := range texts {
-		p, err := playout.ParsePattern(text)
+		p, err := target.ParsePattern(text)
 		if err != nil {
 			return nil, err
 		}
@@ -387,7 +387,7 @@ func (h *Handler) provisionWords() error {
 func (h *Handler) checkNames() error {
 	for _, name := range h.places.query {
 		for _, r := range h.rules.Rules {
-			if r.QueryKey == name || slices.ContainsFunc(r.Pins, func(p playout.Pin) bool { return p.Name == name }) {
+			if r.QueryKey == name || slices.ContainsFunc(r.Pins, func(p target.Pin) bool { return p.Name == name }) {
 				return fmt.Errorf("stream %s: the query name %s is where the token is; use another one, or change it with tokens { query <name>... }", r.Path.String(), name)
 			}
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/playout"
 	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // dropForged removes the headers by which a client could speak in our name, or
@@ -203,7 +203,7 @@ func (x *exchange) tellTarget() {
 	b := &x.way.below
 	b.target = app.Target{
 		Org: x.target.Org, Stream: x.target.Stream, URI: x.r.RequestURI,
-		Own:   x.target.Kind == playout.Socket || x.target.Kind == playout.WHEP || x.h.UpstreamToken != "drop",
+		Own:   x.target.Kind == target.Socket || x.target.Kind == target.WHEP || x.h.UpstreamToken != "drop",
 		Pages: !x.h.cors.off,
 	}
 	b.admitted = &b.target
@@ -259,7 +259,7 @@ func (h *Handler) cleanURL(u *url.URL) url.URL {
 	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
 	path, _ := h.rules.CutToken(rawPath(u), isToken)
 	query, err := h.places.readQuery(u.RawQuery)
-	if err != nil || playout.CheckPath(path) != nil {
+	if err != nil || target.CheckPath(path) != nil {
 		return clean
 	}
 	clean.Path, clean.RawPath = unescapePath(path)
@@ -297,7 +297,7 @@ func stripBearer(h http.Header) {
 // cleanReferer takes tokens out of the address of the page before. One that
 // cannot be read, or has a token in another place, is reduced to its origin; it
 // is "" when even that is not safe.
-func (p *places) cleanReferer(referer string, rules *playout.Rules) string {
+func (p *places) cleanReferer(referer string, rules *target.Rules) string {
 	scheme, rest, ok := strings.Cut(referer, "://")
 	if !ok {
 		return ifClean(referer, "")

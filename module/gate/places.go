@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/internal/access"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -70,8 +70,8 @@ func (p *places) inQuery(name, value string) bool {
 }
 
 // readQuery reads a raw query once, tokens and all.
-func (p *places) readQuery(raw string) (playout.Query, error) {
-	return playout.ParseQuery(raw, p.inQuery)
+func (p *places) readQuery(raw string) (target.Query, error) {
+	return target.ParseQuery(raw, p.inQuery)
 }
 
 // found is the token of a request.
@@ -87,7 +87,7 @@ type found struct {
 // find looks for the token of a request in all explicit places. Byte-identical
 // tokens are one; different ones are ambiguous. A text that is no token counts
 // only when there is nothing else.
-func (p *places) find(inPath []string, q playout.Query, header http.Header) (found, access.Verdict) {
+func (p *places) find(inPath []string, q target.Query, header http.Header) (found, access.Verdict) {
 	var f found
 	other := false // a text in a token's place that has no token's form
 	add := func(text string) bool {

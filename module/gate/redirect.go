@@ -3,7 +3,7 @@ package gate
 import (
 	"net/http"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // redirect is where an allowed request is sent so that its token travels as
@@ -12,7 +12,7 @@ import (
 // out of relative URIs, so in the modes that keep it elsewhere a manifest
 // moves back to its plain URL.
 func (x *exchange) redirect() string {
-	if !x.verified || x.socket || x.target.Kind == playout.WHEP || x.session != nil && x.h.Propagate != bySession {
+	if !x.verified || x.socket || x.target.Kind == target.WHEP || x.session != nil && x.h.Propagate != bySession {
 		return ""
 	}
 	switch x.h.Propagate {
@@ -23,7 +23,7 @@ func (x *exchange) redirect() string {
 		prefix := x.target.Rule.Prefix()
 		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], x.query.WithoutTokens())
 	case bySession:
-		if !x.token.path || x.target.Kind != playout.Manifest {
+		if !x.token.path || x.target.Kind != target.Manifest {
 			return ""
 		}
 		text := x.sessionToken(x.target.Stream)
@@ -36,7 +36,7 @@ func (x *exchange) redirect() string {
 		}
 		return withQuery(x.path, rest+x.h.places.query[0]+"="+text)
 	case byCookie:
-		if !x.token.path || x.target.Kind != playout.Manifest {
+		if !x.token.path || x.target.Kind != target.Manifest {
 			return ""
 		}
 		return withQuery(x.path, x.query.WithoutTokens())

@@ -12,8 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // maxManifest is the largest manifest that is rewritten, before and after decoding.
@@ -82,7 +82,7 @@ const (
 // root-absolute URIs need it, whatever the mode that lets it stand. One in the
 // query is the player's to carry where a manifest tells it to.
 func (x *exchange) care() care {
-	if !x.verified || x.target.Kind == playout.Socket || x.target.Kind == playout.WHEP {
+	if !x.verified || x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
 		return letPass
 	}
 	switch x.h.Propagate {
@@ -128,7 +128,7 @@ func (rw *response) commit(status int) {
 		rw.stage, rw.failure = dropping, errCut
 		return
 	}
-	if rw.x.target.Kind == playout.WHEP {
+	if rw.x.target.Kind == target.WHEP {
 		if rw.failure = rw.x.signalled(rw.Header(), status); rw.failure != nil {
 			rw.stage = dropping
 			return
@@ -364,7 +364,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	if !x.verified {
 		return
 	}
-	if x.target.Kind == playout.WHEP {
+	if x.target.Kind == target.WHEP {
 		neverStore(h)
 		return
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/negotiate"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 var (
@@ -40,7 +40,7 @@ const (
 const maxJSON = 256 << 10
 
 // rewritable reports whether the path looks like a manifest.
-func (x *exchange) rewritable() bool { return x.target.Kind == playout.Manifest }
+func (x *exchange) rewritable() bool { return x.target.Kind == target.Manifest }
 
 // formatByType is what a media type announces. The types are the registered
 // ones (RFC 8216, section 4; ISO/IEC 23009-1, annex C) and those that are seen
@@ -261,14 +261,14 @@ func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) 
 
 // maps finds what a rule of this gate maps a path to, and where in the path a
 // token segment goes.
-func (x *exchange) maps(path, rawQuery string) (t playout.Target, at int, ok bool) {
-	if playout.CheckPath(path) != nil {
+func (x *exchange) maps(path, rawQuery string) (t target.Target, at int, ok bool) {
+	if target.CheckPath(path) != nil {
 		return t, 0, false
 	}
-	var query playout.Query
+	var query target.Query
 	if x.h.needsQ {
 		var err error
-		if query, err = playout.ParseQuery(rawQuery, nil); err != nil {
+		if query, err = target.ParseQuery(rawQuery, nil); err != nil {
 			return t, 0, false
 		}
 	}

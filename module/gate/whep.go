@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/manifest"
-	"github.com/playgate/playgate/module/internal/playout"
 	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -134,7 +134,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	}
 	path, _ = x.h.rules.CutToken(path, isToken)
 	q, err := x.h.places.readQuery(raw)
-	if err != nil || playout.CheckPath(path) != nil {
+	if err != nil || target.CheckPath(path) != nil {
 		return "", "", false
 	}
 	return path, q.WithoutTokens(), true
@@ -168,11 +168,11 @@ func (x *exchange) keep(path, query string) bool {
 	if err != nil {
 		return false
 	}
-	target, err := x.h.rules.Find(path, q)
-	if err != nil || target.Org != x.target.Org || target.Stream != x.target.Stream {
+	wanted, err := x.h.rules.Find(path, q)
+	if err != nil || wanted.Org != x.target.Org || wanted.Stream != x.target.Stream {
 		return false
 	}
-	target.Kind = playout.WHEP
+	wanted.Kind = target.WHEP
 	_, host := publicOrigin(x.r)
 	deadline := x.deadline()
 	var kept time.Time
@@ -182,7 +182,7 @@ func (x *exchange) keep(path, query string) bool {
 	var resource *running.Resource
 	var end func()
 	if x.h.cuts() {
-		d := x.deletion(target, path, q)
+		d := x.deletion(wanted, path, q)
 		end = func() { d.run(resource) }
 	}
 	resource = running.NewResource(resourceURL(host, path, query), kept, end)
@@ -197,8 +197,8 @@ type deletion struct {
 	h        *Handler
 	next     caddyhttp.Handler
 	path     string
-	query    playout.Query
-	target   playout.Target
+	query    target.Query
+	target   target.Target
 	public   bool
 	verified bool
 	grant    *token.Grant
@@ -210,9 +210,9 @@ type deletion struct {
 	tls    *tls.ConnectionState
 }
 
-func (x *exchange) deletion(target playout.Target, path string, query playout.Query) *deletion {
+func (x *exchange) deletion(wanted target.Target, path string, query target.Query) *deletion {
 	d := &deletion{
-		h: x.h, next: x.next, path: path, query: query, target: target,
+		h: x.h, next: x.next, path: path, query: query, target: wanted,
 		public: x.public, verified: x.verified, grant: x.grant,
 		host: x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
 	}

@@ -5,36 +5,36 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
-// The alphabets of names stand in package token and again in package playout,
+// The alphabets of names stand in package token and again in package target,
 // which do not know each other.
 func TestTokensAndRequestsHaveTheSameNames(t *testing.T) {
-	inPath, err := playout.ParseRule("/{stream}", "", "")
+	inPath, err := target.ParseRule("/{stream}", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	orgInPath, err := playout.ParseRule("/{org}/{stream}", "", "")
+	orgInPath, err := target.ParseRule("/{org}/{stream}", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	inQuery, err := playout.ParseRule("/*", "s", "{stream}")
+	inQuery, err := target.ParseRule("/*", "s", "{stream}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := func(r *playout.Rule, org, path, query string) playout.Target {
-		q, err := playout.ParseQuery(query, nil)
-		if err != nil || playout.CheckPath(path) != nil {
-			return playout.Target{}
+	found := func(r *target.Rule, org, path, query string) target.Target {
+		q, err := target.ParseQuery(query, nil)
+		if err != nil || target.CheckPath(path) != nil {
+			return target.Target{}
 		}
-		rs := playout.Rules{Rules: []*playout.Rule{r}, DefaultOrg: org}
-		target, err := rs.Find(path, q)
+		rs := target.Rules{Rules: []*target.Rule{r}, DefaultOrg: org}
+		wanted, err := rs.Find(path, q)
 		if err != nil {
-			return playout.Target{}
+			return target.Target{}
 		}
-		return target
+		return wanted
 	}
 	check := func(s string) {
 		t.Helper()

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -101,7 +101,7 @@ func Reasons() []Reason {
 // known are the errors of the packages that access knows. Each error's text is
 // its reason.
 var known = []error{
-	playout.ErrBadRequest, playout.ErrNoStream, playout.ErrMethod,
+	target.ErrBadRequest, target.ErrNoStream, target.ErrMethod,
 	token.ErrMalformed, token.ErrUnknownKey, token.ErrBadSignature,
 	token.ErrExpired, token.ErrNotYetValid, token.ErrLifetime, token.ErrIssuer,
 }

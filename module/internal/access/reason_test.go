@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -43,7 +43,7 @@ func TestEveryReasonHasTheStatusOfTheTable(t *testing.T) {
 
 func TestEveryErrorHasItsReason(t *testing.T) {
 	for err, want := range map[error]Reason{
-		playout.ErrBadRequest: BadRequest, playout.ErrNoStream: NoStream, playout.ErrMethod: Method,
+		target.ErrBadRequest: BadRequest, target.ErrNoStream: NoStream, target.ErrMethod: Method,
 		token.ErrMalformed: MalformedToken, token.ErrUnknownKey: UnknownKey, token.ErrBadSignature: BadSignature,
 		token.ErrExpired: Expired, token.ErrNotYetValid: NotYetValid, token.ErrLifetime: Lifetime, token.ErrIssuer: Issuer,
 		errors.New("expired"): Internal,

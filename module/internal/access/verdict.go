@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
 )
@@ -23,11 +23,11 @@ var Allow = Verdict{Allowed: true}
 // Deny is a refusal.
 func Deny(reason Reason, detail string) Verdict { return Verdict{Reason: reason, Detail: detail} }
 
-// DenyError is the refusal for an error of package token or playout.
+// DenyError is the refusal for an error of package token or target.
 func DenyError(err error) Verdict {
 	v := Verdict{Reason: ReasonOf(err)}
 	var ofToken *token.Error
-	var ofRequest *playout.Error
+	var ofRequest *target.Error
 	switch {
 	case errors.As(err, &ofToken):
 		v.Detail = ofToken.Detail
@@ -67,7 +67,7 @@ const (
 // Judge decides whether a verified grant is good for a target, now, from this
 // address and page. The first rule that fails is the reason: times, lifetime,
 // issuer, organisation, stream, address, page.
-func Judge(g *token.Grant, t playout.Target, f Facts, p Policy) Verdict {
+func Judge(g *token.Grant, t target.Target, f Facts, p Policy) Verdict {
 	if g == nil || p.Terms == nil {
 		return Deny(Internal, "")
 	}

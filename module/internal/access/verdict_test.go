@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -17,7 +17,7 @@ const now = 1_900_000_000
 // attempt is one request with its token; good is one that is allowed.
 type attempt struct {
 	grant  *token.Grant
-	target playout.Target
+	target target.Target
 	facts  Facts
 	policy Policy
 }
@@ -32,7 +32,7 @@ func good(tb testing.TB) attempt {
 			IPs: []token.AddressRule{rule(tb, "203.0.113.0/24")}, Referers: []token.HostPattern{pattern(tb, "*.example.com")},
 			Issuer: "us", Audience: []string{"edge"}, KeyID: "k",
 		},
-		target: playout.Target{Org: "org1", Stream: "cam1"},
+		target: target.Target{Org: "org1", Stream: "cam1"},
 		facts: Facts{
 			Now: time.Unix(now, 0), Address: netip.MustParseAddr("203.0.113.7"),
 			Page: Page{State: PageKnown, Host: "www.example.com", Port: "443"},
@@ -125,7 +125,7 @@ func TestWhatNobodySaidDenies(t *testing.T) {
 		{"empty grant", func(a *attempt) { a.grant = &token.Grant{} }, Expired},
 		{"no facts", func(a *attempt) { a.facts = Facts{Now: a.facts.Now} }, WrongIP},
 		{"no time", func(a *attempt) { a.facts.Now = time.Time{} }, NotYetValid},
-		{"no target", func(a *attempt) { a.target = playout.Target{} }, WrongOrg},
+		{"no target", func(a *attempt) { a.target = target.Target{} }, WrongOrg},
 		{"no organisation on either side", func(a *attempt) { a.target.Org, a.grant.Org = "", "" }, WrongOrg},
 		{"no stream, whole organisation", func(a *attempt) { a.target.Stream, a.grant.Streams, a.grant.OrgWide = "", nil, true }, WrongStream},
 		{"no stream on either side", func(a *attempt) { a.target.Stream, a.grant.Streams = "", nil }, WrongStream},
@@ -246,7 +246,7 @@ func TestDenyErrorTellsTheReasonOfEachError(t *testing.T) {
 	}{
 		{&token.Error{Kind: token.ErrExpired, Detail: "x"}, Expired, "x"},
 		{fmt.Errorf("wrapped: %w", &token.Error{Kind: token.ErrUnknownKey, Detail: "x"}), UnknownKey, "x"},
-		{&playout.Error{Kind: playout.ErrBadRequest, Detail: "y"}, BadRequest, "y"},
+		{&target.Error{Kind: target.ErrBadRequest, Detail: "y"}, BadRequest, "y"},
 		{token.ErrIssuer, Issuer, ""},
 		{errors.New("something else"), Internal, ""},
 		{nil, Internal, ""},

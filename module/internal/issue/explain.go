@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/playgate/playgate/module/internal/access"
-	"github.com/playgate/playgate/module/internal/playout"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 )
@@ -138,24 +138,24 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	if err != nil {
 		return wrong("url", "that is no URL")
 	}
-	rule, err := playout.ParseRule(q.Rule, "", "")
+	rule, err := target.ParseRule(q.Rule, "", "")
 	if err != nil {
 		return wrong("rule", "%v", err)
 	}
-	rules := playout.Rules{Rules: []*playout.Rule{rule}, DefaultOrg: g.Org}
+	rules := target.Rules{Rules: []*target.Rule{rule}, DefaultOrg: g.Org}
 	path, _ := rules.CutToken(parsed.EscapedPath(), jwt.HasForm)
-	if err := playout.CheckPath(path); err != nil {
+	if err := target.CheckPath(path); err != nil {
 		e.addError("scope", err, "")
 		return nil
 	}
-	target, err := rules.Find(path, playout.Query{})
+	wanted, err := rules.Find(path, target.Query{})
 	switch {
 	case err != nil:
 		e.add("scope", Skipped, "", scope+"; the URL is not of the form "+q.Rule)
-	case target.Org != g.Org:
-		e.add("scope", Failed, string(access.WrongOrg), fmt.Sprintf("%s; the URL is of organisation %s", scope, target.Org))
-	case !g.MayPlay(target.Stream):
-		e.add("scope", Failed, string(access.WrongStream), fmt.Sprintf("%s; the URL is of stream %s", scope, target.Stream))
+	case wanted.Org != g.Org:
+		e.add("scope", Failed, string(access.WrongOrg), fmt.Sprintf("%s; the URL is of organisation %s", scope, wanted.Org))
+	case !g.MayPlay(wanted.Stream):
+		e.add("scope", Failed, string(access.WrongStream), fmt.Sprintf("%s; the URL is of stream %s", scope, wanted.Stream))
 	default:
 		e.add("scope", OK, "", scope)
 	}

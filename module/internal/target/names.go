@@ -1,4 +1,4 @@
-package playout
+package target
 
 // The alphabets of names are those of package token; they are written here
 // again because neither package knows the other. A test in package access

@@ -1,4 +1,4 @@
-package playout
+package target
 
 import (
 	"strings"
