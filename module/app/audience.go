@@ -5,21 +5,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/internal/session"
 	tokens "github.com/playgate/playgate/module/token/session"
 )
 
 // audience is who watches. Like what is running, it outlives reloads.
-var audience session.Audience
+var audience conns.Audience
 
 // Note takes down that a request of a subject was let through, and returns who
 // its viewer is.
-func (a *App) Note(s *session.Subject, r *http.Request, now time.Time) (viewer uint64) {
+func (a *App) Note(s *conns.Subject, r *http.Request, now time.Time) (viewer uint64) {
 	if !s.Public && a.registry != nil {
 		uses.Note(s.TokenID, now)
 	}
-	viewer = session.Viewer(s, ClientAddress(r))
+	viewer = conns.Viewer(s, ClientAddress(r))
 	audience.Seen(s, viewer, now)
 	return viewer
 }
@@ -28,11 +28,11 @@ func (a *App) Note(s *session.Subject, r *http.Request, now time.Time) (viewer u
 var counted struct {
 	sync.Mutex
 	at   time.Time
-	last *session.Counts
+	last *conns.Counts
 }
 
 // Viewers are the numbers of viewers on this node, at most a second old.
-func Viewers() *session.Counts {
+func Viewers() *conns.Counts {
 	counted.Lock()
 	defer counted.Unlock()
 	if now := time.Now(); counted.last == nil || now.Sub(counted.at) > time.Second {
@@ -42,14 +42,14 @@ func Viewers() *session.Counts {
 }
 
 // ended is whom a revocation ends on this node; at most a second old.
-func ended(whom session.Revoked) (viewers int, streams map[uint64]bool) {
+func ended(whom conns.Revoked) (viewers int, streams map[uint64]bool) {
 	Viewers()
 	return audience.Ended(whom)
 }
 
 // whom is whom a revocation concerns.
-func whom(v *registry.Revocation) session.Revoked {
-	whom, hash := session.Revoked{}, tokens.Hash(v.Kind, v.Org, v.Value)
+func whom(v *registry.Revocation) conns.Revoked {
+	whom, hash := conns.Revoked{}, tokens.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":
 		whom.Org = v.Org

@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/internal/session"
 )
 
 // The events that Caddy's events app gets. None has a token in it.
@@ -168,7 +168,7 @@ func tellRevoked(v *registry.Revocation) {
 }
 
 // tellCut tells that something that was running has been cut.
-func tellCut(r *session.Running, reason access.Reason) {
+func tellCut(r *conns.Running, reason access.Reason) {
 	if s := listener(cutEvent); s != nil {
 		s.post(event{cutEvent, map[string]any{
 			"reason": string(reason), "org": r.Subject.Org, "stream": r.Subject.Stream, "token_id": r.TokenID,

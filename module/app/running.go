@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/internal/session"
 )
 
 // running are the responses of this process, whichever configuration they began
 // under. It outlives reloads.
-var running session.Table
+var running conns.Table
 
 const (
 	// sweepEvery is how often running responses are looked at.
@@ -31,16 +31,16 @@ func Changes() uint64 { return registry.Changes() + keySetChanges.Load() }
 
 // Run takes a response in that was judged when [Changes] was seen. Its handler
 // has to release it.
-func (a *App) Run(r *session.Running, seen uint64) {
+func (a *App) Run(r *conns.Running, seen uint64) {
 	r.Seen = seen
 	running.Add(r)
 }
 
 // Message cuts a WebSocket at once whose client sent what its gate forbids.
-func (a *App) Message(r *session.Running) { cutNow(r, access.SocketMessage, session.CloseViolation) }
+func (a *App) Message(r *conns.Running) { cutNow(r, access.SocketMessage, conns.CloseViolation) }
 
 // ends is why a running response may not go on, or "". The time is not asked.
-func (a *App) ends(s *session.Subject, now time.Time) access.Reason {
+func (a *App) ends(s *conns.Subject, now time.Time) access.Reason {
 	switch {
 	case a.Public(s.Org, s.Stream, now):
 		return ""
@@ -80,14 +80,14 @@ func (s *sweeper) run() {
 func (s *sweeper) sweep(now time.Time) {
 	all := s.settle(now)
 	changes := Changes()
-	running.Each(func(r *session.Running) {
+	running.Each(func(r *conns.Running) {
 		switch {
 		case !r.Deadline.IsZero() && !now.Before(r.Deadline):
-			cut(r, access.Expired, session.CloseExpired)
+			cut(r, access.Expired, conns.CloseExpired)
 		case s.app == nil:
 		case all || r.Seen != changes || r.Subject.Public:
 			if reason := s.app.ends(&r.Subject, now); reason != "" {
-				cut(r, reason, session.CloseRevoked)
+				cut(r, reason, conns.CloseRevoked)
 				return
 			}
 			r.Seen = changes
@@ -108,14 +108,14 @@ func (s *sweeper) settle(now time.Time) bool {
 	return true
 }
 
-func cut(r *session.Running, reason access.Reason, code uint16) {
+func cut(r *conns.Running, reason access.Reason, code uint16) {
 	if !r.Schedule() {
 		return
 	}
 	time.AfterFunc(rand.N(spread), func() { cutNow(r, reason, code) })
 }
 
-func cutNow(r *session.Running, reason access.Reason, code uint16) {
+func cutNow(r *conns.Running, reason access.Reason, code uint16) {
 	if r.Cut(string(reason), code) {
 		cuts.WithLabelValues(string(reason)).Inc()
 		tellCut(r, reason)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 )
@@ -18,11 +18,11 @@ type Seen struct {
 	Grant *token.Grant
 
 	kid, algorithm string // as its header says
-	subject        session.Subject
+	subject        conns.Subject
 }
 
 // Subject is what the token can be revoked by, as it plays a stream.
-func (s *Seen) Subject(stream string) session.Subject {
+func (s *Seen) Subject(stream string) conns.Subject {
 	subject := s.subject
 	subject.Stream = stream
 	return subject

@@ -7,12 +7,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/internal/session"
 )
 
 // uses are when tokens were used last. Like what is running, they outlive reloads.
-var uses session.Uses
+var uses conns.Uses
 
 // LastUsed is when a token was used last, as far as this node knows, and what
 // others have written; zero when it was not.

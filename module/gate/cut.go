@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/internal/access"
-	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/conns"
 )
 
 type connKey struct{}
@@ -49,7 +49,7 @@ func (x *exchange) run() {
 	x.running.Start(x.w, x.r, conn, b.cancel)
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
-		x.r.Body = running.NoMessages(x.r.Body, x.message)
+		x.r.Body = conns.NoMessages(x.r.Body, x.message)
 	}
 	if !cuts {
 		return

@@ -15,7 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
-	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/session"
@@ -45,10 +45,10 @@ type exchange struct {
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 
-	subject  running.Subject   // whom it serves, once a token has been verified
+	subject  conns.Subject     // whom it serves, once a token has been verified
 	next     caddyhttp.Handler // what stands below the gate
-	running  *running.Running  // once it is on its way, where it can be cut
-	resource *running.Resource // the WHEP resource that it changes or deletes
+	running  *conns.Running    // once it is on its way, where it can be cut
+	resource *conns.Resource   // the WHEP resource that it changes or deletes
 	viewer   uint64            // who watches
 	changes  uint64            // what was known when it was judged
 	at       time.Time         // when it was judged
@@ -67,7 +67,7 @@ type exchange struct {
 // way is what an exchange needs that is passed on, in one piece of memory.
 type way struct {
 	answer response
-	runs   running.Running
+	runs   conns.Running
 	below  below
 	named  [8]string // room for exchange.before
 }
@@ -153,7 +153,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	}
 	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.at)
 	if x.public {
-		x.subject = running.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
+		x.subject = conns.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
 		return access.Allow, false
 	}
 	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {

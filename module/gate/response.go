@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
-	running "github.com/playgate/playgate/module/internal/session"
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -39,12 +39,12 @@ type response struct {
 	head      bool // the client asked with HEAD
 	stage     stage
 	format    format
-	status    int             // of an answer that is held back
-	partly    bool            // a range of a manifest came; it is to be fetched again whole
-	committed bool            // the final header has gone out
-	switched  bool            // below the gate somebody switched protocols unasked
-	stream    *running.Stream // the frames of a WebSocket on HTTP/2 and 3
-	failure   error           // why the rest of the answer was not taken
+	status    int           // of an answer that is held back
+	partly    bool          // a range of a manifest came; it is to be fetched again whole
+	committed bool          // the final header has gone out
+	switched  bool          // below the gate somebody switched protocols unasked
+	stream    *conns.Stream // the frames of a WebSocket on HTTP/2 and 3
+	failure   error         // why the rest of the answer was not taken
 	buf       *bytes.Buffer
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/manifest"
-	running "github.com/playgate/playgate/module/internal/session"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
@@ -179,13 +179,13 @@ func (x *exchange) keep(path, query string) bool {
 	if !deadline.IsZero() {
 		kept = deadline.Add(lateDelete)
 	}
-	var resource *running.Resource
+	var resource *conns.Resource
 	var end func()
 	if x.h.cuts() {
 		d := x.deletion(wanted, path, q)
 		end = func() { d.run(resource) }
 	}
-	resource = running.NewResource(resourceURL(host, path, query), kept, end)
+	resource = conns.NewResource(resourceURL(host, path, query), kept, end)
 	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
 	x.h.app.Keep(resource, x.changes)
 	return true
@@ -236,7 +236,7 @@ const maxDeletions = 64
 
 // run deletes the session. What cannot be deleted is told to the operator; its
 // owner may still delete it.
-func (d *deletion) run(resource *running.Resource) {
+func (d *deletion) run(resource *conns.Resource) {
 	d.h.deletions <- struct{}{}
 	defer func() { <-d.h.deletions }()
 	status, err := 0, error(nil)

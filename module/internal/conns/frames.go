@@ -1,4 +1,4 @@
-package session
+package conns
 
 import (
 	"encoding/binary"
