@@ -11,7 +11,7 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Revocation refuses all tokens of an organisation that have a value.
@@ -204,7 +204,7 @@ func (c *call) revocation(b *NewRevocation) (*registry.Revocation, error) {
 	if err := checkText("body.value", b.Value); err != nil {
 		return nil, err
 	}
-	if b.Kind == "token" && (!token.ValidID(b.Value) || jwt.HasForm(b.Value) || session.HasForm(b.Value)) {
+	if b.Kind == "token" && (!token.ValidID(b.Value) || jwt.HasForm(b.Value) || sessiontoken.HasForm(b.Value)) {
 		// It would be kept, and logged.
 		return nil, mistake("body.value", "write the token's id (jti), never a token itself; POST /api/v1/tokens/verify tells the id")
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // ID is the app's module id, and the name of its Caddyfile block.
@@ -78,7 +78,7 @@ type App struct {
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
 	keyring  *token.Keyring // what the configuration says
-	sessions session.Key
+	sessions sessiontoken.Key
 	trust    trustCell
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
@@ -132,7 +132,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("session_key: %w", err)
 		}
-		if a.sessions, err = session.NewKey([]byte(secret)); err != nil {
+		if a.sessions, err = sessiontoken.NewKey([]byte(secret)); err != nil {
 			return fmt.Errorf("session_key: %w", err)
 		}
 	}
@@ -243,7 +243,7 @@ func (a *App) generation() uint64 {
 // say. Of keys with one id the first of these counts; the configuration's
 // session key signs.
 func (a *App) newTrust() *Trust {
-	keys, sessions := a.keyring, []session.Key{a.sessions}
+	keys, sessions := a.keyring, []sessiontoken.Key{a.sessions}
 	if a.registry != nil {
 		var left []*token.Key
 		keys, left = keys.With(a.registry.View().Keys()...)
@@ -252,7 +252,7 @@ func (a *App) newTrust() *Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return newTrust(a.withJWKS(keys), session.NewKeyring(sessions...))
+	return newTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
 }
 
 // Fixed reports whether all keys there will ever be are in the configuration.

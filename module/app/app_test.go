@@ -15,7 +15,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // provision loads an app from JSON, as Caddy does.
@@ -224,14 +224,14 @@ func TestKeysOfTheRegistry(t *testing.T) {
 		t.Errorf("after the rotation: %v", after.Keys)
 	}
 	for _, id := range []string{active, former} {
-		if !after.Lives(session.KeyHash(id), "acme") {
+		if !after.Lives(sessiontoken.KeyHash(id), "acme") {
 			t.Errorf("key %s does not verify", id)
 		}
 	}
 	if err := a.Registry().Retire(t.Context(), former, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if a.Trust().Lives(session.KeyHash(former), "acme") {
+	if a.Trust().Lives(sessiontoken.KeyHash(former), "acme") {
 		t.Error("a retired key verifies")
 	}
 	if again := a.Trust(); again != a.Trust() {

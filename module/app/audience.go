@@ -7,7 +7,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/registry"
-	tokens "github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // audience is who watches. Like what is running, it outlives reloads.
@@ -49,7 +49,7 @@ func ended(whom conns.Revoked) (viewers int, streams map[uint64]bool) {
 
 // whom is whom a revocation concerns.
 func whom(v *registry.Revocation) conns.Revoked {
-	whom, hash := conns.Revoked{}, tokens.Hash(v.Kind, v.Org, v.Value)
+	whom, hash := conns.Revoked{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":
 		whom.Org = v.Org

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Cached is what a cache knows an answer by.
@@ -97,4 +97,4 @@ func withoutTokenPairs(query string) string {
 	return strings.Join(kept, "&")
 }
 
-func hasTokenForm(text string) bool { return jwt.HasForm(text) || session.HasForm(text) }
+func hasTokenForm(text string) bool { return jwt.HasForm(text) || sessiontoken.HasForm(text) }

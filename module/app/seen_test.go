@@ -9,7 +9,7 @@ import (
 
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 func generate(t testing.TB, id, algorithm string) *token.Key {
@@ -42,7 +42,7 @@ func trust(t testing.TB, keys ...*token.Key) *Trust {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newTrust(ring, session.Keyring{})
+	return newTrust(ring, sessiontoken.Keyring{})
 }
 
 // read is a look at a token from an address that owes nothing.

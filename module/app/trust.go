@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Trust is what tokens are verified with at one moment. It does not change: a
@@ -14,7 +14,7 @@ type Trust struct {
 	// Keys are the keys of playback tokens, retired ones included.
 	Keys *token.Keyring
 	// Sessions are the keys of session tokens.
-	Sessions session.Keyring
+	Sessions sessiontoken.Keyring
 
 	// living are the keys that are not retired, by the hash that session tokens
 	// have of them.
@@ -28,11 +28,11 @@ type Trust struct {
 // trusts counts those that were made.
 var trusts atomic.Uint64
 
-func newTrust(keys *token.Keyring, sessions session.Keyring) *Trust {
+func newTrust(keys *token.Keyring, sessions sessiontoken.Keyring) *Trust {
 	t := &Trust{Keys: keys, Sessions: sessions, id: trusts.Add(1), living: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
-			hash := session.KeyHash(k.ID)
+			hash := sessiontoken.KeyHash(k.ID)
 			t.living[hash] = append(t.living[hash], k)
 		}
 	}

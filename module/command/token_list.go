@@ -11,7 +11,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // tokenAnswer is the record of a token as the API tells it.
@@ -101,7 +101,7 @@ themselves are kept nowhere and cannot be shown again.`,
 // refuseToken refuses a token where its id belongs: it would stand in a path,
 // and get into the server's log.
 func refuseToken(id string) error {
-	if jwt.HasForm(id) || session.HasForm(id) {
+	if jwt.HasForm(id) || sessiontoken.HasForm(id) {
 		return errors.New("that is a token and not its id; playgate token explain says the id")
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyevents/eventsconfig" // the global option events
 
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 func init() { caddy.RegisterModule(new(hearing)) }
@@ -122,11 +122,11 @@ func TestNobodyListens(t *testing.T) {
 // No token is in an event, even where somebody wrote one in the place of a name.
 func TestEventsHaveNoToken(t *testing.T) {
 	events := heard(t)
-	key, err := session.NewKey([]byte(strings.Repeat("k", 32)))
+	key, err := sessiontoken.NewKey([]byte(strings.Repeat("k", 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := key.Mint(session.Token{Expires: time.Now().Add(time.Hour).Unix()}, session.Scope{})
+	text := key.Mint(sessiontoken.Token{Expires: time.Now().Add(time.Hour).Unix()}, sessiontoken.Scope{})
 	e, _ := askUntil(t, events, "/live/acme/"+text+"/index.m3u8")
 	for key, value := range e.Data {
 		if s, ok := value.(string); ok && strings.Contains(s, text[len(text)-20:]) {

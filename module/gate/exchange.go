@@ -18,7 +18,7 @@ import (
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // exchange is one request on its way through the gate.
@@ -37,7 +37,7 @@ type exchange struct {
 	grant  *token.Grant // set once the signature has held
 
 	// session is what a session token says; nil for a playback token.
-	session *session.Token
+	session *sessiontoken.Token
 	// minted are the session tokens of this exchange, by stream.
 	minted map[string]string
 
@@ -163,7 +163,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 		return access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"), false
 	}
 	x.trust = x.h.trust()
-	if session.HasForm(x.token.text) {
+	if sessiontoken.HasForm(x.token.text) {
 		v = x.judgeSession()
 	} else if seen, err := x.h.app.ReadToken(x.trust, x.token.text, x.address, x.at); err != nil {
 		return x.denyToken(err), false

@@ -15,7 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // sessionKey is the app's line for a session key of its own for each secret.
@@ -78,7 +78,7 @@ func TestSessionTokenInThePlaylist(t *testing.T) {
 			w := get(t, h, hlsOf(plain), tc.target, headers...)
 			allowed(t, w)
 			st := sessionForm.FindString(w.Body.String())
-			if len(st) != 96 || !session.HasForm(st) {
+			if len(st) != 96 || !sessiontoken.HasForm(st) {
 				t.Fatalf("the session token is %q in %q", st, w.Body)
 			}
 			want := "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4?" + tc.as + "=" + st + "\"\nseg.ts?a=1&" + tc.as + "=" + st + "\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n"

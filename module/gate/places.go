@@ -11,7 +11,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // places are where a token may be.
@@ -62,7 +62,7 @@ func (t *Tokens) compile() (places, error) {
 
 // isToken reports whether a text has a token's form. Only such texts are ever
 // taken out of a request.
-func isToken(s string) bool { return jwt.HasForm(s) || session.HasForm(s) }
+func isToken(s string) bool { return jwt.HasForm(s) || sessiontoken.HasForm(s) }
 
 // inQuery reports whether a query pair carries a token.
 func (p *places) inQuery(name, value string) bool {

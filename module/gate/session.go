@@ -6,13 +6,13 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // judgeSession judges a session token: for this stream, from this address, on
 // this page, and as long as the key of its playback token lives.
 func (x *exchange) judgeSession() access.Verdict {
-	t, err := x.trust.Sessions.Read(x.token.text, session.Scope{
+	t, err := x.trust.Sessions.Read(x.token.text, sessiontoken.Scope{
 		Org: x.target.Org, Stream: x.target.Stream, Address: app.ClientAddress(x.r),
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func (x *exchange) sessionToken(stream string) string {
 	if !key.Valid() {
 		return ""
 	}
-	t := session.Token{
+	t := sessiontoken.Token{
 		ID:       key.SessionID(x.token.text, stream),
 		Expires:  g.Expires,
 		IssuedAt: g.IssuedAt,
@@ -63,7 +63,7 @@ func (x *exchange) sessionToken(stream string) string {
 		Key:      x.subject.Key,
 		Prefix:   -1,
 	}
-	scope := session.Scope{Org: g.Org, Stream: stream}
+	scope := sessiontoken.Scope{Org: g.Org, Stream: stream}
 	if g.IPs != nil {
 		scope.Address = app.ClientAddress(x.r)
 		for _, rule := range g.IPs {
@@ -79,7 +79,7 @@ func (x *exchange) sessionToken(stream string) string {
 	if g.Referers != nil {
 		t.Paged = true
 		if page := access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"]); page.State == access.PageKnown {
-			t.Page = session.PageHash(page.Host)
+			t.Page = sessiontoken.PageHash(page.Host)
 		}
 	}
 	if x.minted == nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Verdict is allow, or deny with one reason. The zero value denies.
@@ -99,7 +99,7 @@ func Judge(g *token.Grant, t target.Target, f Facts, p Policy) Verdict {
 
 // JudgeSession is Judge for a session token that has been verified for its
 // organisation, stream and address. g is what it grants.
-func JudgeSession(t *session.Token, g *token.Grant, f Facts, p Policy) Verdict {
+func JudgeSession(t *sessiontoken.Token, g *token.Grant, f Facts, p Policy) Verdict {
 	if g == nil || p.Terms == nil {
 		return Deny(Internal, "")
 	}
@@ -116,7 +116,7 @@ func JudgeSession(t *session.Token, g *token.Grant, f Facts, p Policy) Verdict {
 	}
 	switch f.Page.State {
 	case PageKnown:
-		if t.Page != 0 && t.Page == session.PageHash(f.Page.Host) {
+		if t.Page != 0 && t.Page == sessiontoken.PageHash(f.Page.Host) {
 			return Allow
 		}
 	case PageAbsent:

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Audience counts who watches, stream by stream. A viewer is a token at an
@@ -82,7 +82,7 @@ func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
 		}
 	}
 	if !known && !s.Public {
-		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), stream: session.Hash("stream", s.Org, s.Stream), tokenID: s.TokenID, tag: s.Tag, user: s.User}
+		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), stream: sessiontoken.Hash("stream", s.Org, s.Stream), tokenID: s.TokenID, tag: s.Tag, user: s.User}
 	}
 	w.at = at
 	p.seen[key] = w

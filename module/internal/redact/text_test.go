@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // planted is a token as Playgate makes them. Its parts begin with a and b
@@ -109,11 +109,11 @@ func TestTextTakesTheValueOfATokensName(t *testing.T) {
 	}
 }
 
-// plantedSession is a session token; see package session.
+// plantedSession is a session token; see package sessiontoken.
 const plantedSession = "s.EVq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOP"
 
 func TestTextTakesSessionTokensOut(t *testing.T) {
-	if !session.HasForm(plantedSession) {
+	if !sessiontoken.HasForm(plantedSession) {
 		t.Fatalf("%d characters", len(plantedSession))
 	}
 	const tk = plantedSession

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Kinds of revocations: by what a token is known. The first three are hashed
@@ -72,7 +72,7 @@ func (v *Revocation) hash() uint64 {
 	if v.Kind == byOrg {
 		value = v.Org
 	}
-	return session.Hash(v.Kind, v.Org, value)
+	return sessiontoken.Hash(v.Kind, v.Org, value)
 }
 
 // Holds reports whether it is in force at a time.

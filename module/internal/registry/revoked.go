@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // revokedSet is what has been revoked, for gates to ask. Values are known by the
@@ -88,8 +88,8 @@ func (v *View) Revoked(b Bearer) bool {
 	if v.revoked.has(b.TokenID, b.IssuedAt) || v.revoked.has(b.Tag, b.IssuedAt) || v.revoked.has(b.User, b.IssuedAt) {
 		return true
 	}
-	return !v.revokedWide.empty() && (v.revokedWide.has(session.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
-		v.revokedWide.has(session.Hash(byOrg, b.Org, b.Org), b.IssuedAt))
+	return !v.revokedWide.empty() && (v.revokedWide.has(sessiontoken.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
+		v.revokedWide.has(sessiontoken.Hash(byOrg, b.Org, b.Org), b.IssuedAt))
 }
 
 // revokedOf is the set that revocations of a kind are in. Those of streams and

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 var scale = flag.Int("records", 10_000, "records that the benchmarks of scale work with")
@@ -74,7 +74,7 @@ func BenchmarkScaleRevocations(b *testing.B) {
 		b.Fatal(n)
 	}
 	miss := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: 1, Tag: 2, User: 3}
-	hit := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: session.Hash(byToken, "org1", "t0000001")}
+	hit := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: sessiontoken.Hash(byToken, "org1", "t0000001")}
 	for what, bearer := range map[string]Bearer{"a token that is not revoked": miss, "one that is": hit} {
 		const times = 1_000_000
 		began = time.Now()

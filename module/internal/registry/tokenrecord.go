@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Token is what is kept of a token: everything but the token.
@@ -37,7 +37,7 @@ func (t *Token) Hash() uint64 {
 	if t.hash != 0 {
 		return t.hash
 	}
-	return session.Hash(byToken, t.Org, t.ID)
+	return sessiontoken.Hash(byToken, t.Org, t.ID)
 }
 
 const tokenPrefix = "token"

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/session"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // verdicts counts changes, in any view of this process, on which a verdict can
@@ -37,7 +37,7 @@ type View struct {
 	changes  atomic.Uint64
 	keys     atomic.Uint64
 	playback atomic.Pointer[[]*token.Key]
-	sessions atomic.Pointer[[]session.Key]
+	sessions atomic.Pointer[[]sessiontoken.Key]
 	orgs     atomic.Pointer[map[string]*orgState]
 
 	revoked     revokedSet   // tokens, tags and users
@@ -77,7 +77,7 @@ func (v *View) clear() {
 	v.planned = make(map[string]*time.Timer)
 	v.orgs.Store(&map[string]*orgState{})
 	v.playback.Store(&[]*token.Key{})
-	v.sessions.Store(&[]session.Key{})
+	v.sessions.Store(&[]sessiontoken.Key{})
 }
 
 // Complete reports whether the view has ever been whole.
@@ -93,7 +93,7 @@ func (v *View) Generation() uint64 { return v.keys.Load() }
 func (v *View) Keys() []*token.Key { return *v.playback.Load() }
 
 // Sessions are the keys of session tokens; the first one signs.
-func (v *View) Sessions() []session.Key { return *v.sessions.Load() }
+func (v *View) Sessions() []sessiontoken.Key { return *v.sessions.Load() }
 
 // Word is what the registry says of an organisation, or of one of its streams.
 type Word uint8
@@ -345,7 +345,7 @@ func (v *View) forget(orgs map[string]*orgState, key, org string) {
 // takeKeys reads all keys anew. There are few of them.
 func (v *View) takeKeys() {
 	var playback []*token.Key
-	var sessions []session.Key
+	var sessions []sessiontoken.Key
 	v.made = nil
 	if e, ok := v.entries[signingRecord]; ok {
 		var record signingKeys
@@ -370,7 +370,7 @@ func (v *View) takeKeys() {
 			v.logger.Error("the session keys cannot be read; session tokens are refused", zap.Error(err))
 		}
 		for _, k := range record.Keys {
-			if key, err := session.NewKey(k.Secret); err == nil {
+			if key, err := sessiontoken.NewKey(k.Secret); err == nil {
 				sessions = append(sessions, key)
 			}
 		}

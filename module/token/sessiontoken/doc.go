@@ -1,4 +1,4 @@
-// Package session makes and reads session tokens: short stand-ins for a
+// Package sessiontoken makes and reads session tokens: short stand-ins for a
 // playback token, which any edge with the same session key can mint and
 // verify, and which are good for one stream.
 //
@@ -8,4 +8,4 @@
 // What it is good for is not written in it but goes into its MAC: the
 // organisation, the stream and, under an address rule, the prefix that the
 // client is in. Used for anything else it is simply forged.
-package session
+package sessiontoken
