@@ -81,7 +81,7 @@ func (b *body) whole() ([]byte, bool) {
 	return b.pieces[0].data, true
 }
 
-// Bytes implements [app.SharedBody], for a complete body of one piece.
+// Bytes implements [handoff.SharedBody], for a complete body of one piece.
 func (b *body) Bytes() []byte { return b.pieces[0].data }
 
 // begin says how long the body will be (-1 where that is not known) and how much

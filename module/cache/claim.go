@@ -3,7 +3,7 @@ package cache
 import (
 	"sync"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // The cache of the process. It outlives a reload of the configuration, so that a
@@ -19,7 +19,7 @@ func claim(h *Handler, memory int64) *store {
 	claimsMu.Lock()
 	defer claimsMu.Unlock()
 	claims[h] = memory
-	app.Caching.Store(int64(len(claims)))
+	handoff.Caching.Store(int64(len(claims)))
 	if claimed == nil {
 		claimed = newStore(memory)
 	}
@@ -31,7 +31,7 @@ func unclaim(h *Handler) {
 	claimsMu.Lock()
 	defer claimsMu.Unlock()
 	delete(claims, h)
-	app.Caching.Store(int64(len(claims)))
+	handoff.Caching.Store(int64(len(claims)))
 	if len(claims) > 0 {
 		claimed.resize(largestClaim())
 		return

@@ -20,7 +20,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // client is a viewer whose answer is read as it comes.
@@ -825,7 +825,7 @@ func TestRefusedRequestsNeverReachTheCache(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")
 	get(t, h, o, seg)
 	settled(t, h)
-	var nobody *app.Target
+	var nobody *handoff.Target
 	for _, r := range []*http.Request{
 		allowed(httptest.NewRequest(http.MethodGet, seg, nil), nil),
 		allowed(httptest.NewRequest(http.MethodGet, seg, nil), nobody),

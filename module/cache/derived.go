@@ -17,7 +17,7 @@ type derivation struct {
 // travel.
 const mostDerived = 8
 
-// Derive implements [app.SharedBody]. Those who come at the same time wait for the
+// Derive implements [handoff.SharedBody]. Those who come at the same time wait for the
 // first one to work it out.
 func (b *body) Derive(key any, make func() (value any, size int)) any {
 	d := &b.derived

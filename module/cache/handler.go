@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -119,7 +120,7 @@ func (h *Handler) ttl(path string) time.Duration {
 // ServeHTTP answers from memory what it may, and asks the origin once for what
 // many ask for. All else passes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	t := app.TargetOf(r.Context())
+	t := handoff.TargetOf(r.Context())
 	v := visit{h: h, w: w, r: r, next: next}
 	if why := unfit(r, t); why != "" {
 		if t == nil {

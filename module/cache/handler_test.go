@@ -20,7 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 func bodyOf(w *httptest.ResponseRecorder) string { return w.Body.String() }
@@ -96,10 +96,10 @@ func TestHeadersAreEachClientsOwn(t *testing.T) {
 // One key in nothing but one thing different is another answer.
 func TestKey(t *testing.T) {
 	h, o := newCache(t, 16<<20), says("Cache-Control: max-age=60")
-	base := func() (*http.Request, *app.Target) {
-		return httptest.NewRequest(http.MethodGet, seg+"?a=1", nil), &app.Target{Org: "acme", Stream: "cam1", Host: "live.example.com", URI: "/live/acme/cam1/seg1.m4s?a=1"}
+	base := func() (*http.Request, *handoff.Target) {
+		return httptest.NewRequest(http.MethodGet, seg+"?a=1", nil), &handoff.Target{Org: "acme", Stream: "cam1", Host: "live.example.com", URI: "/live/acme/cam1/seg1.m4s?a=1"}
 	}
-	as := func(t *app.Target, url string) *http.Request {
+	as := func(t *handoff.Target, url string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, url, nil)
 		t.URI = r.URL.RequestURI()
 		return r
@@ -107,16 +107,16 @@ func TestKey(t *testing.T) {
 	r, target := base()
 	do(t, h, o, allowed(r, target))
 	settled(t, h)
-	for name, change := range map[string]func(r *http.Request, t *app.Target) *http.Request{
-		"organisation": func(r *http.Request, t *app.Target) *http.Request { t.Org = "other"; return r },
-		"stream":       func(r *http.Request, t *app.Target) *http.Request { t.Stream = "cam2"; return r },
-		"host":         func(r *http.Request, t *app.Target) *http.Request { t.Host = "live.example.com:8443"; return r },
-		"scheme":       func(r *http.Request, t *app.Target) *http.Request { t.Secure = true; return r },
-		"query":        func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg+"?a=2") },
-		"no query":     func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg) },
-		"more query":   func(_ *http.Request, t *app.Target) *http.Request { return as(t, seg+"?a=1&b") },
-		"path":         func(_ *http.Request, t *app.Target) *http.Request { return as(t, cam1+"seg2.m4s?a=1") },
-		"spelling":     func(_ *http.Request, t *app.Target) *http.Request { return as(t, cam1+"seg%31.m4s?a=1") },
+	for name, change := range map[string]func(r *http.Request, t *handoff.Target) *http.Request{
+		"organisation": func(r *http.Request, t *handoff.Target) *http.Request { t.Org = "other"; return r },
+		"stream":       func(r *http.Request, t *handoff.Target) *http.Request { t.Stream = "cam2"; return r },
+		"host":         func(r *http.Request, t *handoff.Target) *http.Request { t.Host = "live.example.com:8443"; return r },
+		"scheme":       func(r *http.Request, t *handoff.Target) *http.Request { t.Secure = true; return r },
+		"query":        func(_ *http.Request, t *handoff.Target) *http.Request { return as(t, seg+"?a=2") },
+		"no query":     func(_ *http.Request, t *handoff.Target) *http.Request { return as(t, seg) },
+		"more query":   func(_ *http.Request, t *handoff.Target) *http.Request { return as(t, seg+"?a=1&b") },
+		"path":         func(_ *http.Request, t *handoff.Target) *http.Request { return as(t, cam1+"seg2.m4s?a=1") },
+		"spelling":     func(_ *http.Request, t *handoff.Target) *http.Request { return as(t, cam1+"seg%31.m4s?a=1") },
 	} {
 		before := o.count()
 		r, target := base()
@@ -315,7 +315,7 @@ func TestRequestsAreRepeatedAsTheyCame(t *testing.T) {
 // Without a gate, with the token on its way to the origin, or for a socket, there
 // is no cache.
 func TestUncachedRequests(t *testing.T) {
-	own := &app.Target{Org: "acme", Stream: "cam1", Own: true}
+	own := &handoff.Target{Org: "acme", Stream: "cam1", Own: true}
 	for name, r := range map[string]func() *http.Request{
 		"no gate":   func() *http.Request { return allowed(httptest.NewRequest(http.MethodGet, seg, nil), nil) },
 		"own":       func() *http.Request { return allowed(httptest.NewRequest(http.MethodGet, seg, nil), own) },

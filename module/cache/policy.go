@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/playgate/playgate/module/internal/negotiate"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // use is what may be done with an answer.
@@ -224,7 +224,7 @@ func (c coding) String() string {
 // codingOf is the coding that is asked of the origin: gzip where the client takes
 // it, else none. Others make no difference for media.
 func codingOf(h http.Header) coding {
-	if negotiate.TakesGzip(h) {
+	if handoff.TakesGzip(h) {
 		return gzipped
 	}
 	return identity

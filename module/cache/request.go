@@ -11,11 +11,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // unfit tells why a request has nothing to do with the cache, as a parameter of
 // Cache-Status; "" for one that may be answered from it.
-func unfit(r *http.Request, t *app.Target) string {
+func unfit(r *http.Request, t *handoff.Target) string {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return "fwd=method"
@@ -32,7 +33,7 @@ func unfit(r *http.Request, t *app.Target) string {
 }
 
 // key is what the answer to a request is stored under.
-func (h *Handler) key(r *http.Request, t *app.Target) key {
+func (h *Handler) key(r *http.Request, t *handoff.Target) key {
 	k := key{handler: h.id, secure: t.Secure, host: strings.ToLower(t.Host), uri: t.URI, org: t.Org, stream: t.Stream}
 	if !leadsTo(r.URL, t.URI) {
 		k.below = r.URL.RequestURI()
@@ -83,7 +84,7 @@ const agent = "Playgate"
 // request that it was made of, which may be over long before. Of the header it has
 // what handlers of this site have set: what one client has sent must not decide
 // what all others get.
-func (f *flight) request(r *http.Request, t *app.Target) *http.Request {
+func (f *flight) request(r *http.Request, t *handoff.Target) *http.Request {
 	ctx := r.Context()
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	ask := r.Clone(f.ctx)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // errGoAlone says that nothing has been sent, and that the request has to go to
@@ -75,7 +75,7 @@ func (v *visit) stamp(h http.Header, o *object, how string) {
 // writeWhole writes a complete body. Who does not get on holds one piece of it.
 func (v *visit) writeWhole(b *body) error {
 	if _, one := b.whole(); one {
-		if to, ok := v.w.(app.SharedWriter); ok {
+		if to, ok := v.w.(handoff.SharedWriter); ok {
 			return to.WriteShared(b)
 		}
 	}
@@ -110,7 +110,7 @@ func (v *visit) writeGrowing(from *reader) error {
 		case err != nil:
 			return v.broken(err)
 		}
-		if to, ok := v.w.(app.SharedWriter); ok && first && to.WantsWhole(data) {
+		if to, ok := v.w.(handoff.SharedWriter); ok && first && to.WantsWhole(data) {
 			switch whole, err := from.waitWhole(ctx); {
 			case err != nil:
 				return v.broken(err)

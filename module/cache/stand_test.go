@@ -17,7 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -94,21 +94,21 @@ func ask(method, url string, lines ...string) *http.Request {
 }
 
 // targetOf is what a gate says of a request.
-func targetOf(r *http.Request) *app.Target {
-	t := &app.Target{Org: "acme", Stream: "cam1", Host: r.Host, URI: r.URL.RequestURI(), Pages: true}
+func targetOf(r *http.Request) *handoff.Target {
+	t := &handoff.Target{Org: "acme", Stream: "cam1", Host: r.Host, URI: r.URL.RequestURI(), Pages: true}
 	for name, values := range r.Header {
-		t.Sent = append(t.Sent, app.Field{Name: name, Value: values[0]})
+		t.Sent = append(t.Sent, handoff.Field{Name: name, Value: values[0]})
 	}
 	return t
 }
 
 // allowed is a request with what a gate and the server put into its context.
-func allowed(r *http.Request, t *app.Target) *http.Request {
+func allowed(r *http.Request, t *handoff.Target) *http.Request {
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	if t == nil {
 		return r
 	}
-	return r.WithContext(context.WithValue(r.Context(), app.TargetKey, t))
+	return r.WithContext(context.WithValue(r.Context(), handoff.TargetKey, t))
 }
 
 // do sends a request through the cache.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // visit is one request on its way through the cache.
@@ -30,7 +30,7 @@ type visit struct {
 const tries = 3
 
 // fetch gets the answer from the origin, together with all who want the same.
-func (v *visit) fetch(t *app.Target) error {
+func (v *visit) fetch(t *handoff.Target) error {
 	if len(v.r.Header["If-Match"]) > 0 || len(v.r.Header["If-Unmodified-Since"]) > 0 {
 		return v.alone(v.why)
 	}
@@ -65,7 +65,7 @@ func (v *visit) fetch(t *app.Target) error {
 }
 
 // begin starts the flight.
-func (f *flight) begin(v *visit, t *app.Target) {
+func (f *flight) begin(v *visit, t *handoff.Target) {
 	f.ttl, f.pages, f.log = v.h.ttl(v.path()), t.Pages, v.h.logger
 	go f.run(f.request(v.r, t), v.next)
 }
@@ -142,7 +142,7 @@ func (v *visit) alone(why string) error {
 }
 
 // bypass lets a request pass that is not for the cache.
-func (v *visit) bypass(t *app.Target, why string) error {
+func (v *visit) bypass(t *handoff.Target, why string) error {
 	requests.pass.Inc()
 	if t == nil || t.Own || len(v.r.Header["Upgrade"]) > 0 {
 		return v.next.ServeHTTP(v.w, v.r)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // below is the context of what stands below the gate.
@@ -17,8 +17,8 @@ type below struct {
 
 	original    http.Request // without the token
 	hasOriginal bool
-	admitted    *app.Target // nil for a request that is refused
-	target      app.Target
+	admitted    *handoff.Target // nil for a request that is refused
+	target      handoff.Target
 
 	// live is the context that a cut cancels. It is made for the first one who
 	// waits for its end: most answers are over before anybody does.
@@ -37,7 +37,7 @@ type cancelable struct {
 // Value implements [context.Context].
 func (b *below) Value(key any) any {
 	switch {
-	case key == app.TargetKey:
+	case key == handoff.TargetKey:
 		return b.admitted
 	case b.hasOriginal && key == caddyhttp.OriginalRequestCtxKey:
 		return b.original

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -201,21 +202,21 @@ func (x *exchange) strip() {
 // tellTarget lets the handlers below the gate know what was admitted.
 func (x *exchange) tellTarget() {
 	b := &x.way.below
-	b.target = app.Target{
+	b.target = handoff.Target{
 		Org: x.target.Org, Stream: x.target.Stream, URI: x.r.RequestURI,
 		Own:   x.target.Kind == target.Socket || x.target.Kind == target.WHEP || x.h.UpstreamToken != "drop",
 		Pages: !x.h.cors.off,
 	}
 	b.admitted = &b.target
-	if app.Caching.Load() == 0 {
+	if handoff.Caching.Load() == 0 {
 		return
 	}
 	scheme, host := publicOrigin(x.r)
 	b.target.Secure, b.target.Host = scheme == "https", host
-	b.target.Sent = make([]app.Field, 0, len(x.r.Header))
+	b.target.Sent = make([]handoff.Field, 0, len(x.r.Header))
 	for name, values := range x.r.Header {
 		if len(values) > 0 {
-			b.target.Sent = append(b.target.Sent, app.Field{Name: name, Value: values[0]})
+			b.target.Sent = append(b.target.Sent, handoff.Field{Name: name, Value: values[0]})
 		}
 	}
 }

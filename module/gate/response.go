@@ -11,8 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/conns"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -400,9 +400,9 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 
 // Interface guards.
 var (
-	_ http.ResponseWriter = (*response)(nil)
-	_ http.Flusher        = (*response)(nil)
-	_ http.Hijacker       = (*response)(nil)
-	_ io.ReaderFrom       = (*response)(nil)
-	_ app.SharedWriter    = (*response)(nil)
+	_ http.ResponseWriter  = (*response)(nil)
+	_ http.Flusher         = (*response)(nil)
+	_ http.Hijacker        = (*response)(nil)
+	_ io.ReaderFrom        = (*response)(nil)
+	_ handoff.SharedWriter = (*response)(nil)
 )

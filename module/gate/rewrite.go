@@ -13,8 +13,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/manifest"
-	"github.com/playgate/playgate/module/internal/negotiate"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -88,7 +88,7 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 		return false
 	}
 	coding := "identity"
-	if gzipWanted = negotiate.TakesGzip(h); gzipWanted {
+	if gzipWanted = handoff.TakesGzip(h); gzipWanted {
 		coding = "gzip"
 	}
 	h["Accept-Encoding"] = []string{coding}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // What handlers below the gate are told of a request that was let through.
@@ -22,25 +22,25 @@ func TestTargetBelow(t *testing.T) {
 	for _, tt := range []struct {
 		name, lines, target string
 		headers             []string
-		want                app.Target
+		want                handoff.Target
 		method              string // GET
 	}{
-		{"a segment", "", media + "?token=" + text, nil, app.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
-		{"with a query", "", media + "?a=1&token=" + text + "&b", nil, app.Target{Org: "acme", Stream: "cam", URI: media + "?a=1&b", Pages: true}, ""},
-		{"a token in the path", "", "/live/~" + text + media[len("/live"):], nil, app.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
-		{"a token in a header", "", media, []string{"Authorization: Bearer " + text}, app.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
-		{"an open path", "open /live/acme/poster.jpg", "/live/acme/poster.jpg", nil, app.Target{URI: "/live/acme/poster.jpg", Pages: true}, ""},
-		{"pages are the origin's", "cors off", media + "?token=" + text, nil, app.Target{Org: "acme", Stream: "cam", URI: media}, ""},
-		{"the token goes on", "upstream_token keep", media + "?token=" + text, nil, app.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"the token goes on as a bearer", "upstream_token bearer", media + "?token=" + text, nil, app.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"a socket", "", media + "?token=" + text, []string{"Connection: Upgrade", "Upgrade: websocket"}, app.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"WHEP", "stream /live/{org}/{stream}/* {\nmethods whep\n}", media + "?token=" + text, nil, app.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, "POST"},
+		{"a segment", "", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
+		{"with a query", "", media + "?a=1&token=" + text + "&b", nil, handoff.Target{Org: "acme", Stream: "cam", URI: media + "?a=1&b", Pages: true}, ""},
+		{"a token in the path", "", "/live/~" + text + media[len("/live"):], nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
+		{"a token in a header", "", media, []string{"Authorization: Bearer " + text}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
+		{"an open path", "open /live/acme/poster.jpg", "/live/acme/poster.jpg", nil, handoff.Target{URI: "/live/acme/poster.jpg", Pages: true}, ""},
+		{"pages are the origin's", "cors off", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media}, ""},
+		{"the token goes on", "upstream_token keep", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
+		{"the token goes on as a bearer", "upstream_token bearer", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
+		{"a socket", "", media + "?token=" + text, []string{"Connection: Upgrade", "Upgrade: websocket"}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
+		{"WHEP", "stream /live/{org}/{stream}/* {\nmethods whep\n}", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, "POST"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newGate(t, tt.lines)
-			var got *app.Target
+			var got *handoff.Target
 			o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
-				got = app.TargetOf(r.Context())
+				got = handoff.TargetOf(r.Context())
 				w.WriteHeader(http.StatusOK)
 				return nil
 			}}
@@ -55,12 +55,12 @@ func TestTargetBelow(t *testing.T) {
 // Caches are told more: the public origin, and what the client has sent but for
 // what is a token and what is the gate's own to say.
 func TestTargetForCaches(t *testing.T) {
-	app.Caching.Store(1)
-	defer app.Caching.Store(0)
+	handoff.Caching.Store(1)
+	defer handoff.Caching.Store(0)
 	h := newGate(t, "")
-	var got *app.Target
+	var got *handoff.Target
 	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
-		got = app.TargetOf(r.Context())
+		got = handoff.TargetOf(r.Context())
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}}
@@ -73,8 +73,8 @@ func TestTargetForCaches(t *testing.T) {
 	if !got.Secure || got.Host != "example.com:8443" {
 		t.Errorf("the public origin is %v, %s", got.Secure, got.Host)
 	}
-	slices.SortFunc(got.Sent, func(a, b app.Field) int { return cmp.Compare(a.Name, b.Name) })
-	want := []app.Field{{Name: "Accept", Value: "video/mp4"}, {Name: "Referer", Value: "https://www.example.com/"}, {Name: "X-Forwarded-Host", Value: "evil.example.com"}}
+	slices.SortFunc(got.Sent, func(a, b handoff.Field) int { return cmp.Compare(a.Name, b.Name) })
+	want := []handoff.Field{{Name: "Accept", Value: "video/mp4"}, {Name: "Referer", Value: "https://www.example.com/"}, {Name: "X-Forwarded-Host", Value: "evil.example.com"}}
 	if !slices.Equal(got.Sent, want) {
 		t.Errorf("%q", got.Sent)
 	}
@@ -95,7 +95,7 @@ func TestNoTargetOfRefusedRequests(t *testing.T) {
 		if err := h.ServeHTTP(httptest.NewRecorder(), r, new(origin)); err == nil {
 			t.Fatalf("%s was not refused", target)
 		}
-		if got := app.TargetOf(r.Context()); got != nil {
+		if got := handoff.TargetOf(r.Context()); got != nil {
 			t.Errorf("%s: an error route is told %+v", target, got)
 		}
 	}

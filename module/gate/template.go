@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/manifest"
 )
 
@@ -25,7 +25,7 @@ type templated struct {
 
 // template works out where tokens go in a body that many viewers get, once for all
 // of those whose tokens travel in the same way.
-func (x *exchange) template(c care, s app.SharedBody, h http.Header) *templated {
+func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templated {
 	rw := x.rewriter()
 	key := shape{x.h, c, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
 	return s.Derive(key, func() (any, int) {
@@ -91,7 +91,7 @@ func (x *exchange) tokens(streams []string) (tokens []string, ok bool) {
 	return tokens, true
 }
 
-// WantsWhole implements [app.SharedWriter].
+// WantsWhole implements [handoff.SharedWriter].
 func (rw *response) WantsWhole(head []byte) bool {
 	if rw.stage != sniffing {
 		return false
@@ -100,8 +100,8 @@ func (rw *response) WantsWhole(head []byte) bool {
 	return sure && f != noManifest
 }
 
-// WriteShared implements [app.SharedWriter].
-func (rw *response) WriteShared(s app.SharedBody) error {
+// WriteShared implements [handoff.SharedWriter].
+func (rw *response) WriteShared(s handoff.SharedBody) error {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -81,7 +81,7 @@ func TestSharedManifests(t *testing.T) {
 							_, err := w.Write(body)
 							return err
 						}
-						return w.(app.SharedWriter).WriteShared(shared)
+						return w.(handoff.SharedWriter).WriteShared(shared)
 					}}
 				}
 				for range 2 { // with and without what is known already
@@ -136,7 +136,7 @@ func TestSharedManifestsAreReadOnce(t *testing.T) {
 	shared := &sharedBody{[]byte("#EXTM3U\nseg.ts\n"), make(map[any]any)}
 	o := &origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-		return w.(app.SharedWriter).WriteShared(shared)
+		return w.(handoff.SharedWriter).WriteShared(shared)
 	}}
 	get(t, h, o, playlist+"?token="+mint(t, nil))
 	copy(shared.body, "#EXTM3U\nbad.ts\n")

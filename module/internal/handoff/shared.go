@@ -1,4 +1,4 @@
-package app
+package handoff
 
 // SharedBody is the complete content of an answer that many requests get.
 type SharedBody interface {

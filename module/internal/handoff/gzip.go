@@ -1,5 +1,4 @@
-// Package negotiate reads what a client takes (RFC 9110, section 12.5).
-package negotiate
+package handoff
 
 import (
 	"net/http"
