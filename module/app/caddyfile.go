@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -66,7 +67,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("the global option playgate takes no value (%s); write a block", d.Val())
 	}
-	once := Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
 		if err := once.Check(d, "key", "jwks", "org"); err != nil {
@@ -79,22 +80,22 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "stale_after":
 			err = a.parseStaleAfter(d)
 		case "playout":
-			a.Playout, err = SomeArgs(d)
+			a.Playout, err = directive.SomeArgs(d)
 		case "stream_url":
-			a.StreamURL, err = SomeArgs(d)
+			a.StreamURL, err = directive.SomeArgs(d)
 		case "key":
 			err = a.parseKey(d)
 		case "jwks":
 			err = a.parseJWKS(d)
 		case "issuer":
-			err = OneArg(d, &a.Iss)
+			err = directive.OneArg(d, &a.Iss)
 		case "audience":
-			a.Audience, err = SomeArgs(d)
+			a.Audience, err = directive.SomeArgs(d)
 		case "lifetime":
 			err = a.parseLifetime(d)
 		case "leeway":
 			var text string
-			if err = OneArg(d, &text); err != nil {
+			if err = directive.OneArg(d, &text); err != nil {
 				return err
 			}
 			leeway, parseErr := caddy.ParseDuration(text)
@@ -106,7 +107,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.BadSignatures = new(BadSignatures)
 			err = a.BadSignatures.parse(d)
 		case "session_key":
-			err = OneArg(d, &a.SessionKey)
+			err = directive.OneArg(d, &a.SessionKey)
 		case "org":
 			err = a.parseOrg(d)
 		default:
@@ -128,7 +129,7 @@ func (a *App) parseKey(d *caddyfile.Dispenser) error {
 	if len(args) == 2 {
 		k.Algorithm = args[1]
 	}
-	once := Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
 			return err
@@ -136,14 +137,14 @@ func (a *App) parseKey(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "file":
-			err = OneArg(d, &k.File)
+			err = directive.OneArg(d, &k.File)
 		case "secret":
-			err = OneArg(d, &k.Secret)
+			err = directive.OneArg(d, &k.Secret)
 		case "orgs":
-			k.Orgs, err = SomeArgs(d)
+			k.Orgs, err = directive.SomeArgs(d)
 		case "state":
 			var state string
-			state, err = OneOf(d, "next", "active", "verify", "retired")
+			state, err = directive.OneOf(d, "next", "active", "verify", "retired")
 			k.State = token.State(state)
 		default:
 			return d.Errf("unknown option %q in key %s; it has file, secret, orgs and state", option, k.ID)
@@ -196,7 +197,7 @@ func (a *App) parseStaleAfter(d *caddyfile.Dispenser) error {
 
 func (a *App) parseOrg(d *caddyfile.Dispenser) error {
 	var hash string
-	if err := OneArg(d, &hash); err != nil {
+	if err := directive.OneArg(d, &hash); err != nil {
 		return err
 	}
 	if !token.ValidOrg(hash) {
@@ -206,7 +207,7 @@ func (a *App) parseOrg(d *caddyfile.Dispenser) error {
 		return d.Errf("org %s stands twice; put everything into one block", hash)
 	}
 	o := &Org{}
-	once := Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
 			return err
@@ -214,9 +215,9 @@ func (a *App) parseOrg(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "name":
-			err = OneArg(d, &o.Name)
+			err = directive.OneArg(d, &o.Name)
 		case "secure":
-			o.Secure, err = OnOff(d)
+			o.Secure, err = directive.OnOff(d)
 		default:
 			return d.Errf("unknown option %q in org %s; it has name and secure", option, hash)
 		}

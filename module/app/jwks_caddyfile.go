@@ -4,15 +4,16 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/jwks"
 )
 
 func (a *App) parseJWKS(d *caddyfile.Dispenser) error {
 	j := new(JWKS)
-	if err := OneArg(d, &j.Source); err != nil {
+	if err := directive.OneArg(d, &j.Source); err != nil {
 		return err
 	}
-	once := Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
 			return err
@@ -20,14 +21,14 @@ func (a *App) parseJWKS(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "orgs":
-			j.Orgs, err = SomeArgs(d)
+			j.Orgs, err = directive.SomeArgs(d)
 		case "issuer":
-			err = OneArg(d, &j.Issuer)
+			err = directive.OneArg(d, &j.Issuer)
 		case "audience":
-			j.Audience, err = SomeArgs(d)
+			j.Audience, err = directive.SomeArgs(d)
 		case "refresh":
 			var text string
-			if err = OneArg(d, &text); err != nil {
+			if err = directive.OneArg(d, &text); err != nil {
 				return err
 			}
 			refresh, parseErr := caddy.ParseDuration(text)

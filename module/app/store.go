@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -116,7 +117,7 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 	default:
 		return d.Errf("store %s: write embedded, nats or off", s.Driver)
 	}
-	once := Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if s.Driver != "nats" {
 			return d.Errf("store %s has no options", s.Driver)
@@ -127,13 +128,13 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "credentials":
-			err = OneArg(d, &s.Credentials)
+			err = directive.OneArg(d, &s.Credentials)
 		case "bucket":
-			err = OneArg(d, &s.Bucket)
+			err = directive.OneArg(d, &s.Bucket)
 		case "domain":
-			err = OneArg(d, &s.Domain)
+			err = directive.OneArg(d, &s.Domain)
 		case "monitor":
-			s.Monitor, err = SomeArgs(d)
+			s.Monitor, err = directive.SomeArgs(d)
 		default:
 			return d.Errf("unknown option %q in store nats; it has credentials, bucket, domain and monitor", option)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() { httpcaddyfile.RegisterHandlerDirective("playgate_cache", parseDirective) }
@@ -29,14 +29,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("playgate_cache takes no value (%s); write memory and ttl into its block", d.Val())
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d, "ttl"); err != nil {
 			return err
 		}
 		switch d.Val() {
 		case "memory":
-			if err := app.OneArg(d, &h.Memory); err != nil {
+			if err := directive.OneArg(d, &h.Memory); err != nil {
 				return err
 			}
 		case "ttl":

@@ -4,7 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() { httpcaddyfile.RegisterDirective("playgate_console", parseDirective) }
@@ -31,14 +31,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
 		h.Prefix = d.Val()
-		if err := app.CheckPrefix("playgate_console", h.Prefix); err != nil {
+		if err := directive.CheckPrefix("playgate_console", h.Prefix); err != nil {
 			return d.Err(err.Error())
 		}
 	}
 	if d.NextArg() {
 		return d.Errf("playgate_console takes one prefix, and %q is a second value", d.Val())
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d, "grant"); err != nil {
 			return err
@@ -46,19 +46,19 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "user":
-			err = app.OneArg(d, &h.User)
+			err = directive.OneArg(d, &h.User)
 		case "grant":
 			var args []string
-			if args, err = app.SomeArgs(d); err == nil && len(args) < 3 {
+			if args, err = directive.SomeArgs(d); err == nil && len(args) < 3 {
 				err = d.Err("grant needs a user, read, operate or admin, and organisations or *")
 			}
 			if err == nil {
 				h.Grants = append(h.Grants, Grant{User: args[0], Role: args[1], Orgs: args[2:]})
 			}
 		case "host":
-			h.Hosts, err = app.SomeArgs(d)
+			h.Hosts, err = directive.SomeArgs(d)
 		case "ingest":
-			h.Ingest, err = app.SomeArgs(d)
+			h.Ingest, err = directive.SomeArgs(d)
 		default:
 			err = d.Errf("unknown option %q in playgate_console; it has user, grant, host and ingest", option)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -83,7 +84,7 @@ func (h *Handler) setDefaults() {
 }
 
 func (h *Handler) check() error {
-	if err := app.CheckPrefix("playgate_console", h.Prefix); err != nil {
+	if err := directive.CheckPrefix("playgate_console", h.Prefix); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(h.User, "{") || !strings.HasSuffix(h.User, "}") {

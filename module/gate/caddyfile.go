@@ -4,7 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -55,7 +55,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("playgate takes no matcher and no value (%s): everything in the site stands behind the gate; name what needs no token with open <path pattern>", d.Val())
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d, "stream"); err != nil {
 			return err
@@ -72,36 +72,36 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 	case "stream":
 		err = h.parseStream(d)
 	case "default_org":
-		err = app.OneArg(d, &h.DefaultOrg)
+		err = directive.OneArg(d, &h.DefaultOrg)
 	case "open":
-		h.Open, err = app.SomeArgs(d)
+		h.Open, err = directive.SomeArgs(d)
 	case "keys":
-		h.Keys, err = app.SomeArgs(d)
+		h.Keys, err = directive.SomeArgs(d)
 	case "tokens":
 		err = h.Tokens.unmarshal(d)
 	case "propagate":
-		h.Propagate, err = app.OneOf(d, byQuery, bySession, byPath, byCookie, byNothing)
+		h.Propagate, err = directive.OneOf(d, byQuery, bySession, byPath, byCookie, byNothing)
 	case "site":
-		h.Sites, err = app.SomeArgs(d)
+		h.Sites, err = directive.SomeArgs(d)
 	case "referer_missing":
-		h.RefererMissing, err = app.OneOf(d, "deny", "allow", "first")
+		h.RefererMissing, err = directive.OneOf(d, "deny", "allow", "first")
 	case "cors":
-		h.CORS, err = app.SomeArgs(d)
+		h.CORS, err = directive.SomeArgs(d)
 	case "cut":
-		h.Cut, err = app.OnOff(d)
+		h.Cut, err = directive.OnOff(d)
 	case "socket_messages":
-		h.SocketMessages, err = app.OneOf(d, "allow", "deny")
+		h.SocketMessages, err = directive.OneOf(d, "allow", "deny")
 	case "errors":
 		err = h.parseErrors(d)
 	case "identity":
-		h.Identity, err = app.OnOff(d)
+		h.Identity, err = directive.OnOff(d)
 	case "upstream_token":
-		h.UpstreamToken, err = app.OneOf(d, "drop", "keep", "bearer")
+		h.UpstreamToken, err = directive.OneOf(d, "drop", "keep", "bearer")
 	case "downstream_cache":
-		h.DownstreamCache, err = app.OneOf(d, "private", "keep")
+		h.DownstreamCache, err = directive.OneOf(d, "private", "keep")
 	case "report_only":
 		var on *bool
-		if on, err = app.OnOff(d); err == nil {
+		if on, err = directive.OnOff(d); err == nil {
 			h.ReportOnly = *on
 		}
 	default:
@@ -112,10 +112,10 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 
 func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 	var s Stream
-	if err := app.OneArg(d, &s.Path); err != nil {
+	if err := directive.OneArg(d, &s.Path); err != nil {
 		return err
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d, "pin"); err != nil {
 			return err
@@ -141,12 +141,12 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 			s.Pins = append(s.Pins, target.Pin{Name: args[0], Value: args[1]})
 		case "methods":
 			var err error
-			if s.Methods, err = app.OneOf(d, methodsWHEP); err != nil {
+			if s.Methods, err = directive.OneOf(d, methodsWHEP); err != nil {
 				return err
 			}
 		case "manifest":
 			var err error
-			if s.Manifests, err = app.SomeArgs(d); err != nil {
+			if s.Manifests, err = directive.SomeArgs(d); err != nil {
 				return err
 			}
 		default:
@@ -161,7 +161,7 @@ func (t *Tokens) unmarshal(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Err("tokens takes no value; write a block with query, path, header and cookie")
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
 			return err
@@ -169,13 +169,13 @@ func (t *Tokens) unmarshal(d *caddyfile.Dispenser) error {
 		var err error
 		switch option := d.Val(); option {
 		case "query":
-			t.Query, err = app.SomeArgs(d)
+			t.Query, err = directive.SomeArgs(d)
 		case "path":
-			t.Path, err = app.OnOff(d)
+			t.Path, err = directive.OnOff(d)
 		case "header":
-			t.Header, err = app.OnOff(d)
+			t.Header, err = directive.OnOff(d)
 		case "cookie":
-			err = app.OneArg(d, &t.Cookie)
+			err = directive.OneArg(d, &t.Cookie)
 		default:
 			return d.Errf("unknown option %q in tokens; it has query, path, header and cookie", option)
 		}

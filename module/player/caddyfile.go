@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() { httpcaddyfile.RegisterDirective("playgate_player", parseDirective) }
@@ -32,14 +32,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
 		h.Prefix = d.Val()
-		if err := app.CheckPrefix("playgate_player", h.Prefix); err != nil {
+		if err := directive.CheckPrefix("playgate_player", h.Prefix); err != nil {
 			return d.Err(err.Error())
 		}
 	}
 	if d.NextArg() {
 		return d.Errf("playgate_player takes one prefix, and %q is a second value", d.Val())
 	}
-	once := app.Once{}
+	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
 			return err
@@ -48,7 +48,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unknown option %q in playgate_player; it has frame_ancestors", option)
 		}
 		var err error
-		if h.FrameAncestors, err = app.SomeArgs(d); err != nil {
+		if h.FrameAncestors, err = directive.SomeArgs(d); err != nil {
 			return err
 		}
 		for _, origin := range h.FrameAncestors {

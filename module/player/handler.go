@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -51,7 +52,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = DefaultPrefix
 	}
-	if err := app.CheckPrefix("playgate_player", h.Prefix); err != nil {
+	if err := directive.CheckPrefix("playgate_player", h.Prefix); err != nil {
 		return err
 	}
 	for _, origin := range h.FrameAncestors {

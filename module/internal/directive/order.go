@@ -1,4 +1,4 @@
-package app
+package directive
 
 import "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
