@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
@@ -252,7 +252,7 @@ func TestSplayRevoke(t *testing.T) {
 		if err != nil {
 			t.Fatal(tc.name, err)
 		}
-		subject := app.SubjectOf(g, "cam")
+		subject := access.SubjectOf(g, "cam")
 		v := r.TokenRevocation("acme", g.ID)
 		if v == nil || !s.app.Revoked(&subject) || tc.id != "" && v.Value != tc.id || v.Until.Before(g.ExpiresAt().Add(24*time.Hour)) {
 			t.Errorf("%s: %+v", tc.name, v)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
 )
@@ -104,7 +103,7 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
 	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {
-		s := app.SubjectOf(e.Grant, stream)
+		s := access.SubjectOf(e.Grant, stream)
 		return !c.app.Revoked(&s)
 	})
 	switch {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -15,7 +16,7 @@ var audience conns.Audience
 
 // Note takes down that a request of a subject was let through, and returns who
 // its viewer is.
-func (a *App) Note(s *conns.Subject, r *http.Request, now time.Time) (viewer uint64) {
+func (a *App) Note(s *access.Subject, r *http.Request, now time.Time) (viewer uint64) {
 	if !s.Public && a.registry != nil {
 		uses.Note(s.TokenID, now)
 	}
@@ -42,14 +43,14 @@ func Viewers() *conns.Counts {
 }
 
 // ended is whom a revocation ends on this node; at most a second old.
-func ended(whom conns.Revoked) (viewers int, streams map[uint64]bool) {
+func ended(whom access.Selection) (viewers int, streams map[uint64]bool) {
 	Viewers()
 	return audience.Ended(whom)
 }
 
 // whom is whom a revocation concerns.
-func whom(v *registry.Revocation) conns.Revoked {
-	whom, hash := conns.Revoked{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
+func whom(v *registry.Revocation) access.Selection {
+	whom, hash := access.Selection{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":
 		whom.Org = v.Org

@@ -12,19 +12,19 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/playgate/playgate/module/internal/conns"
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
 // question is what one node asks all others. A node of another version answers
 // what it knows of it.
 type question struct {
-	Streams []StreamName   `json:"streams,omitempty"` // who watches them
-	Tokens  []uint64       `json:"tokens,omitempty"`  // hashes: who watches with them, and when they were used
-	Ended   *conns.Revoked `json:"ended,omitempty"`   // whom a revocation ends
-	Purge   *Purging       `json:"purge,omitempty"`
-	Refusal string         `json:"refusal,omitempty"` // the id of one
-	Node    bool           `json:"node,omitempty"`    // how it is
+	Streams []StreamName      `json:"streams,omitempty"` // who watches them
+	Tokens  []uint64          `json:"tokens,omitempty"`  // hashes: who watches with them, and when they were used
+	Ended   *access.Selection `json:"ended,omitempty"`   // whom a revocation ends
+	Purge   *Purging          `json:"purge,omitempty"`
+	Refusal string            `json:"refusal,omitempty"` // the id of one
+	Node    bool              `json:"node,omitempty"`    // how it is
 }
 
 // reply is what a node answers, in the order of the question.

@@ -40,7 +40,7 @@ func (a *App) Run(r *conns.Running, seen uint64) {
 func (a *App) Message(r *conns.Running) { cutNow(r, access.SocketMessage, conns.CloseViolation) }
 
 // ends is why a running response may not go on, or "". The time is not asked.
-func (a *App) ends(s *conns.Subject, now time.Time) access.Reason {
+func (a *App) ends(s *access.Subject, now time.Time) access.Reason {
 	switch {
 	case a.Public(s.Org, s.Stream, now):
 		return ""

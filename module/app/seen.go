@@ -8,7 +8,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/playgate/playgate/module/internal/conns"
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 )
@@ -18,11 +18,11 @@ type Seen struct {
 	Grant *token.Grant
 
 	kid, algorithm string // as its header says
-	subject        conns.Subject
+	subject        access.Subject
 }
 
 // Subject is what the token can be revoked by, as it plays a stream.
-func (s *Seen) Subject(stream string) conns.Subject {
+func (s *Seen) Subject(stream string) access.Subject {
 	subject := s.subject
 	subject.Stream = stream
 	return subject
@@ -105,7 +105,7 @@ func (t *Trust) verify(text string) (*Seen, error) {
 		}
 		return nil, err
 	}
-	s := &Seen{Grant: g, kid: u.KeyID, algorithm: u.Algorithm, subject: SubjectOf(g, "")}
+	s := &Seen{Grant: g, kid: u.KeyID, algorithm: u.Algorithm, subject: access.SubjectOf(g, "")}
 	// The text is a part of the request, which would be kept with it.
 	seen.Set(strings.Clone(text), s)
 	return s, nil

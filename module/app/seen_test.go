@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -80,7 +81,7 @@ func TestSeenTokens(t *testing.T) {
 		if second, err := read(here, strings.Clone(text)); err != nil || second != first {
 			t.Errorf("%s: it is not remembered: %v", algorithm, err)
 		}
-		if subject, want := first.Subject("cam2"), SubjectOf(first.Grant, "cam2"); subject != want {
+		if subject, want := first.Subject("cam2"), access.SubjectOf(first.Grant, "cam2"); subject != want {
 			t.Errorf("%s: its subject is %+v instead of %+v", algorithm, subject, want)
 		}
 		for i := 0; i < len(text); i += 1 + len(text)/100 {

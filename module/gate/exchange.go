@@ -45,7 +45,7 @@ type exchange struct {
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 
-	subject  conns.Subject     // whom it serves, once a token has been verified
+	subject  access.Subject    // whom it serves, once a token has been verified
 	next     caddyhttp.Handler // what stands below the gate
 	running  *conns.Running    // once it is on its way, where it can be cut
 	resource *conns.Resource   // the WHEP resource that it changes or deletes
@@ -153,7 +153,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	}
 	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.at)
 	if x.public {
-		x.subject = conns.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
+		x.subject = access.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
 		return access.Allow, false
 	}
 	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {

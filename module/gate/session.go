@@ -26,7 +26,7 @@ func (x *exchange) judgeSession() access.Verdict {
 		ID: "session:" + hex.EncodeToString(t.ID[:]), Org: x.target.Org, Streams: []string{x.target.Stream},
 		Expires: t.Expires, IssuedAt: t.IssuedAt,
 	}
-	x.subject = app.SubjectOfSession(&t, x.target.Org, x.target.Stream)
+	x.subject = access.SubjectOfSession(&t, x.target.Org, x.target.Stream)
 	f := access.Facts{Now: x.judgedAt(), EarlyData: earlyData(x.r)}
 	if t.Paged {
 		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])

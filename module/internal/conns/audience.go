@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -44,7 +45,7 @@ const maxAudience = 1 << 14
 var audienceSeed = maphash.MakeSeed()
 
 // Viewer is who plays what a subject says from an address.
-func Viewer(s *Subject, from netip.Addr) uint64 {
+func Viewer(s *access.Subject, from netip.Addr) uint64 {
 	return maphash.Comparable(audienceSeed, struct {
 		token uint64
 		from  netip.Addr
@@ -61,7 +62,7 @@ func streamHash(org, stream string) uint64 {
 }
 
 // Seen notes a request of a viewer.
-func (a *Audience) Seen(s *Subject, viewer uint64, now time.Time) {
+func (a *Audience) Seen(s *access.Subject, viewer uint64, now time.Time) {
 	key := watching{streamHash(s.Org, s.Stream), viewer}
 	p, at := &a.parts[viewer%uint64(len(a.parts))], now.Unix()
 	p.mu.Lock()
@@ -106,18 +107,10 @@ func (c *Counts) Of(org, stream string) int { return c.byStream[streamHash(org, 
 // With is the number of viewers who watch with a token, by the hash of its id.
 func (c *Counts) With(tokenID uint64) int { return c.byToken[tokenID] }
 
-// Revoked says whom a revocation concerns. Hashes that are 0 do not count.
-type Revoked struct {
-	Org, Stream        string // all of the organisation, or of its stream
-	TokenID, Tag, User uint64
-	// Before spares tokens that were issued later; 0 spares none.
-	Before int64
-}
-
 // Ended counts the viewers, as they were when Count was called last, whom a
 // revocation would end, and returns hashes of the streams that they watch, which
 // are the same in all processes.
-func (a *Audience) Ended(v Revoked) (viewers int, streams map[uint64]bool) {
+func (a *Audience) Ended(v access.Selection) (viewers int, streams map[uint64]bool) {
 	var org, stream uint64
 	switch {
 	case v.Stream != "":

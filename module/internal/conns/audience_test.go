@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/access"
 )
 
 var (
@@ -16,17 +18,17 @@ func TestAudience(t *testing.T) {
 	var a Audience
 	var running Table
 	now := time.Unix(1_800_000_000, 0)
-	cam := func(token uint64) *Subject { return &Subject{Org: "org1", Stream: "cam", TokenID: token} }
-	seen := func(s *Subject, from netip.Addr, at time.Time) { a.Seen(s, Viewer(s, from), at) }
+	cam := func(token uint64) *access.Subject { return &access.Subject{Org: "org1", Stream: "cam", TokenID: token} }
+	seen := func(s *access.Subject, from netip.Addr, at time.Time) { a.Seen(s, Viewer(s, from), at) }
 	for range 50 {
 		seen(cam(1), here, now)
 	}
 	seen(cam(1), there, now)
 	seen(cam(2), here, now)
-	seen(&Subject{Org: "org1", Stream: "cam2", TokenID: 1}, here, now)
-	seen(&Subject{Org: "org2", Stream: "cam", TokenID: 1}, here, now)
-	seen(&Subject{Org: "org2", Stream: "open", Public: true}, here, now)
-	seen(&Subject{Org: "org2", Stream: "open", Public: true}, there, now)
+	seen(&access.Subject{Org: "org1", Stream: "cam2", TokenID: 1}, here, now)
+	seen(&access.Subject{Org: "org2", Stream: "cam", TokenID: 1}, here, now)
+	seen(&access.Subject{Org: "org2", Stream: "open", Public: true}, here, now)
+	seen(&access.Subject{Org: "org2", Stream: "open", Public: true}, there, now)
 	check := func(at time.Time, cam, cam2, other, open int) {
 		t.Helper()
 		c := a.Count(&running, at)
@@ -56,7 +58,7 @@ func TestAudienceIsBounded(t *testing.T) {
 	var a Audience
 	now := time.Unix(1_800_000_000, 0)
 	most := 0
-	s := &Subject{Org: "org1", Stream: "cam"}
+	s := &access.Subject{Org: "org1", Stream: "cam"}
 	for minute := range 200 {
 		for i := range 1000 {
 			a.Seen(s, uint64(minute*1000+i), now.Add(time.Duration(minute)*time.Minute))
@@ -89,7 +91,7 @@ func TestAudienceIsBounded(t *testing.T) {
 func BenchmarkAudienceWhenFull(b *testing.B) {
 	var a Audience
 	now := time.Unix(1_800_000_000, 0)
-	s := &Subject{Org: "org1", Stream: "cam"}
+	s := &access.Subject{Org: "org1", Stream: "cam"}
 	for i := range maxAudience {
 		a.Seen(s, uint64(i)*uint64(len(a.parts)), now)
 	}
@@ -140,9 +142,9 @@ func TestUses(t *testing.T) {
 func BenchmarkNote(b *testing.B) {
 	var a Audience
 	var u Uses
-	subjects := make([]Subject, 10_000)
+	subjects := make([]access.Subject, 10_000)
 	for i := range subjects {
-		subjects[i] = Subject{Org: "org1", Stream: "cam" + strconv.Itoa(i%50), TokenID: uint64(i) * 0x9e3779b97f4a7c15}
+		subjects[i] = access.Subject{Org: "org1", Stream: "cam" + strconv.Itoa(i%50), TokenID: uint64(i) * 0x9e3779b97f4a7c15}
 	}
 	now := time.Unix(1_800_000_000, 0)
 	b.ReportAllocs()
@@ -161,33 +163,33 @@ func TestEnded(t *testing.T) {
 	var a Audience
 	var running Table
 	now := time.Unix(1_800_000_000, 0)
-	see := func(s Subject, from netip.Addr) { a.Seen(&s, Viewer(&s, from), now) }
-	see(Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, here)
-	see(Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, there)
-	see(Subject{Org: "org1", Stream: "cam2", TokenID: 2, Tag: 10, IssuedAt: 200}, here)
-	see(Subject{Org: "org2", Stream: "cam", TokenID: 3, User: 21}, here)
-	see(Subject{Org: "org1", Stream: "cam", Public: true}, here)
+	see := func(s access.Subject, from netip.Addr) { a.Seen(&s, Viewer(&s, from), now) }
+	see(access.Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, here)
+	see(access.Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, there)
+	see(access.Subject{Org: "org1", Stream: "cam2", TokenID: 2, Tag: 10, IssuedAt: 200}, here)
+	see(access.Subject{Org: "org2", Stream: "cam", TokenID: 3, User: 21}, here)
+	see(access.Subject{Org: "org1", Stream: "cam", Public: true}, here)
 	c := a.Count(&running, now)
 	if c.With(1) != 2 || c.With(2) != 1 || c.With(4) != 0 || c.With(0) != 0 || c.Total != 5 {
 		t.Errorf("%d, %d and %d watch by their tokens, %d in all", c.With(1), c.With(2), c.With(4), c.Total)
 	}
 	for _, tc := range []struct {
-		whom             Revoked
+		whom             access.Selection
 		viewers, streams int
 	}{
-		{Revoked{TokenID: 1}, 2, 1},
-		{Revoked{TokenID: 9}, 0, 0},
-		{Revoked{Tag: 10}, 3, 2},
-		{Revoked{Tag: 20}, 0, 0},
-		{Revoked{Tag: 10, Before: 100}, 2, 1},
-		{Revoked{Tag: 10, Before: 99}, 0, 0},
-		{Revoked{User: 20}, 2, 1},
-		{Revoked{Org: "org1"}, 3, 2},
-		{Revoked{Org: "org1", Before: 199}, 2, 1},
-		{Revoked{Org: "org2", Before: 1}, 1, 1}, // its token does not say when
-		{Revoked{Org: "org1", Stream: "cam"}, 2, 1},
-		{Revoked{Org: "org2", Stream: "cam2"}, 0, 0},
-		{Revoked{}, 0, 0},
+		{access.Selection{TokenID: 1}, 2, 1},
+		{access.Selection{TokenID: 9}, 0, 0},
+		{access.Selection{Tag: 10}, 3, 2},
+		{access.Selection{Tag: 20}, 0, 0},
+		{access.Selection{Tag: 10, Before: 100}, 2, 1},
+		{access.Selection{Tag: 10, Before: 99}, 0, 0},
+		{access.Selection{User: 20}, 2, 1},
+		{access.Selection{Org: "org1"}, 3, 2},
+		{access.Selection{Org: "org1", Before: 199}, 2, 1},
+		{access.Selection{Org: "org2", Before: 1}, 1, 1}, // its token does not say when
+		{access.Selection{Org: "org1", Stream: "cam"}, 2, 1},
+		{access.Selection{Org: "org2", Stream: "cam2"}, 0, 0},
+		{access.Selection{}, 0, 0},
 	} {
 		if viewers, streams := a.Ended(tc.whom); viewers != tc.viewers || len(streams) != tc.streams {
 			t.Errorf("%+v ends %d viewers on %d streams instead of %d on %d", tc.whom, viewers, len(streams), tc.viewers, tc.streams)

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"sync"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/access"
 )
 
 // Resource is a WHEP session: media that an origin sends beside HTTP, from the
@@ -27,7 +29,7 @@ func (r *Resource) Ends() bool { return r.end != nil }
 
 // OwnedBy reports whether a token made the resource. Who plays without a token
 // owns nothing.
-func (r *Resource) OwnedBy(s *Subject) bool {
+func (r *Resource) OwnedBy(s *access.Subject) bool {
 	return !r.Subject.Public && !s.Public && r.Subject.Org == s.Org && r.Subject.TokenID == s.TokenID
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/access"
 )
 
 func TestResourcesAreFoundAndForgotten(t *testing.T) {
@@ -71,18 +73,18 @@ func TestResourcesStayFew(t *testing.T) {
 }
 
 func TestResourceBelongsToItsToken(t *testing.T) {
-	mine := Subject{Org: "org1", Stream: "cam", TokenID: 7}
+	mine := access.Subject{Org: "org1", Stream: "cam", TokenID: 7}
 	r := NewResource("u", time.Time{}, nil)
 	r.Subject = mine
 	for _, tc := range []struct {
 		name string
-		s    Subject
+		s    access.Subject
 		want bool
 	}{
 		{"the same token", mine, true},
-		{"another token", Subject{Org: "org1", Stream: "cam", TokenID: 8}, false},
-		{"another organisation", Subject{Org: "org2", Stream: "cam", TokenID: 7}, false},
-		{"none", Subject{Org: "org1", Stream: "cam", TokenID: 7, Public: true}, false},
+		{"another token", access.Subject{Org: "org1", Stream: "cam", TokenID: 8}, false},
+		{"another organisation", access.Subject{Org: "org2", Stream: "cam", TokenID: 7}, false},
+		{"none", access.Subject{Org: "org1", Stream: "cam", TokenID: 7, Public: true}, false},
 	} {
 		if got := r.OwnedBy(&tc.s); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)

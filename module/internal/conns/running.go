@@ -7,23 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// Subject is what a running response depends on. The hashes are those that
-// session tokens have of (organisation, value); 0 stands for what is not there.
-type Subject struct {
-	Org, Stream string
-	// Public: it runs without a token.
-	Public bool
-	// TokenID, Tag, User and Key are of the token.
-	TokenID, Tag, User, Key uint64
-	// IssuedAt is its iat.
-	IssuedAt int64
-}
+	"github.com/playgate/playgate/module/internal/access"
+)
 
 // Running is one response on its way to the client.
 type Running struct {
-	Subject Subject
+	Subject access.Subject
 	// Deadline is when it has to end, with its monotonic reading, so that a step
 	// of the clock does not move it. Zero: never.
 	Deadline time.Time

@@ -11,12 +11,13 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // bearer is a token of acme with one of everything, issued at a time.
-func bearer(issued int64) Bearer {
-	return Bearer{
+func bearer(issued int64) *access.Subject {
+	return &access.Subject{
 		Org: "acme", Stream: "cam", IssuedAt: issued,
 		TokenID: sessiontoken.Hash("token", "acme", "t1"), Tag: sessiontoken.Hash("tag", "acme", "press"), User: sessiontoken.Hash("user", "acme", "ann"),
 	}
@@ -256,7 +257,7 @@ func TestPlannedRevocation(t *testing.T) {
 		return v
 	}
 	revoked := func(r *Registry, value string) bool {
-		return r.View().Revoked(Bearer{Org: "acme", Stream: "cam", Tag: sessiontoken.Hash("tag", "acme", value), IssuedAt: 1000})
+		return r.View().Revoked(&access.Subject{Org: "acme", Stream: "cam", Tag: sessiontoken.Hash("tag", "acme", value), IssuedAt: 1000})
 	}
 	hour := time.Now().Add(time.Hour)
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -69,27 +70,19 @@ func (s *revokedSet) has(hash uint64, issued int64) bool {
 	return found && (before == everLater || issued <= before)
 }
 
-// Bearer is what of a token can be revoked. The hashes are those of package
-// session; 0 stands for what the token does not have.
-type Bearer struct {
-	Org, Stream        string
-	TokenID, Tag, User uint64
-	IssuedAt           int64
-}
-
 // Revokes reports whether anything is revoked.
 func (v *View) Revokes() bool { return v.revocations.Load() > 0 }
 
 // Revoked reports whether a token has been revoked, by whichever of its values.
-func (v *View) Revoked(b Bearer) bool {
+func (v *View) Revoked(s *access.Subject) bool {
 	if !v.Revokes() {
 		return false
 	}
-	if v.revoked.has(b.TokenID, b.IssuedAt) || v.revoked.has(b.Tag, b.IssuedAt) || v.revoked.has(b.User, b.IssuedAt) {
+	if v.revoked.has(s.TokenID, s.IssuedAt) || v.revoked.has(s.Tag, s.IssuedAt) || v.revoked.has(s.User, s.IssuedAt) {
 		return true
 	}
-	return !v.revokedWide.empty() && (v.revokedWide.has(sessiontoken.Hash(byStream, b.Org, b.Stream), b.IssuedAt) ||
-		v.revokedWide.has(sessiontoken.Hash(byOrg, b.Org, b.Org), b.IssuedAt))
+	return !v.revokedWide.empty() && (v.revokedWide.has(sessiontoken.Hash(byStream, s.Org, s.Stream), s.IssuedAt) ||
+		v.revokedWide.has(sessiontoken.Hash(byOrg, s.Org, s.Org), s.IssuedAt))
 }
 
 // revokedOf is the set that revocations of a kind are in. Those of streams and

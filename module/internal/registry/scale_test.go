@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -73,9 +74,9 @@ func BenchmarkScaleRevocations(b *testing.B) {
 	if n := r.View().Revocations(); n < *scale {
 		b.Fatal(n)
 	}
-	miss := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: 1, Tag: 2, User: 3}
-	hit := Bearer{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: sessiontoken.Hash(byToken, "org1", "t0000001")}
-	for what, bearer := range map[string]Bearer{"a token that is not revoked": miss, "one that is": hit} {
+	miss := &access.Subject{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: 1, Tag: 2, User: 3}
+	hit := &access.Subject{Org: "org1", Stream: "cam", IssuedAt: 1000, TokenID: sessiontoken.Hash(byToken, "org1", "t0000001")}
+	for what, bearer := range map[string]*access.Subject{"a token that is not revoked": miss, "one that is": hit} {
 		const times = 1_000_000
 		began = time.Now()
 		for range times {

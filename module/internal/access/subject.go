@@ -1,0 +1,47 @@
+package access
+
+import (
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/sessiontoken"
+)
+
+// Subject is whom a request serves: what its token can be revoked by, and what a
+// running response depends on. The hashes are those that session tokens have of
+// (organisation, value); 0 stands for what is not there.
+type Subject struct {
+	Org, Stream string
+	// Public: it is served without a token.
+	Public bool
+	// TokenID, Tag, User and Key are of the token.
+	TokenID, Tag, User, Key uint64
+	// IssuedAt is its iat.
+	IssuedAt int64
+}
+
+// SubjectOf is what a playback token can be revoked by, as it plays a stream.
+func SubjectOf(g *token.Grant, stream string) Subject {
+	return Subject{
+		Org: g.Org, Stream: stream, IssuedAt: g.IssuedAt,
+		TokenID: sessiontoken.Hash("token", g.Org, g.ID),
+		Tag:     sessiontoken.Hash("tag", g.Org, g.Tag),
+		User:    sessiontoken.Hash("user", g.Org, g.Subject),
+		Key:     sessiontoken.KeyHash(g.KeyID),
+	}
+}
+
+// SubjectOfSession is the same of the token that a session began with.
+func SubjectOfSession(t *sessiontoken.Token, org, stream string) Subject {
+	return Subject{
+		Org: org, Stream: stream, IssuedAt: t.IssuedAt,
+		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key,
+	}
+}
+
+// Selection says which subjects a revocation concerns. Hashes that are 0 do not
+// count. Nodes send it to each other.
+type Selection struct {
+	Org, Stream        string // all of the organisation, or of its stream
+	TokenID, Tag, User uint64
+	// Before spares tokens that were issued later; 0 spares none.
+	Before int64
+}
