@@ -7,7 +7,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
-	"github.com/playgate/playgate/module/internal/registry"
 )
 
 // running are the responses of this process, whichever configuration they began
@@ -27,7 +26,7 @@ const (
 )
 
 // Changes grows with everything on which a verdict can depend, but time.
-func Changes() uint64 { return registry.Changes() + keySetChanges.Load() }
+func Changes() uint64 { return registryChanges.Load() + keySetChanges.Load() }
 
 // Run takes a response in that was judged when [Changes] was seen. Its handler
 // has to release it.

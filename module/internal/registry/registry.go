@@ -113,6 +113,10 @@ func New(s Settings, logger *zap.Logger) *Registry {
 // this node. It has to be said before Start, and f must not block.
 func (r *Registry) OnRevoke(f func(*Revocation)) { r.view.onRevoke = f }
 
+// OnChange has f called after each change on which a verdict can depend. It has to
+// be said before Start, and f must not block.
+func (r *Registry) OnChange(f func()) { r.view.onChange = f }
+
 // View is what gates read.
 func (r *Registry) View() *View { return r.view }
 

@@ -264,7 +264,7 @@ func (v *View) begin(x *Revocation) {
 	}
 	delete(v.planned, x.key())
 	v.settle(x)
-	verdicts.Add(1)
+	v.onChange()
 	v.onRevoke(x)
 }
 

@@ -14,13 +14,6 @@ import (
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// verdicts counts changes, in any view of this process, on which a verdict can
-// depend.
-var verdicts atomic.Uint64
-
-// Changes grows with each change on which a verdict can depend.
-func Changes() uint64 { return verdicts.Load() }
-
 // View is what the edge bucket says, in memory. Gates read it without locks and
 // without I/O.
 type View struct {
@@ -29,6 +22,8 @@ type View struct {
 
 	// onRevoke is called with each revocation that is new, when it begins.
 	onRevoke func(*Revocation)
+	// onChange is called after each change on which a verdict can depend.
+	onChange func()
 
 	// complete is set once there is a whole snapshot, from the store or from
 	// the copy on disk. It is never unset.
@@ -63,7 +58,7 @@ type orgState struct {
 }
 
 func newView(logger *zap.Logger) *View {
-	v := &View{logger: logger, now: time.Now, onRevoke: func(*Revocation) {}}
+	v := &View{logger: logger, now: time.Now, onRevoke: func(*Revocation) {}, onChange: func() {}}
 	v.clear()
 	return v
 }
@@ -226,7 +221,7 @@ func (v *View) become(entries []Entry) {
 	v.takeKeys()
 	v.changes.Add(1)
 	v.complete.Store(true)
-	verdicts.Add(1)
+	v.onChange()
 }
 
 // apply takes one change.
@@ -259,7 +254,7 @@ func (v *View) apply(e Entry) {
 	default:
 		return
 	}
-	verdicts.Add(1) // it is in force
+	v.onChange() // it is in force
 }
 
 // state is a copy of what orgs holds of an organisation, to be changed.
