@@ -60,10 +60,7 @@ func operator(r *http.Request) (api.Principal, error) {
 	p := api.Principal{Name: "operator", Role: registry.Admin, Operator: true}
 	by := r.Header.Get(byHeader)
 	if len(by) > maxBy || strings.ContainsFunc(by, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return api.Principal{}, &api.Problem{
-			Type: "about:blank", Title: http.StatusText(http.StatusBadRequest), Status: http.StatusBadRequest,
-			Detail: byHeader + ": write at most 64 characters of ASCII, or leave it out",
-		}
+		return api.Principal{}, api.Refuse(http.StatusBadRequest, byHeader+": write at most 64 characters of ASCII, or leave it out")
 	}
 	if by != "" {
 		p.Name += " (" + by + ")"

@@ -5,57 +5,27 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 )
-
-// APIKey is what is kept of a key for programs: everything but the key.
-type APIKey struct {
-	ID      string     `json:"id"`
-	Name    string     `json:"name,omitempty" doc:"For people."`
-	Role    string     `json:"role" enum:"read,issue,admin"`
-	Orgs    []string   `json:"orgs,omitempty" doc:"Left out: all."`
-	Created time.Time  `json:"created"`
-	By      string     `json:"by,omitempty" doc:"Who made it."`
-	Expires *time.Time `json:"expires,omitempty" doc:"Left out: never."`
-}
-
-// APIKeys is a list of them.
-type APIKeys struct {
-	APIKeys []APIKey `json:"apikeys"`
-}
-
-// NewAPIKey is an API key to be made.
-type NewAPIKey struct {
-	Name    string   `json:"name,omitempty" doc:"For people; at most 128 characters."`
-	Role    string   `json:"role" enum:"read,issue,admin" doc:"read looks, issue makes tokens as well, admin changes everything of its organisations."`
-	Orgs    []string `json:"orgs,omitempty" minItems:"1" maxItems:"256" doc:"Default: all, which only an admin of all may give."`
-	Expires string   `json:"expires,omitempty" doc:"When it ends: a time, or a duration from now. Default: with the caller's own key, or else never."`
-}
-
-// IssuedAPIKey is a new API key, which is shown this once.
-type IssuedAPIKey struct {
-	Text string `json:"apikey" doc:"The API key. Nothing shows it again."`
-	APIKey
-}
 
 func (s *server) apiKeys() {
 	tags := []string{"apikeys"}
 	route(s, toAdminister, huma.Operation{
 		OperationID: "list-apikeys", Method: http.MethodGet, Path: "/api/v1/apikeys", Tags: tags, Summary: "Lists the API keys of own organisations",
-	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body APIKeys }, error) {
+	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body types.APIKeys }, error) {
 		list, err := c.registry.APIKeys(ctx)
-		out := APIKeys{APIKeys: make([]APIKey, 0)}
+		out := types.APIKeys{APIKeys: make([]types.APIKey, 0)}
 		for _, k := range list {
 			if c.ownsAll(k.Orgs) {
 				out.APIKeys = append(out.APIKeys, describeAPIKey(k))
 			}
 		}
-		return &struct{ Body APIKeys }{out}, err
+		return &struct{ Body types.APIKeys }{out}, err
 	})
 	route(s, toAdminister, huma.Operation{
 		OperationID: "create-apikey", Method: http.MethodPost, Path: "/api/v1/apikeys", DefaultStatus: http.StatusCreated, Tags: tags,
@@ -66,11 +36,11 @@ func (s *server) apiKeys() {
 	}, deleteAPIKey)
 }
 
-func describeAPIKey(k *registry.APIKey) APIKey {
-	return APIKey{ID: k.ID, Name: k.Name, Role: string(k.Role), Orgs: k.Orgs, Created: k.Created.UTC(), By: k.By, Expires: moment(k.Expires)}
+func describeAPIKey(k *registry.APIKey) types.APIKey {
+	return types.APIKey{ID: k.ID, Name: k.Name, Role: string(k.Role), Orgs: k.Orgs, Created: k.Created.UTC(), By: k.By, Expires: moment(k.Expires)}
 }
 
-func createAPIKey(ctx context.Context, c *call, in *struct{ Body NewAPIKey }) (*struct{ Body IssuedAPIKey }, error) {
+func createAPIKey(ctx context.Context, c *call, in *struct{ Body types.NewAPIKey }) (*struct{ Body types.IssuedAPIKey }, error) {
 	b := in.Body
 	if err := checkText("body.name", b.Name); err != nil {
 		return nil, err
@@ -106,7 +76,7 @@ func createAPIKey(ctx context.Context, c *call, in *struct{ Body NewAPIKey }) (*
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body IssuedAPIKey }{IssuedAPIKey{text, describeAPIKey(k)}}, nil
+	return &struct{ Body types.IssuedAPIKey }{types.IssuedAPIKey{Text: text, APIKey: describeAPIKey(k)}}, nil
 }
 
 func deleteAPIKey(ctx context.Context, c *call, in *struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -48,7 +49,7 @@ func (s *server) backup() {
 			return err
 		}
 		w.Header().Set("Content-Type", "application/json")
-		return json.MarshalWrite(w, done)
+		return json.MarshalWrite(w, types.Restored(*done))
 	})
 	secured := []map[string][]string{{"apikey": {}}}
 	lines := map[string]*huma.MediaType{backupType: {Schema: &huma.Schema{Type: "string"}}}
@@ -66,7 +67,7 @@ func (s *server) backup() {
 		Summary: "Makes all records those of a backup", Description: "What was changed after it is lost.",
 		RequestBody: &huma.RequestBody{Required: true, Content: lines},
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-			"application/json": {Schema: doc.Components.Schemas.Schema(reflect.TypeFor[registry.Restored](), true, "Restored")},
+			"application/json": {Schema: doc.Components.Schemas.Schema(reflect.TypeFor[types.Restored](), true, "Restored")},
 		}}, "default": failed},
 	})
 }

@@ -83,29 +83,29 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refused is why no route gets to see a request, or nil.
 func (s *server) refused(r *http.Request) *Problem {
 	if path.Clean(r.URL.Path) != r.URL.Path {
-		return refuse(http.StatusNotFound, "there is nothing by this path; write it without // and without a slash at the end")
+		return Refuse(http.StatusNotFound, "there is nothing by this path; write it without // and without a slash at the end")
 	}
 	// Behind the admin endpoint there is nothing but the address to say who
 	// asks, so a page in the operator's browser must not be able to.
 	if s.origin.Check(r) != nil {
-		return refuse(http.StatusForbidden, "pages of other sites cannot use the API")
+		return Refuse(http.StatusForbidden, "pages of other sites cannot use the API")
 	}
 	if handler, pattern := s.mux.Handler(r); pattern == "" {
 		var seen probe
 		handler.ServeHTTP(&seen, r)
 		if allow := seen.Header().Get("Allow"); allow != "" {
-			return refuse(http.StatusMethodNotAllowed, "this path is for "+allow).with("Allow", allow)
+			return Refuse(http.StatusMethodNotAllowed, "this path is for "+allow).with("Allow", allow)
 		}
-		return refuse(http.StatusNotFound, "there is nothing by this path; /api/openapi.json lists what there is")
+		return Refuse(http.StatusNotFound, "there is nothing by this path; /api/openapi.json lists what there is")
 	}
 	if r.URL.Path == restorePath {
 		if r.Header.Get("Content-Type") != backupType {
-			return refuse(http.StatusUnsupportedMediaType, "send the backup as "+backupType)
+			return Refuse(http.StatusUnsupportedMediaType, "send the backup as "+backupType)
 		}
 		return nil
 	}
 	if hasBody(r) && !isJSON(r.Header["Content-Type"]) {
-		return refuse(http.StatusUnsupportedMediaType, "send the body as application/json")
+		return Refuse(http.StatusUnsupportedMediaType, "send the body as application/json")
 	}
 	return nil
 }

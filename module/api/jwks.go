@@ -7,13 +7,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 )
-
-// JWKS is a JSON Web Key Set (RFC 7517, section 5).
-type JWKS struct {
-	Keys []map[string]any `json:"keys"`
-}
 
 // jwksPath is where everybody finds the public keys.
 const jwksPath = "/.well-known/jwks.json"
@@ -26,13 +22,13 @@ func (s *server) jwks() {
 		OperationID: "get-jwks", Method: http.MethodGet, Path: jwksPath, Tags: []string{"keys"}, Summary: "The public keys of tokens, for everybody",
 	}, func(_ context.Context, _ *struct{}) (*struct {
 		CacheControl string `header:"Cache-Control"`
-		Body         JWKS
+		Body         types.JWKS
 	}, error,
 	) {
 		out := &struct {
 			CacheControl string `header:"Cache-Control"`
-			Body         JWKS
-		}{"public, max-age=60", JWKS{make([]map[string]any, 0)}}
+			Body         types.JWKS
+		}{"public, max-age=60", types.JWKS{Keys: make([]map[string]any, 0)}}
 		a := s.find()
 		if a == nil || a.Registry() == nil || !a.Registry().View().Complete() {
 			return nil, unavailable("the keys are not known here yet")

@@ -6,51 +6,22 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
 
-// Key is a key that checks the signatures of tokens, as it is told.
-type Key struct {
-	ID      string         `json:"id"`
-	Alg     string         `json:"alg"`
-	State   string         `json:"state" enum:"next,active,verify,retired"`
-	Orgs    []string       `json:"orgs,omitempty" doc:"Those of the caller's organisations that it may speak for; left out: all."`
-	Source  string         `json:"source" enum:"configuration,playgate,organisation" doc:"Where it comes from."`
-	Created *time.Time     `json:"created,omitempty"`
-	Changed *time.Time     `json:"changed,omitempty" doc:"When its state last changed."`
-	JWK     map[string]any `json:"jwk,omitempty" doc:"The public part; an HS256 key has none."`
-}
-
-// Keys is a list of them.
-type Keys struct {
-	Keys []Key `json:"keys"`
-}
-
-// NewKey is the public key of an organisation that signs tokens itself.
-type NewKey struct {
-	Org string         `json:"org"`
-	JWK map[string]any `json:"jwk" doc:"A public JSON Web Key (RFC 7517) with kid, and alg where the kind of key leaves a choice."`
-}
-
-// Rotation is what a rotation did.
-type Rotation struct {
-	Active string `json:"active" doc:"The id of the key that signs now."`
-	Former string `json:"former" doc:"The id of the key that signed before, and goes on to verify."`
-}
-
-type oneKey struct{ Body Key }
+type oneKey struct{ Body types.Key }
 
 func (s *server) keys() {
 	tags := []string{"keys"}
 	route(s, toRead, huma.Operation{
 		OperationID: "list-keys", Method: http.MethodGet, Path: "/api/v1/keys", Tags: tags, Summary: "Lists the keys that may speak for own organisations",
-	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body Keys }, error) {
-		return &struct{ Body Keys }{Keys{c.keys()}}, nil
+	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body types.Keys }, error) {
+		return &struct{ Body types.Keys }{types.Keys{Keys: c.keys()}}, nil
 	})
 	route(s, toAdminister, huma.Operation{
 		OperationID: "add-key", Method: http.MethodPost, Path: "/api/v1/keys", DefaultStatus: http.StatusCreated, Tags: tags,
@@ -59,9 +30,9 @@ func (s *server) keys() {
 	route(s, toAdministerAll, huma.Operation{
 		OperationID: "rotate-keys", Method: http.MethodPost, Path: "/api/v1/keys/rotate", DefaultStatus: http.StatusOK, Tags: tags,
 		Summary: "Makes the next key the active one, and a new next one",
-	}, func(ctx context.Context, c *call, _ *struct{ Body *nothing }) (*struct{ Body Rotation }, error) {
+	}, func(ctx context.Context, c *call, _ *struct{ Body *nothing }) (*struct{ Body types.Rotation }, error) {
 		active, former, err := c.registry.Rotate(ctx, c.Name)
-		return &struct{ Body Rotation }{Rotation{active, former}}, err
+		return &struct{ Body types.Rotation }{types.Rotation{Active: active, Former: former}}, err
 	})
 	route(s, toAdminister, huma.Operation{
 		OperationID: "retire-key", Method: http.MethodPost, Path: "/api/v1/keys/{id}/retire", DefaultStatus: http.StatusNoContent, Tags: tags,
@@ -71,9 +42,9 @@ func (s *server) keys() {
 
 // keys are those that may speak for an organisation of the caller's, each with
 // no other organisation than his.
-func (c *call) keys() []Key {
-	list := make([]Key, 0)
-	add := func(k *token.Key, d Key) {
+func (c *call) keys() []types.Key {
+	list := make([]types.Key, 0)
+	add := func(k *token.Key, d types.Key) {
 		if d.Orgs = c.own(k.Orgs); k.Orgs != nil && len(d.Orgs) == 0 {
 			return
 		}
@@ -86,18 +57,18 @@ func (c *call) keys() []Key {
 		list = append(list, d)
 	}
 	for _, k := range c.app.Keyring().Keys() {
-		add(k, Key{Source: "configuration"})
+		add(k, types.Key{Source: "configuration"})
 	}
 	for _, made := range c.registry.SigningKeys() {
 		if k, err := token.ParseKey(made.JWK, made.ID, made.Algorithm); err == nil {
 			k.State = made.State
-			add(k, Key{Source: "playgate", Created: moment(made.Created), Changed: moment(made.Changed)})
+			add(k, types.Key{Source: "playgate", Created: moment(made.Created), Changed: moment(made.Changed)})
 		}
 	}
 	for _, own := range c.registry.OrgKeys() {
 		if k, err := token.ParseKey(own.JWK, own.ID, own.Algorithm); err == nil {
 			k.State, k.Orgs = own.State, []string{own.Org}
-			add(k, Key{Source: "organisation", Created: moment(own.Created)})
+			add(k, types.Key{Source: "organisation", Created: moment(own.Created)})
 		}
 	}
 	return list
@@ -129,7 +100,7 @@ func publicKey(jwk map[string]any) (*token.Key, error) {
 	return key, nil
 }
 
-func addKey(ctx context.Context, c *call, in *struct{ Body NewKey }) (*oneKey, error) {
+func addKey(ctx context.Context, c *call, in *struct{ Body types.NewKey }) (*oneKey, error) {
 	org := in.Body.Org
 	if err := c.orgInBody("body.org", org); err != nil {
 		return nil, err
@@ -140,7 +111,7 @@ func addKey(ctx context.Context, c *call, in *struct{ Body NewKey }) (*oneKey, e
 	}
 	// It would be kept, and never used.
 	if slices.ContainsFunc(c.app.Trust().Keys.Keys(), func(k *token.Key) bool { return k.ID == key.ID && k.MaySpeakFor(org) }) {
-		return nil, refuse(http.StatusConflict, "another key has this id; give this one another kid").at("body.jwk.kid")
+		return nil, Refuse(http.StatusConflict, "another key has this id; give this one another kid").at("body.jwk.kid")
 	}
 	if _, err := c.registry.AddOrgKey(ctx, org, key, c.Name); err != nil {
 		return nil, err
@@ -171,7 +142,7 @@ func retireKey(ctx context.Context, c *call, in *struct {
 		}
 		err = c.registry.Retire(ctx, in.ID, c.Name)
 	}
-	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(c.keys(), func(k Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
+	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(c.keys(), func(k types.Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
 		return nil, saidElsewhere("path.id")
 	}
 	return nil, err

@@ -9,62 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
 
-// Org is an organisation, as it is told.
-type Org struct {
-	Org        string     `json:"org" doc:"The organisation hash."`
-	Name       string     `json:"name,omitempty" doc:"For people."`
-	Secure     string     `json:"secure" enum:"on,off,unset" doc:"What is said of it; unset means on."`
-	Source     string     `json:"source" enum:"registry,configuration" doc:"Who says it. What the configuration says is changed there."`
-	BreakGlass *Glass     `json:"break_glass,omitempty" doc:"While it lasts, its streams need no token, whatever else is said."`
-	NeedsToken bool       `json:"needs_token" doc:"Whether its streams need a token now, all words taken together."`
-	Created    *time.Time `json:"created,omitempty"`
-	By         string     `json:"by,omitempty" doc:"Who made it."`
-}
-
-// Glass is a break-glass that lasts.
-type Glass struct {
-	Until  time.Time `json:"until"`
-	Since  time.Time `json:"since"`
-	Reason string    `json:"reason"`
-	By     string    `json:"by,omitempty"`
-}
-
-// Orgs is a list of them.
-type Orgs struct {
-	Orgs []Org `json:"orgs"`
-}
-
-// NewOrg is an organisation to be made.
-type NewOrg struct {
-	Org    string `json:"org" doc:"1 to 64 of letters, digits and underscore."`
-	Name   string `json:"name,omitempty" doc:"For people; at most 128 characters."`
-	Secure string `json:"secure,omitempty" enum:"on,off" doc:"Whether its streams need a token. Default: unset, which means on."`
-}
-
-// OrgChange is what is to change; what is left out stays.
-type OrgChange struct {
-	Name   *string `json:"name,omitempty" nullable:"false"`
-	Secure *string `json:"secure,omitempty" nullable:"false" enum:"on,off,unset"`
-}
-
-// NewGlass is a glass to be broken.
-type NewGlass struct {
-	For    string `json:"for" doc:"How long, like 30m or 2h; at most 24h." example:"2h"`
-	Reason string `json:"reason" doc:"Why; at most 128 characters. It is logged and kept in the audit trail."`
-}
-
-// OrgPath is the organisation in a path.
-type OrgPath struct {
-	Org string `path:"org" doc:"The organisation hash."`
-}
-
 type (
-	oneOrg  struct{ Body Org }
-	manyOrg struct{ Body Orgs }
+	oneOrg  struct{ Body types.Org }
+	manyOrg struct{ Body types.Orgs }
 )
 
 func (s *server) orgs() {
@@ -73,18 +25,18 @@ func (s *server) orgs() {
 		OperationID: "list-orgs", Method: http.MethodGet, Path: "/api/v1/orgs", Tags: tags, Summary: "Lists the organisations",
 	}, func(_ context.Context, c *call, _ *struct{}) (*manyOrg, error) {
 		orgs := c.orgs()
-		list := make([]Org, 0, len(orgs))
+		list := make([]types.Org, 0, len(orgs))
 		for _, org := range orgs {
 			list = append(list, c.describeOrg(org))
 		}
-		return &manyOrg{Orgs{list}}, nil
+		return &manyOrg{types.Orgs{Orgs: list}}, nil
 	})
 	route(s, toAdministerAll, huma.Operation{
 		OperationID: "create-org", Method: http.MethodPost, Path: "/api/v1/orgs", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes an organisation",
 	}, createOrg)
 	route(s, toRead, huma.Operation{
 		OperationID: "get-org", Method: http.MethodGet, Path: "/api/v1/orgs/{org}", Tags: tags, Summary: "Shows an organisation",
-	}, func(_ context.Context, c *call, in *OrgPath) (*oneOrg, error) {
+	}, func(_ context.Context, c *call, in *types.OrgPath) (*oneOrg, error) {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
@@ -107,8 +59,8 @@ func (s *server) orgs() {
 
 // describeOrg puts together what the registry and the configuration say. The
 // configuration wins.
-func (c *call) describeOrg(org string) Org {
-	d := Org{Org: org, Source: "registry", Secure: "unset", NeedsToken: !c.app.Public(org, "", c.now)}
+func (c *call) describeOrg(org string) types.Org {
+	d := types.Org{Org: org, Source: "registry", Secure: "unset", NeedsToken: !c.app.Public(org, "", c.now)}
 	if o, err := c.registry.Org(org); err == nil {
 		d.Name, d.By = o.Name, o.By
 		d.Created = moment(o.Created)
@@ -116,7 +68,7 @@ func (c *call) describeOrg(org string) Org {
 			d.Secure = o.Secure
 		}
 		if o.Broken(c.now) {
-			d.BreakGlass = &Glass{Until: o.Glass.Until, Since: o.Glass.Since, Reason: o.Glass.Reason, By: o.Glass.By}
+			d.BreakGlass = &types.Glass{Until: o.Glass.Until, Since: o.Glass.Since, Reason: o.Glass.Reason, By: o.Glass.By}
 		}
 	}
 	said, configured := c.app.Orgs[org]
@@ -151,7 +103,7 @@ func checkText(location, text string) error {
 	return nil
 }
 
-func createOrg(ctx context.Context, c *call, in *struct{ Body NewOrg }) (*oneOrg, error) {
+func createOrg(ctx context.Context, c *call, in *struct{ Body types.NewOrg }) (*oneOrg, error) {
 	if !token.ValidOrg(in.Body.Org) {
 		return nil, mistake("body.org", "write an organisation hash: 1 to 64 of letters, digits and underscore")
 	}
@@ -168,8 +120,8 @@ func createOrg(ctx context.Context, c *call, in *struct{ Body NewOrg }) (*oneOrg
 }
 
 func changeOrg(ctx context.Context, c *call, in *struct {
-	OrgPath
-	Body OrgChange
+	types.OrgPath
+	Body types.OrgChange
 },
 ) (*oneOrg, error) {
 	if err := c.org(in.Org); err != nil {
@@ -222,7 +174,7 @@ func (c *call) changeOrg(ctx context.Context, org, what string, detail map[strin
 	return &oneOrg{c.describeOrg(org)}, nil
 }
 
-func deleteOrg(ctx context.Context, c *call, in *OrgPath) (*nothing, error) {
+func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*nothing, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
@@ -233,8 +185,8 @@ func deleteOrg(ctx context.Context, c *call, in *OrgPath) (*nothing, error) {
 }
 
 func breakGlass(ctx context.Context, c *call, in *struct {
-	OrgPath
-	Body NewGlass
+	types.OrgPath
+	Body types.NewGlass
 },
 ) (*oneOrg, error) {
 	if err := c.org(in.Org); err != nil {
@@ -259,7 +211,7 @@ func breakGlass(ctx context.Context, c *call, in *struct {
 	})
 }
 
-func mendGlass(ctx context.Context, c *call, in *OrgPath) (*oneOrg, error) {
+func mendGlass(ctx context.Context, c *call, in *types.OrgPath) (*oneOrg, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}

@@ -16,27 +16,24 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-// Problem is the answer that says what went wrong (RFC 9457). It never repeats
-// what was sent.
+// Problem is the answer that says what went wrong (RFC 9457), with the headers
+// that go with it. It never repeats what was sent.
 type Problem struct { //nolint:errname // its name in the OpenAPI document
-	Type   string    `json:"type" doc:"Always about:blank: the status says it." example:"about:blank"`
-	Title  string    `json:"title" doc:"The status in words." example:"Unprocessable Entity"`
-	Status int       `json:"status" doc:"The HTTP status." example:"422"`
-	Detail string    `json:"detail,omitempty" doc:"What to change, or why it cannot be done."`
-	Errors []Mistake `json:"errors,omitempty" doc:"The mistakes in the request, one by one."`
+	types.Problem
 
 	header http.Header
 }
 
-// Mistake is one mistake in a request.
-type Mistake struct {
-	Location string `json:"location,omitempty" doc:"Where it is." example:"body.expires"`
-	Message  string `json:"message" doc:"What to change."`
+// Refuse is a problem of an HTTP status, with what to change, or why it cannot be
+// done.
+func Refuse(status int, detail string) *Problem {
+	return &Problem{Problem: types.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}}
 }
 
 // Error is the detail.
@@ -53,10 +50,6 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 const problemType = "application/problem+json"
 
-func refuse(status int, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
-}
-
 func (p *Problem) with(header, value string) *Problem {
 	if p.header == nil {
 		p.header = make(http.Header)
@@ -67,29 +60,29 @@ func (p *Problem) with(header, value string) *Problem {
 
 // at adds where the mistake is.
 func (p *Problem) at(location string) *Problem {
-	p.Errors = append(p.Errors, Mistake{location, p.Detail})
+	p.Errors = append(p.Errors, types.Mistake{Location: location, Message: p.Detail})
 	return p
 }
 
 // mistake is a mistake in the request.
 func mistake(location, message string) *Problem {
-	return refuse(http.StatusUnprocessableEntity, message).at(location)
+	return Refuse(http.StatusUnprocessableEntity, message).at(location)
 }
 
 // saidElsewhere: what the configuration says wins, and is changed there.
 func saidElsewhere(location string) *Problem {
-	return refuse(http.StatusConflict, "the configuration says it; change it there").at(location)
+	return Refuse(http.StatusConflict, "the configuration says it; change it there").at(location)
 }
 
 // tooMany: the address has failed too often to say who it is.
 func tooMany(wait time.Duration) *Problem {
-	return refuse(http.StatusTooManyRequests, "too many requests without a valid API key from this address; wait, and then send a valid one").
+	return Refuse(http.StatusTooManyRequests, "too many requests without a valid API key from this address; wait, and then send a valid one").
 		with("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 }
 
 // unavailable: the registry cannot be asked now.
 func unavailable(detail string) *Problem {
-	return refuse(http.StatusServiceUnavailable, detail).with("Retry-After", "2")
+	return Refuse(http.StatusServiceUnavailable, detail).with("Retry-After", "2")
 }
 
 // problemOf makes every error an answer. What is not known here is our fault,
@@ -106,20 +99,20 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &field):
 		return mistake("body."+field.Field, field.Advice())
 	case errors.Is(err, registry.ErrNotFound):
-		return refuse(http.StatusNotFound, "there is none by this name")
+		return Refuse(http.StatusNotFound, "there is none by this name")
 	case errors.Is(err, registry.ErrExists):
-		return refuse(http.StatusConflict, "it exists already; change it, or choose another name")
+		return Refuse(http.StatusConflict, "it exists already; change it, or choose another name")
 	case errors.Is(err, registry.ErrConflict):
-		return refuse(http.StatusConflict, err.Error())
+		return Refuse(http.StatusConflict, err.Error())
 	case errors.Is(err, app.ErrNoStore):
-		return refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
+		return Refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
 	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrSealed):
 		return unavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable(registry.ErrUnavailable.Error())
 	}
 	logger().Error("a request failed", zap.Error(err))
-	return refuse(http.StatusInternalServerError, "the server failed; its log says why")
+	return Refuse(http.StatusInternalServerError, "the server failed; its log says why")
 }
 
 // strangerProblem is the answer to one of whom nobody knows who it is. It tells
@@ -127,7 +120,7 @@ func problemOf(err error) *Problem {
 func strangerProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, registry.ErrNoAPIKey), errors.Is(err, errNoKey):
-		return refuse(http.StatusUnauthorized, err.Error()).with("WWW-Authenticate", "Bearer")
+		return Refuse(http.StatusUnauthorized, err.Error()).with("WWW-Authenticate", "Bearer")
 	case errors.Is(err, registry.ErrUnavailable):
 		return unavailable(registry.ErrUnavailable.Error())
 	}
@@ -147,13 +140,13 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 	detail := m.Detail
 	switch {
 	case m.Status >= http.StatusInternalServerError:
-		return refuse(m.Status, "the request could not be read")
+		return Refuse(m.Status, "the request could not be read")
 	case m.Status == http.StatusRequestEntityTooLarge:
 		detail = "the body is too large; at most 64 KiB are read"
 	case len(m.Errors) > 0:
 		detail = "the request is not as it has to be; errors says where"
 	}
-	p := refuse(m.Status, detail)
+	p := Refuse(m.Status, detail)
 	for _, e := range m.Errors {
 		message := e.Message
 		switch message {
@@ -162,7 +155,7 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 		case "unknown query parameter":
 			message = "there is no such parameter here; leave it out"
 		}
-		p.Errors = append(p.Errors, Mistake{safeLocation(e.Location), message})
+		p.Errors = append(p.Errors, types.Mistake{Location: safeLocation(e.Location), Message: message})
 	}
 	return p
 }

@@ -6,40 +6,28 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/token"
 )
-
-// NewPurge is what caches are to forget.
-type NewPurge struct {
-	Org    string `json:"org,omitempty" doc:"All that is cached of this organisation."`
-	Stream string `json:"stream,omitempty" doc:"Of this stream of the organisation only."`
-	URL    string `json:"url,omitempty" doc:"What is cached of this URL, instead of org and stream; without a query: whatever the query was. A token in it makes no difference."`
-}
-
-// Purged is what became of a purge.
-type Purged struct {
-	Objects int `json:"objects" doc:"How many answers were forgotten, those that were on their way included."`
-	Nodes   int `json:"nodes" doc:"On how many nodes: all that could be reached, this one among them."`
-}
 
 func (s *server) purges() {
 	route(s, toPurge, huma.Operation{
 		OperationID: "purge", Method: http.MethodPost, Path: "/api/v1/purges", DefaultStatus: http.StatusOK, Tags: []string{"cache"},
 		Summary: "Makes the caches of all nodes forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
-	}, func(_ context.Context, c *call, in *struct{ Body NewPurge }) (*struct{ Body Purged }, error) {
+	}, func(_ context.Context, c *call, in *struct{ Body types.NewPurge }) (*struct{ Body types.Purged }, error) {
 		what, err := c.purging(&in.Body)
 		if err != nil {
 			return nil, err
 		}
-		var done Purged
+		var done types.Purged
 		done.Objects, done.Nodes = c.app.Purge(what)
-		return &struct{ Body Purged }{done}, nil
+		return &struct{ Body types.Purged }{done}, nil
 	})
 }
 
 // purging is what is to be forgotten, of the caller's own.
-func (c *call) purging(in *NewPurge) (what *app.Purging, err error) {
+func (c *call) purging(in *types.NewPurge) (what *app.Purging, err error) {
 	switch {
 	case in.URL != "" && (in.Org != "" || in.Stream != ""):
 		return nil, mistake("body.url", "write the URL alone, or org and stream without it")

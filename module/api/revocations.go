@@ -7,44 +7,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
-
-// Revocation refuses all tokens of an organisation that have a value.
-type Revocation struct {
-	ID           string     `json:"id"`
-	Org          string     `json:"org"`
-	Kind         string     `json:"kind" enum:"token,tag,user,stream,org"`
-	Value        string     `json:"value,omitempty" doc:"Left out for all of the organisation."`
-	IssuedBefore *time.Time `json:"issued_before,omitempty" doc:"Tokens that were issued later are spared. Those that do not say when are not."`
-	From         *time.Time `json:"from,omitempty" doc:"When it begins to hold; left out: it holds since at."`
-	Reason       string     `json:"reason,omitempty"`
-	At           time.Time  `json:"at"`
-	By           string     `json:"by,omitempty"`
-	Viewers      *int       `json:"viewers,omitempty" doc:"How many viewers it ends, on all nodes that could be asked, where it is new."`
-	Streams      *int       `json:"streams,omitempty" doc:"On how many streams those are."`
-	Until        time.Time  `json:"until" doc:"Then it is forgotten: no token that it can concern is valid any more."`
-}
-
-// Revocations is a list of them, the newest first.
-type Revocations struct {
-	Revocations []Revocation `json:"revocations"`
-	Next        string       `json:"next,omitempty" doc:"The cursor of the next page; left out at the end."`
-}
-
-// NewRevocation is what is to be revoked.
-type NewRevocation struct {
-	Org          string `json:"org"`
-	Kind         string `json:"kind" enum:"token,tag,user,stream,org" doc:"By what the tokens are known. stream and org need an admin."`
-	Value        string `json:"value,omitempty" doc:"The token's id, the tag, the user or the stream; left out for org."`
-	IssuedBefore string `json:"issued_before,omitempty" doc:"Spares tokens that were issued later than this time. Default: none is spared, those of the future included."`
-	From         string `json:"from,omitempty" doc:"When it begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
-	Reason       string `json:"reason,omitempty" doc:"Why; at most 128 characters."`
-}
 
 func (s *server) revocations() {
 	tags := []string{"revocations"}
@@ -63,7 +32,7 @@ func (s *server) revocations() {
 		OperationID: "undo-revocation", Method: http.MethodDelete, Path: "/api/v1/revocations/{org}/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
 		Summary: "Takes a revocation back",
 	}, func(ctx context.Context, c *call, in *struct {
-		OrgPath
+		types.OrgPath
 		ID string `path:"id" doc:"The revocation's id."`
 	},
 	) (*nothing, error) {
@@ -87,12 +56,12 @@ type revocationCursor struct {
 }
 
 func listRevocations(_ context.Context, c *call, in *struct {
-	Page
+	types.Page
 	Org   string `query:"org" doc:"Of this organisation only."`
 	Kind  string `query:"kind" enum:"token,tag,user,stream,org" doc:"Of this kind only."`
 	Value string `query:"value" doc:"Of this token, tag, user or stream only."`
 },
-) (*struct{ Body Revocations }, error) {
+) (*struct{ Body types.Revocations }, error) {
 	filter := registry.RevocationFilter{Orgs: c.Orgs, Kind: in.Kind, Value: in.Value}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -111,14 +80,14 @@ func listRevocations(_ context.Context, c *call, in *struct {
 		}
 	}
 	list, next := c.registry.Revocations(filter, after, in.Limit)
-	out := Revocations{Revocations: make([]Revocation, 0, len(list))}
+	out := types.Revocations{Revocations: make([]types.Revocation, 0, len(list))}
 	for _, v := range list {
 		out.Revocations = append(out.Revocations, describeRevocation(v))
 	}
 	if next != nil {
 		out.Next = writeCursor(revocationCursor(*next))
 	}
-	return &struct{ Body Revocations }{out}, nil
+	return &struct{ Body types.Revocations }{out}, nil
 }
 
 // mayRevoke refuses who would refuse more than the tokens of some viewers.
@@ -147,50 +116,44 @@ func (c *call) beginning(location, text string) (time.Time, error) {
 	return from, nil
 }
 
-func describeRevocation(v *registry.Revocation) Revocation {
-	return Revocation{
+func describeRevocation(v *registry.Revocation) types.Revocation {
+	return types.Revocation{
 		ID: v.ID(), Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedBefore: moment(v.IssuedBefore), From: moment(v.From),
 		Reason: v.Reason, At: v.At.UTC(), By: v.By, Until: v.Until.UTC(),
 	}
 }
 
-// Ending is whom a revocation ends.
-type Ending struct {
-	Viewers int `json:"viewers" doc:"How many viewers it ends, on all nodes that could be asked."`
-	Streams int `json:"streams" doc:"On how many streams those are."`
-}
-
-func preview(_ context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Ending }, error) {
+func preview(_ context.Context, c *call, in *struct{ Body types.NewRevocation }) (*struct{ Body types.Ending }, error) {
 	v, err := c.revocation(&in.Body)
 	if err != nil {
 		return nil, err
 	}
 	viewers, streams := c.app.Ended(v)
-	return &struct{ Body Ending }{Ending{viewers, streams}}, nil
+	return &struct{ Body types.Ending }{types.Ending{Viewers: viewers, Streams: streams}}, nil
 }
 
-func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*struct{ Body Revocation }, error) {
+func revoke(ctx context.Context, c *call, in *struct{ Body types.NewRevocation }) (*struct{ Body types.Revocation }, error) {
 	v, err := c.revocation(&in.Body)
 	if err != nil {
 		return nil, err
 	}
 	// Nobody waits for what other nodes answer before it is revoked.
-	ending := make(chan Ending, 1)
+	ending := make(chan types.Ending, 1)
 	asked := *v
 	go func() {
 		viewers, streams := c.app.Ended(&asked)
-		ending <- Ending{viewers, streams}
+		ending <- types.Ending{Viewers: viewers, Streams: streams}
 	}()
 	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
 		return nil, err
 	}
 	d, ends := describeRevocation(v), <-ending
 	d.Viewers, d.Streams = &ends.Viewers, &ends.Streams
-	return &struct{ Body Revocation }{d}, nil
+	return &struct{ Body types.Revocation }{d}, nil
 }
 
 // revocation reads what is to be revoked.
-func (c *call) revocation(b *NewRevocation) (*registry.Revocation, error) {
+func (c *call) revocation(b *types.NewRevocation) (*registry.Revocation, error) {
 	if err := c.mayRevoke(b.Kind); err != nil {
 		return nil, err
 	}

@@ -35,9 +35,9 @@ var (
 func (n need) check(p *Principal) error {
 	switch {
 	case !p.Role.Allows(n.role):
-		return refuse(http.StatusForbidden, "this needs the role "+string(n.role)+"; make an API key that has it (playgate apikey create)")
+		return Refuse(http.StatusForbidden, "this needs the role "+string(n.role)+"; make an API key that has it (playgate apikey create)")
 	case n.all && p.Orgs != nil:
-		return refuse(http.StatusForbidden, "this needs an admin of all organisations; make an API key without organisations (playgate apikey create)")
+		return Refuse(http.StatusForbidden, "this needs an admin of all organisations; make an API key without organisations (playgate apikey create)")
 	}
 	return nil
 }

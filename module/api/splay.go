@@ -15,6 +15,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -38,45 +39,6 @@ const (
 	splayNotKnown  = 2011
 	splayForeign   = 2012
 )
-
-// SplayToken is a token to be made: exactly one of streams and orgawide.
-type SplayToken struct {
-	GroupID         jsontext.Value `json:"groupid,omitempty" doc:"Refused: there are no groups here."`
-	Streams         []string       `json:"streams,omitempty"`
-	OrgaWide        *bool          `json:"orgawide,omitempty"`
-	NBF             *int64         `json:"nbf,omitempty" doc:"Seconds since 1970."`
-	Exp             *int64         `json:"exp,omitempty" doc:"Seconds since 1970. Default: as of POST /api/v1/tokens."`
-	Domain          *string        `json:"domain,omitempty" doc:"A page that may embed it."`
-	IP              jsontext.Value `json:"ip,omitempty" doc:"An address or prefix, or up to 10 of them."`
-	Tag             string         `json:"tag,omitempty"`
-	User            string         `json:"user,omitempty"`
-	Cust            jsontext.Value `json:"cust,omitempty" doc:"Refused: not supported yet."`
-	Revocable       *bool          `json:"revocable,omitempty" doc:"Every token can be revoked here, whatever this says, and true makes no token shorter."`
-	ForceDisconnect *bool          `json:"forceDisconnect,omitempty" doc:"What runs ends when its token expires, whatever this says, at every gate but those with cut off."`
-}
-
-// SplayVerify is a token to be verified.
-type SplayVerify struct {
-	Token string `json:"token"`
-}
-
-// SplayRevoke is a token to be revoked.
-type SplayRevoke struct {
-	Token string `json:"token"`
-}
-
-// SplayAnswer is the answer to all of them; a token that was revoked has none.
-type SplayAnswer struct {
-	Success   bool       `json:"success"`
-	Data      *SplayData `json:"data,omitempty"`
-	ErrorCode int        `json:"errorCode,omitempty"`
-	Message   string     `json:"message,omitempty"`
-}
-
-// SplayData has the token in it.
-type SplayData struct {
-	Token string `json:"token"`
-}
 
 // splayError is a refusal in that form.
 type splayError struct {
@@ -102,7 +64,7 @@ func splaySchema[T any](s *server) *huma.Schema {
 
 type splayOut struct {
 	Status int
-	Body   SplayAnswer
+	Body   types.SplayAnswer
 }
 
 func (s *server) splay() {
@@ -118,16 +80,16 @@ func (s *server) splay() {
 				status, answer := splayRefusal(err)
 				return &splayOut{status, answer}, nil
 			}
-			return &splayOut{status, SplayAnswer{Success: true, Data: &SplayData{token}}}, nil
+			return &splayOut{status, types.SplayAnswer{Success: true, Data: &types.SplayData{Token: token}}}, nil
 		})
 	}
-	add(toIssue, http.StatusOK, "splay", splayPath, "Makes a token, as nanocosmos does", splaySchema[SplayToken](s), splayCreate)
-	add(toRead, http.StatusOK, "splay-verify", splayPath+"/verify", "Verifies a token, as nanocosmos does", splaySchema[SplayVerify](s), splayVerify)
-	add(toIssue, http.StatusNoContent, "splay-revoke", splayPath+"/revoke", "Revokes a token, as nanocosmos does", splaySchema[SplayRevoke](s), splayRevoke)
+	add(toIssue, http.StatusOK, "splay", splayPath, "Makes a token, as nanocosmos does", splaySchema[types.SplayToken](s), splayCreate)
+	add(toRead, http.StatusOK, "splay-verify", splayPath+"/verify", "Verifies a token, as nanocosmos does", splaySchema[types.SplayVerify](s), splayVerify)
+	add(toIssue, http.StatusNoContent, "splay-revoke", splayPath+"/revoke", "Revokes a token, as nanocosmos does", splaySchema[types.SplayRevoke](s), splayRevoke)
 }
 
 // splayRefusal is the answer to a request that failed.
-func splayRefusal(err error) (int, SplayAnswer) {
+func splayRefusal(err error) (int, types.SplayAnswer) {
 	var own *splayError
 	var field *issue.Error
 	switch {
@@ -150,7 +112,7 @@ func splayRefusal(err error) (int, SplayAnswer) {
 			*own = splayError{http.StatusBadRequest, splayParameter, p.Detail}
 		}
 	}
-	return own.status, SplayAnswer{ErrorCode: own.code, Message: own.message}
+	return own.status, types.SplayAnswer{ErrorCode: own.code, Message: own.message}
 }
 
 // writeSplay writes the refusal of who is not known, or has not the rights.
@@ -171,14 +133,14 @@ func readSplay(body []byte, v any) error {
 }
 
 func splayCreate(ctx context.Context, c *call, body []byte) (string, error) {
-	var b SplayToken
+	var b types.SplayToken
 	if err := readSplay(body, &b); err != nil {
 		return "", err
 	}
 	if len(c.Orgs) != 1 {
 		return "", &splayError{http.StatusBadRequest, splayParameter, "the API key must be for exactly one organisation, whose tokens these are; make such a one (playgate apikey create)"}
 	}
-	r, err := b.request()
+	r, err := requestOf(&b)
 	if err != nil {
 		return "", err
 	}
@@ -190,8 +152,8 @@ func splayCreate(ctx context.Context, c *call, body []byte) (string, error) {
 	return issued.Token, nil
 }
 
-// request is the same in our own terms.
-func (b *SplayToken) request() (r issue.Request, err error) {
+// requestOf is the same in our own terms.
+func requestOf(b *types.SplayToken) (r issue.Request, err error) {
 	yes := func(b *bool) bool { return b != nil && *b }
 	switch {
 	case b.GroupID != nil:
@@ -242,7 +204,7 @@ func seconds(name string, at *int64) (time.Time, error) {
 }
 
 func splayVerify(ctx context.Context, c *call, body []byte) (string, error) {
-	var b SplayVerify
+	var b types.SplayVerify
 	if err := readSplay(body, &b); err != nil {
 		return "", err
 	}
@@ -265,7 +227,7 @@ func splayVerify(ctx context.Context, c *call, body []byte) (string, error) {
 // splayRevoke revokes a token by its id, or by the hash that stands for one. It
 // returns no token: the answer is empty.
 func splayRevoke(ctx context.Context, c *call, body []byte) (string, error) {
-	var b SplayRevoke
+	var b types.SplayRevoke
 	if err := readSplay(body, &b); err != nil {
 		return "", err
 	}

@@ -6,63 +6,16 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
 
-// Stream is a stream that the registry knows. One that it does not know plays
-// all the same, with a token.
-type Stream struct {
-	Org     string    `json:"org"`
-	Stream  string    `json:"stream" doc:"Its name, unique within the organisation."`
-	Title   string    `json:"title,omitempty" doc:"For people."`
-	Public  bool      `json:"public" doc:"Whether it needs no token."`
-	Tags    []string  `json:"tags"`
-	Viewers int       `json:"viewers" doc:"Who watches, on all nodes that could be asked: tokens and addresses with a request within the last 30 seconds, or with a response that is running."`
-	Created time.Time `json:"created"`
-	By      string    `json:"by,omitempty" doc:"Who made it."`
-}
-
-// Streams is a page of them, in the order of organisations and names.
-type Streams struct {
-	Streams []Stream `json:"streams"`
-	Next    string   `json:"next,omitempty" doc:"The cursor of the next page; left out at the end."`
-}
-
-// NewStream is a stream to be made.
-type NewStream struct {
-	Org    string   `json:"org"`
-	Stream string   `json:"stream" doc:"1 to 128 of letters, digits, dot, underscore and hyphen."`
-	Title  string   `json:"title,omitempty" doc:"At most 128 characters."`
-	Public bool     `json:"public,omitempty" doc:"Lets everybody in without a token. Default: false."`
-	Tags   []string `json:"tags,omitempty" maxItems:"32" doc:"Each at most 128 characters."`
-}
-
-// StreamChange is what is to change; what is left out stays.
-type StreamChange struct {
-	Title  *string  `json:"title,omitempty" nullable:"false"`
-	Public *bool    `json:"public,omitempty" nullable:"false"`
-	Tags   []string `json:"tags,omitempty" maxItems:"32" nullable:"false" doc:"All of them anew; an empty list takes them away."`
-}
-
-// Page is what the parameters of every list are.
-type Page struct {
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"How many at most."`
-	Cursor string `query:"cursor" maxLength:"1024" doc:"Where to begin: next of the page before."`
-}
-
-// StreamPath is the stream in a path.
-type StreamPath struct {
-	OrgPath
-	Stream string `path:"stream" doc:"The stream's name."`
-}
-
-type oneStream struct{ Body Stream }
+type oneStream struct{ Body types.Stream }
 
 func (s *server) streams() {
 	tags := []string{"streams"}
@@ -74,7 +27,7 @@ func (s *server) streams() {
 	}, createStream)
 	route(s, toRead, huma.Operation{
 		OperationID: "get-stream", Method: http.MethodGet, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Shows a stream",
-	}, func(_ context.Context, c *call, in *StreamPath) (*oneStream, error) {
+	}, func(_ context.Context, c *call, in *types.StreamPath) (*oneStream, error) {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
@@ -90,7 +43,7 @@ func (s *server) streams() {
 	route(s, toAdminister, huma.Operation{
 		OperationID: "delete-stream", Method: http.MethodDelete, Path: "/api/v1/streams/{org}/{stream}", DefaultStatus: http.StatusNoContent, Tags: tags,
 		Summary: "Forgets a stream", Description: "Its tokens stay as they are.",
-	}, func(ctx context.Context, c *call, in *StreamPath) (*nothing, error) {
+	}, func(ctx context.Context, c *call, in *types.StreamPath) (*nothing, error) {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
@@ -98,18 +51,18 @@ func (s *server) streams() {
 	})
 }
 
-func describeStream(t *registry.Stream) Stream {
-	return Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
+func describeStream(t *registry.Stream) types.Stream {
+	return types.Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
 }
 
 func (c *call) oneStream(t *registry.Stream) *oneStream {
-	list := []Stream{describeStream(t)}
+	list := []types.Stream{describeStream(t)}
 	c.countViewers(list)
 	return &oneStream{list[0]}
 }
 
 // countViewers says how many watch each stream.
-func (c *call) countViewers(list []Stream) {
+func (c *call) countViewers(list []types.Stream) {
 	names := make([]app.StreamName, len(list))
 	for i := range list {
 		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
@@ -126,11 +79,11 @@ type streamCursor struct {
 }
 
 func listStreams(_ context.Context, c *call, in *struct {
-	Page
+	types.Page
 	Org string `query:"org" doc:"Of this organisation only."`
 	Tag string `query:"tag" doc:"With this tag only."`
 },
-) (*struct{ Body Streams }, error) {
+) (*struct{ Body types.Streams }, error) {
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
@@ -150,7 +103,7 @@ func listStreams(_ context.Context, c *call, in *struct {
 		}
 		list = list[i:]
 	}
-	out := Streams{Streams: make([]Stream, 0)}
+	out := types.Streams{Streams: make([]types.Stream, 0)}
 	for _, t := range list {
 		if !c.owns(t.Org) || in.Tag != "" && !slices.Contains(t.Tags, in.Tag) {
 			continue
@@ -163,7 +116,7 @@ func listStreams(_ context.Context, c *call, in *struct {
 		out.Streams = append(out.Streams, describeStream(t))
 	}
 	c.countViewers(out.Streams)
-	return &struct{ Body Streams }{out}, nil
+	return &struct{ Body types.Streams }{out}, nil
 }
 
 // checkStream finds the mistakes that a new and a changed stream can have.
@@ -181,12 +134,12 @@ func (c *call) checkStream(org, title string, public bool, tags []string) error 
 		}
 	}
 	if said := c.app.Orgs[org]; public && said != nil && said.Secure != nil && *said.Secure {
-		return refuse(http.StatusConflict, "the configuration says secure on for this organisation; change it there before a stream is made public").at("body.public")
+		return Refuse(http.StatusConflict, "the configuration says secure on for this organisation; change it there before a stream is made public").at("body.public")
 	}
 	return nil
 }
 
-func createStream(ctx context.Context, c *call, in *struct{ Body NewStream }) (*oneStream, error) {
+func createStream(ctx context.Context, c *call, in *struct{ Body types.NewStream }) (*oneStream, error) {
 	b := in.Body
 	if err := c.orgInBody("body.org", b.Org); err != nil {
 		return nil, err
@@ -205,8 +158,8 @@ func createStream(ctx context.Context, c *call, in *struct{ Body NewStream }) (*
 }
 
 func changeStream(ctx context.Context, c *call, in *struct {
-	StreamPath
-	Body StreamChange
+	types.StreamPath
+	Body types.StreamChange
 },
 ) (*oneStream, error) {
 	if err := c.org(in.Org); err != nil {

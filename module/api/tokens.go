@@ -8,62 +8,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
 
-// Token is what is kept of a playback token: everything but the token.
-type Token struct {
-	ID        string     `json:"id" doc:"Its jti; unique within its organisation."`
-	Org       string     `json:"org"`
-	Streams   []string   `json:"streams,omitempty" doc:"The streams that it may play."`
-	OrgWide   bool       `json:"orgwide,omitempty" doc:"Whether it may play all streams of the organisation."`
-	IP        []string   `json:"ip,omitempty" doc:"Addresses and prefixes that may use it; left out: all."`
-	Referer   []string   `json:"referer,omitempty" doc:"Pages that may embed it; left out: all."`
-	Tag       string     `json:"tag,omitempty"`
-	User      string     `json:"user,omitempty"`
-	Created   time.Time  `json:"created"`
-	By        string     `json:"by,omitempty" doc:"Who made it."`
-	NotBefore *time.Time `json:"not_before,omitempty"`
-	Expires   time.Time  `json:"expires"`
-	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
-	Viewers   int        `json:"viewers" doc:"Who watches with it, by address, on all nodes that could be asked."`
-	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
-	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused, or will be."`
-	Key       string     `json:"key" doc:"The id of the key that signed it."`
-}
-
-// Tokens is a page of them, the newest first.
-type Tokens struct {
-	Tokens []Token `json:"tokens"`
-	Next   string  `json:"next,omitempty" doc:"The cursor of the next page; left out at the end."`
-}
-
-// NewToken is a token to be made.
-type NewToken struct {
-	Org       string   `json:"org"`
-	Streams   []string `json:"streams,omitempty" doc:"The streams that it may play; this or orgwide."`
-	OrgWide   bool     `json:"orgwide,omitempty" doc:"All streams of the organisation; this or streams."`
-	Expires   string   `json:"expires,omitempty" doc:"When it ends: a time, or a duration from now like 14d or 2h. Default: what the configuration says, or 14d; at most 365d." example:"14d"`
-	NotBefore string   `json:"not_before,omitempty" doc:"When it begins, in the same form. Default: at once."`
-	IP        []string `json:"ip,omitempty" doc:"Addresses and prefixes that may use it. Default: all." example:"[\"203.0.113.0/24\"]"`
-	Referer   []string `json:"referer,omitempty" doc:"Pages that may embed it: example.com, *.example.com, host:port. Default: all."`
-	Tag       string   `json:"tag,omitempty" doc:"To find it by; at most 128 characters."`
-	User      string   `json:"user,omitempty" doc:"Whom it is for; at most 128 characters."`
-}
-
-// IssuedToken is a new token, which is shown this once.
-type IssuedToken struct {
-	Text string `json:"token" doc:"The token. Nothing shows it again."`
-	Token
-	WebPlayoutURL string             `json:"web_playout_url,omitempty" doc:"The player page with the token."`
-	StreamURL     string             `json:"stream_url,omitempty" doc:"The manifest or socket with the token."`
-	URLs          []issue.StreamURLs `json:"urls,omitempty" doc:"All of them, where there are several."`
-	Warnings      []string           `json:"warnings" doc:"What may not do what was meant."`
-}
-
-type oneToken struct{ Body Token }
+type oneToken struct{ Body types.Token }
 
 func (s *server) tokens() {
 	tags := []string{"tokens"}
@@ -72,7 +23,7 @@ func (s *server) tokens() {
 	}, listTokens)
 	route(s, toIssue, huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes a token",
-	}, func(ctx context.Context, c *call, in *struct{ Body NewToken }) (*struct{ Body IssuedToken }, error) {
+	}, func(ctx context.Context, c *call, in *struct{ Body types.NewToken }) (*struct{ Body types.IssuedToken }, error) {
 		request, err := c.read(&in.Body)
 		if err != nil {
 			return nil, err
@@ -81,7 +32,7 @@ func (s *server) tokens() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body IssuedToken }{c.show(issued, record)}, nil
+		return &struct{ Body types.IssuedToken }{c.show(issued, record)}, nil
 	})
 	route(s, toIssue, huma.Operation{
 		OperationID: "check-token", Method: http.MethodPost, Path: "/api/v1/tokens/check", DefaultStatus: http.StatusOK, Tags: tags,
@@ -96,26 +47,13 @@ func (s *server) tokens() {
 	}, revokeToken)
 }
 
-// Remarks are what may not do what was meant.
-type Remarks struct {
-	Warnings []issue.Warning `json:"warnings"`
-}
-
-// Revoked is why a token is refused.
-type Revoked struct {
-	At     time.Time  `json:"at"`
-	From   *time.Time `json:"from,omitempty" doc:"When that begins; left out: it holds since at. Until then the status says what the token is."`
-	By     string     `json:"by,omitempty"`
-	Reason string     `json:"reason,omitempty"`
-}
-
-func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) Token {
+func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) types.Token {
 	return c.describeTokens(ctx, []*registry.Token{t}, now)[0]
 }
 
 // describeTokens tells what is kept of tokens, and asks all nodes who uses them.
-func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now time.Time) []Token {
-	list := make([]Token, 0, len(tokens))
+func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now time.Time) []types.Token {
+	list := make([]types.Token, 0, len(tokens))
 	for i, use := range c.app.Uses(ctx, tokens) {
 		d := c.describeWithout(tokens[i], now)
 		d.Viewers, d.LastUsed = use.Viewers, moment(use.Last)
@@ -124,17 +62,17 @@ func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now
 	return list
 }
 
-func (c *call) describeWithout(t *registry.Token, now time.Time) Token {
+func (c *call) describeWithout(t *registry.Token, now time.Time) types.Token {
 	d := describeToken(t, now)
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
-		d.Revoked = &Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
+		d.Revoked = &types.Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
 	return d
 }
 
-func describeToken(t *registry.Token, now time.Time) Token {
-	return Token{
+func describeToken(t *registry.Token, now time.Time) types.Token {
+	return types.Token{
 		ID: t.ID, Org: t.Org, Streams: t.Streams, OrgWide: t.OrgWide, IP: t.IPs, Referer: t.Referers, Tag: t.Tag, User: t.User,
 		Created: t.Created.UTC(), By: t.By, NotBefore: moment(t.NotBefore), Expires: t.Expires.UTC(), Status: t.Status(now), Key: t.Key,
 	}
@@ -162,7 +100,7 @@ func recordOf(g *token.Grant) *registry.Token {
 }
 
 // read understands what somebody wants a token for.
-func (c *call) read(n *NewToken) (r issue.Request, err error) {
+func (c *call) read(n *types.NewToken) (r issue.Request, err error) {
 	r = issue.Request{
 		Org: n.Org, Streams: n.Streams, OrgWide: n.OrgWide, IPs: n.IP, Referers: n.Referer, Tag: n.Tag, User: n.User,
 	}
@@ -208,9 +146,9 @@ func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *regi
 }
 
 // show is the one answer that has the token in it.
-func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
+func (c *call) show(i *issue.Issued, record *registry.Token) types.IssuedToken {
 	i.Warnings = append(i.Warnings, c.strange(i.Grant)...)
-	t := IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: i.Remarks()}
+	t := types.IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: i.Remarks()}
 	if len(i.URLs) > 0 {
 		t.WebPlayoutURL, t.StreamURL = i.URLs[0].WebPlayoutURL, i.URLs[0].StreamURL
 	}
@@ -221,17 +159,17 @@ func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
 }
 
 // strange warns of streams that the registry does not know.
-func (c *call) strange(g *token.Grant) (list []issue.Warning) {
+func (c *call) strange(g *token.Grant) (list []types.Warning) {
 	for _, stream := range g.Streams {
 		if _, err := c.registry.Stream(g.Org, stream); err != nil {
-			list = append(list, issue.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
+			list = append(list, types.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
 		}
 	}
 	return list
 }
 
 // checkToken says what would be made of a request, and makes nothing.
-func checkToken(ctx context.Context, c *call, in *struct{ Body NewToken }) (*struct{ Body Remarks }, error) {
+func checkToken(ctx context.Context, c *call, in *struct{ Body types.NewToken }) (*struct{ Body types.Remarks }, error) {
 	request, err := c.read(&in.Body)
 	if err != nil {
 		return nil, err
@@ -240,8 +178,8 @@ func checkToken(ctx context.Context, c *call, in *struct{ Body NewToken }) (*str
 	if err != nil {
 		return nil, err
 	}
-	list := append([]issue.Warning{}, issued.Warnings...)
-	return &struct{ Body Remarks }{Remarks{append(list, c.strange(issued.Grant)...)}}, nil
+	list := append([]types.Warning{}, issued.Warnings...)
+	return &struct{ Body types.Remarks }{types.Remarks{Warnings: append(list, c.strange(issued.Grant)...)}}, nil
 }
 
 // tokenCursor is the last token of a page.
@@ -255,7 +193,7 @@ type tokenCursor struct {
 }
 
 func listTokens(ctx context.Context, c *call, in *struct {
-	Page
+	types.Page
 	Org    string `query:"org" doc:"Of this organisation only."`
 	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
 	Tag    string `query:"tag" doc:"With this tag only."`
@@ -263,7 +201,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
 	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
 },
-) (*struct{ Body Tokens }, error) {
+) (*struct{ Body types.Tokens }, error) {
 	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -286,11 +224,11 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := Tokens{Tokens: c.describeTokens(ctx, list, c.now)}
+	out := types.Tokens{Tokens: c.describeTokens(ctx, list, c.now)}
 	if next != nil {
 		out.Next = writeCursor(*next)
 	}
-	return &struct{ Body Tokens }{out}, nil
+	return &struct{ Body types.Tokens }{out}, nil
 }
 
 // sorted is a page of tokens, in an order, from a cursor on.
@@ -327,13 +265,7 @@ func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Fil
 	return list, &tokenCursor{Sort: order, By: next.By, Org: next.Org, ID: next.ID}, nil
 }
 
-// TokenPath is a token in a path.
-type TokenPath struct {
-	ID  string `path:"id" doc:"The token's id."`
-	Org string `query:"org" doc:"Its organisation. It may be left out where only one has a token by this id."`
-}
-
-func getToken(ctx context.Context, c *call, in *TokenPath) (*oneToken, error) {
+func getToken(ctx context.Context, c *call, in *types.TokenPath) (*oneToken, error) {
 	found, err := c.findToken(ctx, in)
 	if err != nil {
 		return nil, err
@@ -342,7 +274,7 @@ func getToken(ctx context.Context, c *call, in *TokenPath) (*oneToken, error) {
 }
 
 func revokeToken(ctx context.Context, c *call, in *struct {
-	TokenPath
+	types.TokenPath
 	From   string `query:"from" doc:"When that begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
 	Reason string `query:"reason" doc:"Why; at most 128 characters."`
 },
@@ -362,7 +294,7 @@ func revokeToken(ctx context.Context, c *call, in *struct {
 }
 
 // findToken finds the record of a token that the caller may see.
-func (c *call) findToken(ctx context.Context, in *TokenPath) (*registry.Token, error) {
+func (c *call) findToken(ctx context.Context, in *types.TokenPath) (*registry.Token, error) {
 	orgs := c.orgs()
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {

@@ -11,26 +11,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
 )
-
-// TokenQuestion is a token, and the request that it is tried with.
-type TokenQuestion struct {
-	Token   string `json:"token" doc:"The token, or a URL that carries it."`
-	At      string `json:"at,omitempty" doc:"When: a time, or a duration from now. Default: now."`
-	IP      string `json:"ip,omitempty" doc:"The viewer's address. Default: not checked."`
-	Referer string `json:"referer,omitempty" doc:"The page that embeds the stream. Default: not checked."`
-	URL     string `json:"url,omitempty" doc:"The stream's URL. Default: the one that carries the token, or not checked."`
-}
-
-// TokenAnswer says whether the token would be accepted, check by check.
-type TokenAnswer struct {
-	Allowed bool          `json:"allowed"`
-	Reason  string        `json:"reason,omitempty" doc:"That of the first check that failed."`
-	Checks  []issue.Check `json:"checks"`
-	Token   *Token        `json:"token,omitempty" doc:"What the token says, where its signature holds and its organisation is the caller's."`
-}
 
 // streamRule is how URLs name streams, where nobody says it.
 const streamRule = "/live/{org}/{stream}/*"
@@ -39,7 +23,7 @@ func (s *server) verify() {
 	route(s, toRead, huma.Operation{
 		OperationID: "verify-token", Method: http.MethodPost, Path: "/api/v1/tokens/verify", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
 		Summary: "Says why a token is accepted or refused",
-	}, func(ctx context.Context, c *call, in *struct{ Body TokenQuestion }) (*struct{ Body TokenAnswer }, error) {
+	}, func(ctx context.Context, c *call, in *struct{ Body types.TokenQuestion }) (*struct{ Body types.TokenAnswer }, error) {
 		b := in.Body
 		at := c.now
 		if b.At != "" {
@@ -55,15 +39,15 @@ func (s *server) verify() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body TokenAnswer }{*answer}, nil
+		return &struct{ Body types.TokenAnswer }{*answer}, nil
 	})
 }
 
 // stranger is the answer to every token that nobody here has made for one of
 // the caller's organisations. It is always the same, so that nothing can be
 // learned about others.
-func stranger() *TokenAnswer {
-	return &TokenAnswer{Reason: string(access.UnknownKey), Checks: []issue.Check{{
+func stranger() *types.TokenAnswer {
+	return &types.TokenAnswer{Reason: string(access.UnknownKey), Checks: []types.Check{{
 		Name: "signature", Result: issue.Failed, Reason: string(access.UnknownKey),
 		Text: "no key that is known here has signed this token for one of your organisations",
 	}}}
@@ -71,7 +55,7 @@ func stranger() *TokenAnswer {
 
 // explain judges a token as the gate would. What the token says is only told
 // when the caller may know it.
-func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, error) {
+func (c *call) explain(ctx context.Context, q issue.Question) (*types.TokenAnswer, error) {
 	q.Rule, q.Terms = streamRule, c.app.Terms()
 	// First the token alone, without a key: whose it is comes before whether
 	// its signature holds.
@@ -80,7 +64,7 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 		return nil, mistake("body.token", "there is no token in this URL, or there are several; send the token alone")
 	}
 	if alone.Grant == nil {
-		return &TokenAnswer{Reason: alone.Reason, Checks: alone.Checks}, nil
+		return &types.TokenAnswer{Reason: alone.Reason, Checks: alone.Checks}, nil
 	}
 	if !c.owns(alone.Grant.Org) {
 		return stranger(), nil
@@ -100,8 +84,8 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 		t.Created, t.By = kept.Created, kept.By
 	}
 	told := c.describeToken(ctx, t, q.At.Truncate(time.Second))
-	answer := &TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
-	revocation := issue.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
+	answer := &types.TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
+	revocation := types.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
 	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {
 		s := access.SubjectOf(e.Grant, stream)
 		return !c.app.Revoked(&s)
@@ -111,10 +95,10 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 	case len(refused) < len(t.Streams):
 		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
 	default:
-		revocation = issue.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it has been revoked for all of its streams"}
+		revocation = types.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it has been revoked for all of its streams"}
 	}
 	if told.Revoked != nil {
-		revocation = issue.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it was revoked at " + told.Revoked.At.Format(time.RFC3339)}
+		revocation = types.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it was revoked at " + told.Revoked.At.Format(time.RFC3339)}
 	}
 	if revocation.Result == issue.Failed {
 		answer.Allowed, answer.Reason = false, cmp.Or(answer.Reason, revocation.Reason)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
@@ -118,7 +119,7 @@ func (m *tokenMaking) sign(cmd *cobra.Command) error {
 }
 
 // printRemarks says what was made, for people.
-func printRemarks(w io.Writer, id string, expires, now time.Time, urls []issue.StreamURLs) {
+func printRemarks(w io.Writer, id string, expires, now time.Time, urls []types.StreamURLs) {
 	fmt.Fprintf(w, "Token %s, valid until %s (%s). Keep it: it cannot be shown again.\n",
 		id, when(expires), issue.Days(expires.Sub(now.Truncate(time.Second))))
 	for _, u := range urls {
@@ -148,7 +149,7 @@ type description struct {
 	User          string             `json:"user,omitempty"`
 	WebPlayoutURL string             `json:"web_playout_url,omitempty"`
 	StreamURL     string             `json:"stream_url,omitempty"`
-	URLs          []issue.StreamURLs `json:"urls,omitempty"`
+	URLs          []types.StreamURLs `json:"urls,omitempty"`
 	Warnings      []string           `json:"warnings"`
 }
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // ask lets a running server make the token. It reads the times, by its own clock.
@@ -37,10 +37,10 @@ func (m *tokenMaking) ask(c *client, _ []string) error {
 }
 
 // urls are those to hand out, of one stream or of each.
-func (t *tokenAnswer) urls() []issue.StreamURLs {
+func (t *tokenAnswer) urls() []types.StreamURLs {
 	list := t.URLs
 	if len(list) == 0 {
-		list = []issue.StreamURLs{{WebPlayoutURL: t.WebPlayoutURL, StreamURL: t.StreamURL}}
+		list = []types.StreamURLs{{WebPlayoutURL: t.WebPlayoutURL, StreamURL: t.StreamURL}}
 	}
 	for i, u := range list {
 		list[i].WebPlayoutURL, list[i].StreamURL = clean(u.WebPlayoutURL), clean(u.StreamURL)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token/jwt"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -31,7 +31,7 @@ type tokenAnswer struct {
 	Token         string // when it was made, and never again
 	WebPlayoutURL string `json:"web_playout_url"`
 	StreamURL     string `json:"stream_url"`
-	URLs          []issue.StreamURLs
+	URLs          []types.StreamURLs
 	Warnings      []string
 }
 

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // explainPage says why a token is refused, or a request was.
 type explainPage struct {
-	Refusal                *api.Refusal
+	Refusal                *types.Refusal
 	Text, Address, Referer string
-	Answer                 *api.TokenAnswer
+	Answer                 *types.TokenAnswer
 	Mistakes               map[string]string
 }
 
@@ -27,7 +28,7 @@ var refusalID = regexp.MustCompile(`^[2-9a-z]{12}$`)
 // explainRefusal says why the request of an id was refused.
 func (v *visit) explainRefusal(p *explainPage) error {
 	status := http.StatusOK
-	p.Refusal = new(api.Refusal)
+	p.Refusal = new(types.Refusal)
 	if err := v.ask(http.MethodGet, at("/api/v1/refusals", p.Text), nil, nil, p.Refusal); err != nil {
 		problem := new(api.Problem)
 		if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
@@ -46,8 +47,8 @@ func (h *Handler) explain(v *visit) error {
 	if refusalID.MatchString(p.Text) {
 		return v.explainRefusal(p)
 	}
-	var answer api.TokenAnswer
-	err := v.ask(http.MethodPost, "/api/v1/tokens/verify", nil, api.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}, &answer)
+	var answer types.TokenAnswer
+	err := v.ask(http.MethodPost, "/api/v1/tokens/verify", nil, types.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}, &answer)
 	status := http.StatusOK
 	if err == nil {
 		p.Answer = &answer

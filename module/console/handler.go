@@ -194,7 +194,7 @@ func (h *Handler) routes() {
 	h.page("GET /explain", h.askExplain)
 	h.page("POST /explain", h.explain)
 	h.mux.HandleFunc("GET /-/{version}/{name}", serveAsset)
-	h.page("/", func(*visit) error { return &api.Problem{Status: http.StatusNotFound, Detail: "There is no page here."} })
+	h.page("/", func(*visit) error { return api.Refuse(http.StatusNotFound, "There is no page here.") })
 }
 
 // Interface guards.

@@ -7,26 +7,27 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // keysPage lists the keys of tokens, and the API keys of programs.
 type keysPage struct {
-	Keys     []api.Key
-	APIKeys  []api.APIKey
+	Keys     []types.Key
+	APIKeys  []types.APIKey
 	Org      string            // the form of a new key; the key is not repeated, it may be a private one
-	New      api.NewAPIKey     // that of a new API key, as it was filled in
+	New      types.NewAPIKey   // that of a new API key, as it was filled in
 	Mistakes map[string]string // of either
 }
 
 func (v *visit) keysPage() (*keysPage, error) {
-	p := &keysPage{New: api.NewAPIKey{Role: "issue"}}
-	var keys api.Keys
+	p := &keysPage{New: types.NewAPIKey{Role: "issue"}}
+	var keys types.Keys
 	if err := v.ask(http.MethodGet, "/api/v1/keys", nil, nil, &keys); err != nil {
 		return nil, err
 	}
 	p.Keys = keys.Keys
 	if v.mayAdmin() {
-		var list api.APIKeys
+		var list types.APIKeys
 		if err := v.ask(http.MethodGet, "/api/v1/apikeys", nil, nil, &list); err != nil {
 			return nil, err
 		}
@@ -65,12 +66,14 @@ func (v *visit) keyForm(err error, done string, fill func(*keysPage)) error {
 // addKey takes in the public key of an organisation that signs itself.
 func (h *Handler) addKey(v *visit) error {
 	f := v.r.PostForm
-	n := api.NewKey{Org: f.Get("org")}
+	n := types.NewKey{Org: f.Get("org")}
 	var err error
 	if json.Unmarshal([]byte(f.Get("jwk")), &n.JWK) != nil || n.JWK == nil {
-		err = &api.Problem{Status: http.StatusUnprocessableEntity, Errors: []api.Mistake{{
+		problem := api.Refuse(http.StatusUnprocessableEntity, "")
+		problem.Errors = []types.Mistake{{
 			Location: "body.jwk", Message: "write a public key as a JSON Web Key; playgate key public makes one of a PEM file",
-		}}}
+		}}
+		err = problem
 	} else {
 		err = v.ask(http.MethodPost, "/api/v1/keys", nil, n, nil)
 	}
@@ -93,8 +96,8 @@ func (h *Handler) retireKey(v *visit) error {
 // createAPIKey makes an API key, and leads to the page that shows it once.
 func (h *Handler) createAPIKey(v *visit) error {
 	f := v.r.PostForm
-	n := api.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
-	var issued api.IssuedAPIKey
+	n := types.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
+	var issued types.IssuedAPIKey
 	if err := v.ask(http.MethodPost, "/api/v1/apikeys", nil, n, &issued); err != nil {
 		return v.keyForm(err, "", func(p *keysPage) { p.New = n })
 	}
@@ -106,11 +109,11 @@ func (h *Handler) createAPIKey(v *visit) error {
 }
 
 func (h *Handler) showAPIKey(v *visit) error {
-	var issued api.IssuedAPIKey
+	var issued types.IssuedAPIKey
 	if v.r.Method != http.MethodHead { // which takes nothing
 		var ok bool
-		if issued, ok = take[api.IssuedAPIKey](&fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
-			return &api.Problem{Status: http.StatusGone, Detail: "This page showed its API key once, and nothing can show it again. End it and make another one if you have not kept it."}
+		if issued, ok = take[types.IssuedAPIKey](&fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
+			return api.Refuse(http.StatusGone, "This page showed its API key once, and nothing can show it again. End it and make another one if you have not kept it.")
 		}
 	}
 	return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)

@@ -4,29 +4,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // A new token is shown once, to its user, within a minute.
 func TestOnce(t *testing.T) {
 	var o once
 	now := time.Now()
-	token := api.IssuedToken{Text: "text"}
+	token := types.IssuedToken{Text: "text"}
 	id := o.put("ann", token, now)
-	if _, ok := take[api.IssuedToken](&o, "oscar", id, now); ok {
+	if _, ok := take[types.IssuedToken](&o, "oscar", id, now); ok {
 		t.Error("another user gets it")
 	}
-	if _, ok := take[api.IssuedAPIKey](&o, "ann", id, now); ok {
+	if _, ok := take[types.IssuedAPIKey](&o, "ann", id, now); ok {
 		t.Error("it is taken for an API key")
 	}
-	if got, ok := take[api.IssuedToken](&o, "ann", id, now); !ok || got.Text != "text" {
+	if got, ok := take[types.IssuedToken](&o, "ann", id, now); !ok || got.Text != "text" {
 		t.Error("its user does not get it")
 	}
-	if _, ok := take[api.IssuedToken](&o, "ann", id, now); ok {
+	if _, ok := take[types.IssuedToken](&o, "ann", id, now); ok {
 		t.Error("it is shown twice")
 	}
 	id = o.put("ann", token, now)
-	if _, ok := take[api.IssuedToken](&o, "ann", id, now.Add(shownWithin+time.Second)); ok {
+	if _, ok := take[types.IssuedToken](&o, "ann", id, now.Add(shownWithin+time.Second)); ok {
 		t.Error("it is kept for longer than a minute")
 	}
 	for range maxOnce + 5 {

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // orgsPage lists the organisations and their switches.
@@ -33,7 +33,7 @@ func (v *visit) orgForm(org string, err error, done string) error {
 
 // createOrg makes the first organisation, and others.
 func (h *Handler) createOrg(v *visit) error {
-	org := api.NewOrg{Org: strings.TrimSpace(v.r.PostForm.Get("org")), Name: strings.TrimSpace(v.r.PostForm.Get("name"))}
+	org := types.NewOrg{Org: strings.TrimSpace(v.r.PostForm.Get("org")), Name: strings.TrimSpace(v.r.PostForm.Get("name"))}
 	err := v.ask(http.MethodPost, "/api/v1/orgs", nil, org, nil)
 	if err == nil {
 		return v.redirect("/", "org")
@@ -53,13 +53,13 @@ func (h *Handler) createOrg(v *visit) error {
 // switchOrg says whether the streams of an organisation need a token.
 func (h *Handler) switchOrg(v *visit) error {
 	org, secure := v.r.PathValue("org"), v.r.PostForm.Get("secure")
-	return v.orgForm(org, v.ask(http.MethodPatch, at("/api/v1/orgs", org), nil, api.OrgChange{Secure: &secure}, nil), "switched")
+	return v.orgForm(org, v.ask(http.MethodPatch, at("/api/v1/orgs", org), nil, types.OrgChange{Secure: &secure}, nil), "switched")
 }
 
 // breakGlass lets everybody in for a while.
 func (h *Handler) breakGlass(v *visit) error {
 	org, f := v.r.PathValue("org"), v.r.PostForm
-	glass := api.NewGlass{For: strings.TrimSpace(f.Get("for")), Reason: strings.TrimSpace(f.Get("reason"))}
+	glass := types.NewGlass{For: strings.TrimSpace(f.Get("for")), Reason: strings.TrimSpace(f.Get("reason"))}
 	return v.orgForm(org, v.ask(http.MethodPost, at("/api/v1/orgs", org)+"/break-glass", nil, glass, nil), "broken")
 }
 
@@ -71,7 +71,7 @@ func (h *Handler) mendGlass(v *visit) error {
 // auditPage is the trail of who changed what.
 type auditPage struct {
 	Org    string
-	Events []api.Event
+	Events []types.Event
 }
 
 func (h *Handler) listAudit(v *visit) error {
@@ -80,7 +80,7 @@ func (h *Handler) listAudit(v *visit) error {
 	if p.Org != "" {
 		ask.Set("org", p.Org)
 	}
-	var list api.Events
+	var list types.Events
 	if err := v.ask(http.MethodGet, "/api/v1/audit", ask, nil, &list); err != nil {
 		return err
 	}

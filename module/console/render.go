@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 )
@@ -24,7 +25,7 @@ type visit struct {
 	r    *http.Request
 	who  api.Principal
 	now  time.Time
-	orgs []api.Org
+	orgs []types.Org
 }
 
 // page adds a page. Its errors become a page of their own.
@@ -46,7 +47,7 @@ func (h *Handler) page(pattern string, serve func(*visit) error) {
 
 // findOrgs finds the organisations that the user sees.
 func (v *visit) findOrgs() error {
-	var list api.Orgs
+	var list types.Orgs
 	if err := v.ask(http.MethodGet, "/api/v1/orgs", nil, nil, &list); err != nil {
 		return err
 	}
@@ -55,8 +56,8 @@ func (v *visit) findOrgs() error {
 }
 
 // org is an organisation that the user sees, or nil.
-func (v *visit) org(hash string) *api.Org {
-	i := slices.IndexFunc(v.orgs, func(o api.Org) bool { return o.Org == hash })
+func (v *visit) org(hash string) *types.Org {
+	i := slices.IndexFunc(v.orgs, func(o types.Org) bool { return o.Org == hash })
 	if i < 0 {
 		return nil
 	}
@@ -68,7 +69,7 @@ type frame struct {
 	Prefix, Version, User, Form string
 	Section, Title, Notice      string
 	MayIssue, MayAdmin, MayAll  bool
-	Orgs                        []api.Org
+	Orgs                        []types.Org
 	Page                        any
 }
 
@@ -77,13 +78,13 @@ type frame struct {
 // Form is where they can be chosen, to be revoked, and Here asks for them again.
 type rows struct {
 	Prefix      string
-	Tokens      []api.Token
+	Tokens      []types.Token
 	Sort, Query string
 	Form, Here  string
 }
 
 // rows are tokens that the user can choose where it has the right to revoke them.
-func (v *visit) rows(tokens []api.Token, here string) rows {
+func (v *visit) rows(tokens []types.Token, here string) rows {
 	r := rows{Prefix: v.h.Prefix, Tokens: tokens, Here: here}
 	if v.who.Role.Allows(registry.Issue) && slices.ContainsFunc(tokens, revocable) {
 		r.Form = formToken(v.who.Name)
@@ -92,7 +93,7 @@ func (v *visit) rows(tokens []api.Token, here string) rows {
 }
 
 // revocable reports whether there is something to revoke.
-func revocable(t api.Token) bool {
+func revocable(t types.Token) bool {
 	return t.Revoked == nil && (t.Status == "active" || t.Status == "not_yet_valid")
 }
 
@@ -204,7 +205,7 @@ func (v *visit) fail(err error) {
 	p := new(api.Problem)
 	if !errors.As(err, &p) {
 		v.h.logger.Error("a page of the console failed", zap.Error(err))
-		p = &api.Problem{Status: http.StatusInternalServerError, Detail: "The server failed; its log says why."}
+		p = api.Refuse(http.StatusInternalServerError, "The server failed; its log says why.")
 	}
 	if err := v.render(p.Status, "error", "", http.StatusText(p.Status), p); err != nil {
 		http.Error(v.w, "The server failed; its log says why.", http.StatusInternalServerError)

@@ -5,21 +5,21 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // revocationsPage lists what is revoked, and revokes more.
 type revocationsPage struct {
 	Org         string
-	Revocations []api.Revocation
+	Revocations []types.Revocation
 	Next        string // the query of the next page
-	New         api.NewRevocation
-	Ends        *api.Ending // what New would end; then it is asked once more
+	New         types.NewRevocation
+	Ends        *types.Ending // what New would end; then it is asked once more
 	Mistakes    map[string]string
 }
 
 func (v *visit) revocationsPage(org, cursor string) (*revocationsPage, error) {
-	p := &revocationsPage{Org: org, New: api.NewRevocation{Org: org, Kind: "tag"}}
+	p := &revocationsPage{Org: org, New: types.NewRevocation{Org: org, Kind: "tag"}}
 	ask := url.Values{"limit": {perPage}}
 	if org != "" {
 		ask.Set("org", org)
@@ -27,7 +27,7 @@ func (v *visit) revocationsPage(org, cursor string) (*revocationsPage, error) {
 	if cursor != "" {
 		ask.Set("cursor", cursor)
 	}
-	var list api.Revocations
+	var list types.Revocations
 	if err := v.ask(http.MethodGet, "/api/v1/revocations", ask, nil, &list); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (p *revocationsPage) Sure() string {
 // are. At first it says whom that ends, and asks once more.
 func (h *Handler) revokeMany(v *visit) error {
 	f := v.r.PostForm
-	n := api.NewRevocation{
+	n := types.NewRevocation{
 		Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")),
 		IssuedBefore: f.Get("issued_before"), Reason: strings.TrimSpace(f.Get("reason")),
 	}
@@ -71,7 +71,7 @@ func (h *Handler) revokeMany(v *visit) error {
 		}
 		asked.Mistakes = mistakes(err)
 	} else {
-		asked.Ends = new(api.Ending)
+		asked.Ends = new(types.Ending)
 		err = v.ask(http.MethodPost, "/api/v1/revocations/preview", nil, n, asked.Ends)
 		asked.Mistakes = mistakes(err)
 	}

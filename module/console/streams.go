@@ -6,25 +6,25 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
 // streamsPage is the first page.
 type streamsPage struct {
 	Org, Search string
-	Streams     []api.Stream
+	Streams     []types.Stream
 	Next        string
-	New         api.NewStream
+	New         types.NewStream
 	WithToken   bool
 	Mistakes    map[string]string
 	OrgMistakes map[string]string
-	NewOrg      api.NewOrg
+	NewOrg      types.NewOrg
 	open        map[string]bool // organisations whose streams need no token
 }
 
 // NeedsToken reports whether a stream needs a token now.
-func (p *streamsPage) NeedsToken(s api.Stream) bool { return !s.Public && !p.open[s.Org] }
+func (p *streamsPage) NeedsToken(s types.Stream) bool { return !s.Public && !p.open[s.Org] }
 
 // perPage is how many rows a list has.
 const perPage = "50"
@@ -46,7 +46,7 @@ func (v *visit) streamsPage() (*streamsPage, error) {
 		ask.Set("cursor", cursor)
 	}
 	for {
-		var list api.Streams
+		var list types.Streams
 		if err := v.ask(http.MethodGet, "/api/v1/streams", ask, nil, &list); err != nil {
 			return nil, err
 		}
@@ -74,13 +74,13 @@ func (h *Handler) listStreams(v *visit) error {
 // createStream makes a stream, and a token for it where that is wanted.
 func (h *Handler) createStream(v *visit) error {
 	f := v.r.PostForm
-	stream := api.NewStream{Org: f.Get("org"), Stream: strings.TrimSpace(f.Get("stream")), Title: strings.TrimSpace(f.Get("title"))}
+	stream := types.NewStream{Org: f.Get("org"), Stream: strings.TrimSpace(f.Get("stream")), Title: strings.TrimSpace(f.Get("title"))}
 	err := v.ask(http.MethodPost, "/api/v1/streams", nil, stream, nil)
 	if err == nil && f.Get("with_token") == "" {
 		return v.redirect(at("/streams", stream.Org, stream.Stream), "stream")
 	}
 	if err == nil {
-		return v.makeToken(api.NewToken{Org: stream.Org, Streams: []string{stream.Stream}})
+		return v.makeToken(types.NewToken{Org: stream.Org, Streams: []string{stream.Stream}})
 	}
 	list := mistakes(err)
 	if list == nil {
@@ -96,8 +96,8 @@ func (h *Handler) createStream(v *visit) error {
 
 // streamPage is the overview of one stream.
 type streamPage struct {
-	Stream             api.Stream
-	Org                *api.Org
+	Stream             types.Stream
+	Org                *types.Org
 	Playout, StreamURL []string
 	Ingest             []string
 	Rows               rows
@@ -135,7 +135,7 @@ func (h *Handler) settings(v *visit, status int, list map[string]string) error {
 func (h *Handler) changeStream(v *visit) error {
 	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
 	title, public := strings.TrimSpace(v.r.PostForm.Get("title")), v.r.PostForm.Get("public") != ""
-	err := v.ask(http.MethodPatch, at("/api/v1/streams", org, name), nil, api.StreamChange{Title: &title, Public: &public}, nil)
+	err := v.ask(http.MethodPatch, at("/api/v1/streams", org, name), nil, types.StreamChange{Title: &title, Public: &public}, nil)
 	if err == nil {
 		return v.redirect(at("/streams", org, name)+"/settings", "settings")
 	}
@@ -167,7 +167,7 @@ func (h *Handler) showStream(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var tokens api.Tokens
+	var tokens types.Tokens
 	if err := v.ask(http.MethodGet, "/api/v1/tokens", url.Values{"org": {org}, "stream": {name}, "limit": {"10"}}, nil, &tokens); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/app"
 )
 
@@ -37,7 +38,7 @@ func (h *Handler) listTokens(v *visit) error {
 	ask := filters(v.r.URL.Query())
 	here := ask.Encode()
 	ask.Set("limit", perPage)
-	var list api.Tokens
+	var list types.Tokens
 	if err := v.ask(http.MethodGet, "/api/v1/tokens", ask, nil, &list); err != nil {
 		return err
 	}
@@ -62,8 +63,8 @@ type tokenForm struct {
 	Org, Scope, Streams         string
 	Expires, Until, NotBefore   string
 	IP, Referer, Tag, TokenUser string
-	Address, Network            string   // of who asks, to be taken over
-	Chosen                      *api.Org // the organisation, where there is one
+	Address, Network            string     // of who asks, to be taken over
+	Chosen                      *types.Org // the organisation, where there is one
 	Mistakes                    map[string]string
 }
 
@@ -109,8 +110,8 @@ func (h *Handler) newToken(v *visit) error {
 
 // wanted reads the form of a new token. The mistakes are those that the API would
 // not find.
-func wanted(f url.Values) (api.NewToken, map[string]string) {
-	t := api.NewToken{
+func wanted(f url.Values) (types.NewToken, map[string]string) {
+	t := types.NewToken{
 		Org: f.Get("org"), OrgWide: f.Get("scope") == "organisation", Expires: f.Get("expires"),
 		IP: split(f.Get("ip")), Referer: split(f.Get("referer")), Tag: strings.TrimSpace(f.Get("tag")), User: strings.TrimSpace(f.Get("user")),
 	}
@@ -138,7 +139,7 @@ func wanted(f url.Values) (api.NewToken, map[string]string) {
 // is meant.
 func (h *Handler) checkToken(v *visit) error {
 	t, list := wanted(v.r.PostForm)
-	var remarks api.Remarks
+	var remarks types.Remarks
 	if len(list) == 0 {
 		err := v.ask(http.MethodPost, "/api/v1/tokens/check", nil, t, &remarks)
 		if err != nil && mistakes(err) == nil {
@@ -186,8 +187,8 @@ func split(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
 }
 
-func (v *visit) makeToken(t api.NewToken) error {
-	var issued api.IssuedToken
+func (v *visit) makeToken(t types.NewToken) error {
+	var issued types.IssuedToken
 	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func (v *visit) makeToken(t api.NewToken) error {
 }
 
 // show leads to the page that shows a new token, once.
-func (v *visit) show(issued api.IssuedToken) error {
+func (v *visit) show(issued types.IssuedToken) error {
 	id := fresh.put(v.who.Name, issued, v.now)
 	if id == "" {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
@@ -205,11 +206,11 @@ func (v *visit) show(issued api.IssuedToken) error {
 
 func (h *Handler) showMade(v *visit) error {
 	if v.r.Method == http.MethodHead {
-		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(api.IssuedToken)) // it takes nothing
+		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(types.IssuedToken)) // it takes nothing
 	}
-	issued, ok := take[api.IssuedToken](&fresh, v.who.Name, v.r.PathValue("id"), v.now)
+	issued, ok := take[types.IssuedToken](&fresh, v.who.Name, v.r.PathValue("id"), v.now)
 	if !ok {
-		return &api.Problem{Status: http.StatusGone, Detail: "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it."}
+		return api.Refuse(http.StatusGone, "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it.")
 	}
 	return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
 }
@@ -224,7 +225,7 @@ func (*tokenPage) Delays() []delay { return delays }
 
 // tokenPage is what is kept of one token.
 type tokenPage struct {
-	Token api.Token
+	Token types.Token
 	Undo  bool // what revokes it is about it alone
 }
 
@@ -262,23 +263,23 @@ func (h *Handler) replaceToken(v *visit) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
 	in := v.r.PostForm.Get("in")
 	if !slices.ContainsFunc(delays, func(d delay) bool { return d.Value == in }) {
-		return &api.Problem{Status: http.StatusUnprocessableEntity, Detail: "The old token is revoked now, or in one of the times that the form offers."}
+		return api.Refuse(http.StatusUnprocessableEntity, "The old token is revoked now, or in one of the times that the form offers.")
 	}
-	var old api.Token
+	var old types.Token
 	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &old); err != nil {
 		return err
 	}
 	if old.Status != "active" && old.Status != "not_yet_valid" {
-		return &api.Problem{Status: http.StatusConflict, Detail: "This token does not play any more. Make a new one."}
+		return api.Refuse(http.StatusConflict, "This token does not play any more. Make a new one.")
 	}
-	t := api.NewToken{
+	t := types.NewToken{
 		Org: org, Streams: old.Streams, OrgWide: old.OrgWide, IP: old.IP, Referer: old.Referer, Tag: old.Tag, User: old.User,
 		Expires: old.Expires.Format(time.RFC3339),
 	}
 	if old.NotBefore != nil && old.NotBefore.After(v.now) {
 		t.NotBefore = old.NotBefore.Format(time.RFC3339)
 	}
-	var issued api.IssuedToken
+	var issued types.IssuedToken
 	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
 		return err
 	}
@@ -299,7 +300,7 @@ func (h *Handler) unrevokeToken(v *visit) error {
 		return err
 	}
 	if revocation == "" {
-		return &api.Problem{Status: http.StatusConflict, Detail: "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations."}
+		return api.Refuse(http.StatusConflict, "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations.")
 	}
 	if err := v.ask(http.MethodDelete, at("/api/v1/revocations", org, revocation), nil, nil, nil); err != nil {
 		return err
@@ -309,7 +310,7 @@ func (h *Handler) unrevokeToken(v *visit) error {
 
 // revocationOf is the id of the revocation of one token, or "".
 func (v *visit) revocationOf(org, id string) (string, error) {
-	var list api.Revocations
+	var list types.Revocations
 	if err := v.ask(http.MethodGet, "/api/v1/revocations", url.Values{"org": {org}, "kind": {"token"}, "value": {id}}, nil, &list); err != nil || len(list.Revocations) == 0 {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/playgate/playgate/module/api"
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // maxChosen is how many tokens are revoked by one form: those of a page.
@@ -33,9 +34,9 @@ func (h *Handler) revokeChosen(v *visit) error {
 	p := &chosenPage{Query: list, Names: slices.Compact(slices.Sorted(slices.Values(f["token"]))), Reason: strings.TrimSpace(f.Get("reason"))}
 	switch n := len(p.Names); {
 	case n == 0:
-		return &api.Problem{Status: http.StatusUnprocessableEntity, Detail: "No token is chosen. Go back, and mark those that are to be revoked."}
+		return api.Refuse(http.StatusUnprocessableEntity, "No token is chosen. Go back, and mark those that are to be revoked.")
 	case n > maxChosen:
-		return &api.Problem{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("These are more than %d tokens. Revoke them by their tag, user or stream, under Revocations.", maxChosen)}
+		return api.Refuse(http.StatusUnprocessableEntity, fmt.Sprintf("These are more than %d tokens. Revoke them by their tag, user or stream, under Revocations.", maxChosen))
 	}
 	if f.Get("sure") == "" {
 		return h.askChosen(v, http.StatusOK, p)
@@ -54,7 +55,7 @@ func (h *Handler) revokeChosen(v *visit) error {
 
 // askChosen shows the tokens, and how many watch with them.
 func (h *Handler) askChosen(v *visit, status int, p *chosenPage) error {
-	tokens, faults := make([]api.Token, len(p.Names)), make([]error, len(p.Names))
+	tokens, faults := make([]types.Token, len(p.Names)), make([]error, len(p.Names))
 	var all sync.WaitGroup
 	for i, name := range p.Names {
 		all.Go(func() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
@@ -27,14 +28,6 @@ type Question struct {
 	Keys    *token.Keyring // nil: not checked
 }
 
-// Check is one check of the gate, with its outcome.
-type Check struct {
-	Name   string `json:"check"`
-	Result string `json:"result"` // ok, failed, or skipped
-	Reason string `json:"reason,omitempty"`
-	Text   string `json:"text"`
-}
-
 // Outcomes of a check.
 const (
 	OK      = "ok"
@@ -44,14 +37,14 @@ const (
 
 // Explanation is the answer.
 type Explanation struct {
-	Allowed bool         `json:"allowed"`
-	Reason  string       `json:"reason,omitempty"` // of the first check that failed
-	Checks  []Check      `json:"checks"`
-	Grant   *token.Grant `json:"-"`
+	Allowed bool          `json:"allowed"`
+	Reason  string        `json:"reason,omitempty"` // of the first check that failed
+	Checks  []types.Check `json:"checks"`
+	Grant   *token.Grant  `json:"-"`
 }
 
 func (e *Explanation) add(name, result, reason, text string) {
-	e.Checks = append(e.Checks, Check{name, result, reason, text})
+	e.Checks = append(e.Checks, types.Check{Name: name, Result: result, Reason: reason, Text: text})
 	if result == Failed && e.Reason == "" {
 		e.Reason = reason
 	}

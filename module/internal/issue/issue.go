@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
 )
@@ -47,8 +48,8 @@ type Issuer struct {
 type Issued struct {
 	Token    string
 	Grant    *token.Grant
-	URLs     []StreamURLs
-	Warnings []Warning
+	URLs     []types.StreamURLs
+	Warnings []types.Warning
 }
 
 // Error is a mistake in a request: which field, and what to change.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -18,14 +19,6 @@ type URLs struct {
 
 // Templates are several of them, such as one for each site or way of playing.
 type Templates []URLs
-
-// StreamURLs is what a viewer of one stream is given: the player page with the
-// token, and the manifest or socket with the token.
-type StreamURLs struct {
-	Stream        string `json:"stream,omitempty"`
-	WebPlayoutURL string `json:"web_playout_url,omitempty"`
-	StreamURL     string `json:"stream_url,omitempty"`
-}
 
 // CheckURLTemplate says what is wrong with a URL template.
 func CheckURLTemplate(template string) error {
@@ -55,22 +48,22 @@ func Fill(template, org, stream string) string {
 
 // For are the URLs of a token, stream by stream. A token for a whole
 // organisation has one only where the template names no stream.
-func (t Templates) For(g *token.Grant, text string) []StreamURLs {
-	var list []StreamURLs //nolint:prealloc // nil for none
+func (t Templates) For(g *token.Grant, text string) []types.StreamURLs {
+	var list []types.StreamURLs //nolint:prealloc // nil for none
 	for _, u := range t {
 		list = append(list, u.of(g, text)...)
 	}
 	return list
 }
 
-func (u URLs) of(g *token.Grant, text string) []StreamURLs {
+func (u URLs) of(g *token.Grant, text string) []types.StreamURLs {
 	streams := g.Streams
 	if g.OrgWide {
 		streams = []string{""}
 	}
-	var list []StreamURLs
+	var list []types.StreamURLs
 	for _, stream := range streams {
-		s := StreamURLs{
+		s := types.StreamURLs{
 			Stream:        stream,
 			WebPlayoutURL: withToken(u.Playout, g.Org, stream, text),
 			StreamURL:     withToken(u.Stream, g.Org, stream, text),

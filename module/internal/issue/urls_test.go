@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -19,19 +20,19 @@ func TestURLsOfATokenAreThoseOfItsStreams(t *testing.T) {
 		name  string
 		urls  URLs
 		grant *token.Grant
-		want  []StreamURLs
+		want  []types.StreamURLs
 	}{
-		{"both", both, streams, []StreamURLs{
-			{"cam1", "https://h/play/org1/cam1?token=a.b.c", "wss://h/h5live?stream=org1-cam1&token=a.b.c"},
-			{"c.2", "https://h/play/org1/c.2?token=a.b.c", "wss://h/h5live?stream=org1-c.2&token=a.b.c"},
+		{"both", both, streams, []types.StreamURLs{
+			{Stream: "cam1", WebPlayoutURL: "https://h/play/org1/cam1?token=a.b.c", StreamURL: "wss://h/h5live?stream=org1-cam1&token=a.b.c"},
+			{Stream: "c.2", WebPlayoutURL: "https://h/play/org1/c.2?token=a.b.c", StreamURL: "wss://h/h5live?stream=org1-c.2&token=a.b.c"},
 		}},
-		{"the player alone", URLs{Playout: both.Playout}, streams, []StreamURLs{
-			{"cam1", "https://h/play/org1/cam1?token=a.b.c", ""}, {"c.2", "https://h/play/org1/c.2?token=a.b.c", ""},
+		{"the player alone", URLs{Playout: both.Playout}, streams, []types.StreamURLs{
+			{Stream: "cam1", WebPlayoutURL: "https://h/play/org1/cam1?token=a.b.c"}, {Stream: "c.2", WebPlayoutURL: "https://h/play/org1/c.2?token=a.b.c"},
 		}},
 		{"none", URLs{}, streams, nil},
 		{"whole organisation", both, orgwide, nil},
-		{"whole organisation, a page that names no stream", noStream, orgwide, []StreamURLs{{"", "https://h/play/org1?token=a.b.c", ""}}},
-		{"a name that looks like a capture stays", URLs{Stream: "https://h/{stream}/{org}"}, &token.Grant{Org: "o", Streams: []string{"s"}}, []StreamURLs{{"s", "", "https://h/s/o?token=a.b.c"}}},
+		{"whole organisation, a page that names no stream", noStream, orgwide, []types.StreamURLs{{WebPlayoutURL: "https://h/play/org1?token=a.b.c"}}},
+		{"a name that looks like a capture stays", URLs{Stream: "https://h/{stream}/{org}"}, &token.Grant{Org: "o", Streams: []string{"s"}}, []types.StreamURLs{{Stream: "s", StreamURL: "https://h/s/o?token=a.b.c"}}},
 	}
 	for _, tt := range tests {
 		if got := (Templates{tt.urls}).For(tt.grant, text); !reflect.DeepEqual(got, tt.want) {

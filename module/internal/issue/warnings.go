@@ -5,20 +5,13 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 )
 
 // MaxComfortable is the length of a token that every device and application is
 // known to take in a URL.
 const MaxComfortable = 320
-
-// Warning is a remark on a token that is in order, but may not do what was meant.
-type Warning struct {
-	Text string `json:"text"`
-	// Field and Add, where they are there, are what to add to which rule.
-	Field string `json:"field,omitempty" doc:"The member of the request that the remedy is for."`
-	Add   string `json:"add,omitempty" doc:"What to add to it."`
-}
 
 // Remarks are the texts of the warnings, never nil.
 func (i *Issued) Remarks() []string {
@@ -31,9 +24,11 @@ func (i *Issued) Remarks() []string {
 
 // warnings are remarks on a token that is in order, but may not do what was
 // meant.
-func warnings(i *Issued, urls Templates) []Warning {
-	var list []Warning
-	add := func(format string, args ...any) { list = append(list, Warning{Text: fmt.Sprintf(format, args...)}) }
+func warnings(i *Issued, urls Templates) []types.Warning {
+	var list []types.Warning
+	add := func(format string, args ...any) {
+		list = append(list, types.Warning{Text: fmt.Sprintf(format, args...)})
+	}
 
 	if n := len(i.Token); n > MaxComfortable {
 		add("the token has %d characters; some cameras, set-top boxes and apps cut URLs with more than %d", n, MaxComfortable)
@@ -62,10 +57,10 @@ func warnings(i *Issued, urls Templates) []Warning {
 		add("a referer rule stops browsers only, and AirPlay, Chromecast, VLC and apps send no referer, so they are refused")
 		for _, u := range urls {
 			host := hostOf(u.Playout)
-			if host == "" || slices.ContainsFunc(list, func(w Warning) bool { return w.Add == host }) || covered(i.Grant.Referers, u.Playout) {
+			if host == "" || slices.ContainsFunc(list, func(w types.Warning) bool { return w.Add == host }) || covered(i.Grant.Referers, u.Playout) {
 				continue
 			}
-			list = append(list, Warning{
+			list = append(list, types.Warning{
 				Text:  fmt.Sprintf("the player page on %s is none of the allowed pages; allow %s too if it is to play there", host, host),
 				Field: "referer", Add: host,
 			})

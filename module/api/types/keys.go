@@ -1,0 +1,32 @@
+package types
+
+import "time"
+
+// Key is a key that checks the signatures of tokens, as it is told.
+type Key struct {
+	ID      string         `json:"id"`
+	Alg     string         `json:"alg"`
+	State   string         `json:"state" enum:"next,active,verify,retired"`
+	Orgs    []string       `json:"orgs,omitempty" doc:"Those of the caller's organisations that it may speak for; left out: all."`
+	Source  string         `json:"source" enum:"configuration,playgate,organisation" doc:"Where it comes from."`
+	Created *time.Time     `json:"created,omitempty"`
+	Changed *time.Time     `json:"changed,omitempty" doc:"When its state last changed."`
+	JWK     map[string]any `json:"jwk,omitempty" doc:"The public part; an HS256 key has none."`
+}
+
+// Keys is a list of them.
+type Keys struct {
+	Keys []Key `json:"keys"`
+}
+
+// NewKey is the public key of an organisation that signs tokens itself.
+type NewKey struct {
+	Org string         `json:"org"`
+	JWK map[string]any `json:"jwk" doc:"A public JSON Web Key (RFC 7517) with kid, and alg where the kind of key leaves a choice."`
+}
+
+// Rotation is what a rotation did.
+type Rotation struct {
+	Active string `json:"active" doc:"The id of the key that signs now."`
+	Former string `json:"former" doc:"The id of the key that signed before, and goes on to verify."`
+}

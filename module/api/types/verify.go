@@ -1,0 +1,26 @@
+package types
+
+// TokenQuestion is a token, and the request that it is tried with.
+type TokenQuestion struct {
+	Token   string `json:"token" doc:"The token, or a URL that carries it."`
+	At      string `json:"at,omitempty" doc:"When: a time, or a duration from now. Default: now."`
+	IP      string `json:"ip,omitempty" doc:"The viewer's address. Default: not checked."`
+	Referer string `json:"referer,omitempty" doc:"The page that embeds the stream. Default: not checked."`
+	URL     string `json:"url,omitempty" doc:"The stream's URL. Default: the one that carries the token, or not checked."`
+}
+
+// TokenAnswer says whether the token would be accepted, check by check.
+type TokenAnswer struct {
+	Allowed bool    `json:"allowed"`
+	Reason  string  `json:"reason,omitempty" doc:"That of the first check that failed."`
+	Checks  []Check `json:"checks"`
+	Token   *Token  `json:"token,omitempty" doc:"What the token says, where its signature holds and its organisation is the caller's."`
+}
+
+// Check is one check of the gate, with its outcome.
+type Check struct {
+	Name   string `json:"check"`
+	Result string `json:"result"` // ok, failed, or skipped
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"`
+}
