@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -24,40 +25,24 @@ in every site with playgate_api.`,
 	})
 }
 
-// apikeyAnswer is an API key as the API tells it.
-type apikeyAnswer struct {
-	APIKey  string // when it was made, and never again
-	ID      string
-	Name    string
-	Role    string
-	Orgs    []string
-	Created time.Time
-	By      string
-	Expires time.Time
-}
-
-// scope says for which organisations it is good.
-func (k *apikeyAnswer) scope() string {
+// apikeyScope says for which organisations an API key is good.
+func apikeyScope(k *types.APIKey) string {
 	if len(k.Orgs) == 0 {
 		return "all"
 	}
 	return strings.Join(k.Orgs, ", ")
 }
 
-func (k *apikeyAnswer) end() string {
-	if k.Expires.IsZero() {
+// apikeyEnd says when it ends.
+func apikeyEnd(k *types.APIKey) string {
+	if k.Expires == nil {
 		return "never"
 	}
-	return when(k.Expires)
+	return when(*k.Expires)
 }
 
 func apikeyCreate() *cobra.Command {
-	var in struct {
-		Name    string   `json:"name,omitempty"`
-		Role    string   `json:"role"`
-		Orgs    []string `json:"orgs,omitempty"`
-		Expires string   `json:"expires,omitempty"`
-	}
+	var in types.NewAPIKey
 	cmd := &cobra.Command{
 		Use:   "create --role read|issue|admin [--org ORG]... [--name TEXT] [--expires TIME]",
 		Short: "Makes an API key",
@@ -81,14 +66,14 @@ Without --org the key is good for all organisations.`,
 	_ = cmd.MarkFlagRequired("role") // it is there
 	return online(cmd, func(c *client, _ []string) error {
 		protectOutput()
-		var k apikeyAnswer
+		var k types.IssuedAPIKey
 		answer, err := c.post("apikeys", in, &k)
 		if err != nil {
 			return err
 		}
 		return c.show(answer, func(w io.Writer) error {
-			c.remark("API key %s: %s, organisations: %s, expires: %s. Keep it: it cannot be shown again.", clean(k.ID), clean(k.Role), clean(k.scope()), k.end())
-			_, err := fmt.Fprintln(w, clean(k.APIKey))
+			c.remark("API key %s: %s, organisations: %s, expires: %s. Keep it: it cannot be shown again.", clean(k.ID), clean(k.Role), clean(apikeyScope(&k.APIKey)), apikeyEnd(&k.APIKey))
+			_, err := fmt.Fprintln(w, clean(k.Text))
 			return err
 		})
 	})
@@ -103,7 +88,7 @@ func apikeyList() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	return online(cmd, func(c *client, _ []string) error {
-		var list struct{ APIKeys []apikeyAnswer }
+		var list types.APIKeys
 		answer, err := c.get("apikeys", nil, &list)
 		if err != nil {
 			return err
@@ -111,7 +96,7 @@ func apikeyList() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.APIKeys))
 			for i, k := range list.APIKeys {
-				rows[i] = []string{k.ID, k.Name, k.Role, k.scope(), k.end(), when(k.Created), k.By}
+				rows[i] = []string{k.ID, k.Name, k.Role, apikeyScope(&k), apikeyEnd(&k), when(k.Created), k.By}
 			}
 			return table(w, []string{"ID", "NAME", "ROLE", "ORGS", "EXPIRES", "CREATED", "BY"}, rows)
 		})

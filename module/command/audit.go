@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -31,13 +32,7 @@ func audit(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&org, "org", "", "what concerns one organisation")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many")
 	online(cmd, func(c *client, _ []string) error {
-		var list struct {
-			Events []struct {
-				Time          time.Time
-				By, Org, What string
-				Detail        map[string]string
-			}
-		}
+		var list types.Events
 		answer, err := c.get("audit", filter(map[string]string{"org": org, "limit": strconv.Itoa(limit)}), &list)
 		if err != nil {
 			return err

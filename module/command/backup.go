@@ -14,6 +14,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -145,11 +147,7 @@ func restore(cmd *cobra.Command) {
 		if err != nil {
 			return err
 		}
-		var done struct {
-			Time             time.Time
-			Records, Removed int
-			Sealed           bool
-		}
+		var done types.Restored
 		if err := json.Unmarshal(answer, &done); err != nil {
 			return err
 		}
@@ -175,12 +173,12 @@ func restore(cmd *cobra.Command) {
 // revokeAll revokes the tokens of every organisation that were issued before a
 // time.
 func revokeAll(c *client, before string) error {
-	var list struct{ Orgs []struct{ Org string } }
+	var list types.Orgs
 	if _, err := c.get("orgs", nil, &list); err != nil {
 		return err
 	}
 	for _, o := range list.Orgs {
-		in := map[string]string{"org": o.Org, "kind": "org", "issued_before": before, "reason": "restored from a backup"}
+		in := types.NewRevocation{Org: o.Org, Kind: "org", IssuedBefore: before, Reason: "restored from a backup"}
 		if _, err := c.post("revocations", in, nil); err != nil {
 			return fmt.Errorf("%s: %w", o.Org, err)
 		}

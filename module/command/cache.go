@@ -6,6 +6,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -21,11 +23,7 @@ func init() {
 }
 
 func cachePurge() *cobra.Command {
-	var in struct {
-		Org    string `json:"org,omitempty"`
-		Stream string `json:"stream,omitempty"`
-		URL    string `json:"url,omitempty"`
-	}
+	var in types.NewPurge
 	cmd := &cobra.Command{
 		Use:   "purge (--org ORG [--stream STREAM] | --url URL) [flags]",
 		Short: "Makes all nodes forget what they have cached",
@@ -50,7 +48,7 @@ answer says how many did it.`,
 		case in.URL != "" && (in.Org != "" || in.Stream != ""):
 			return errors.New("--url stands alone: it says all")
 		}
-		var out struct{ Objects, Nodes int }
+		var out types.Purged
 		answer, err := c.post("purges", in, &out)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -32,10 +33,11 @@ public part is sent. Tokens of the key play streams of this organisation alone.`
 		if err != nil {
 			return err
 		}
-		answer, err := c.post("keys", struct {
-			Org string          `json:"org"`
-			JWK json.RawMessage `json:"jwk"`
-		}{org, public}, nil)
+		in := types.NewKey{Org: org}
+		if err := json.Unmarshal(public, &in.JWK); err != nil {
+			return err
+		}
+		answer, err := c.post("keys", in, nil)
 		if err != nil {
 			return err
 		}

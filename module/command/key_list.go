@@ -3,17 +3,11 @@ package command
 import (
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// keyAnswer is a key of tokens as the API tells it.
-type keyAnswer struct {
-	ID, Alg, State, Source string
-	Orgs                   []string
-	Created, Changed       time.Time
-}
+	"github.com/playgate/playgate/module/api/types"
+)
 
 func keyList() *cobra.Command {
 	cmd := &cobra.Command{
@@ -26,7 +20,7 @@ accepted. Tokens of a retired one are refused.`,
 		Args:    cobra.NoArgs,
 	}
 	return online(cmd, func(c *client, _ []string) error {
-		var list struct{ Keys []keyAnswer }
+		var list types.Keys
 		answer, err := c.get("keys", nil, &list)
 		if err != nil {
 			return err
@@ -38,7 +32,7 @@ accepted. Tokens of a retired one are refused.`,
 				if len(k.Orgs) > 0 {
 					orgs = strings.Join(k.Orgs, ", ")
 				}
-				rows[i] = []string{k.ID, k.Alg, k.State, orgs, k.Source, when(k.Created), when(k.Changed)}
+				rows[i] = []string{k.ID, k.Alg, k.State, orgs, k.Source, whenever(k.Created), whenever(k.Changed)}
 			}
 			return table(w, []string{"ID", "ALGORITHM", "STATE", "ORGS", "TOLD BY", "CREATED", "CHANGED"}, rows)
 		})

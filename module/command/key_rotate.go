@@ -2,6 +2,8 @@ package command
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func keyRotate() *cobra.Command {
@@ -15,7 +17,7 @@ or the key is retired.`,
 		Args:    cobra.NoArgs,
 	}
 	return online(cmd, func(c *client, _ []string) error {
-		var keys struct{ Active, Former string }
+		var keys types.Rotation
 		answer, err := c.post("keys/rotate", nil, &keys)
 		if err != nil {
 			return err

@@ -2,10 +2,11 @@ package command
 
 import (
 	"io"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -22,54 +23,35 @@ need a token.`,
 	})
 }
 
-// orgAnswer is an organisation as the API tells it.
-type orgAnswer struct {
-	Org        string
-	Name       string
-	Secure     string
-	Source     string
-	NeedsToken bool `json:"needs_token"`
-	Glass      *struct {
-		Until, Since time.Time
-		Reason, By   string
-	} `json:"break_glass"`
-	Created time.Time
-	By      string
-}
-
-// need says whether its streams need a token.
-func (o *orgAnswer) need() string {
+// orgNeed says whether the streams of an organisation need a token.
+func orgNeed(o *types.Org) string {
 	switch {
-	case o.Glass != nil && !o.NeedsToken:
-		return "no, until " + when(o.Glass.Until)
+	case o.BreakGlass != nil && !o.NeedsToken:
+		return "no, until " + when(o.BreakGlass.Until)
 	case o.NeedsToken:
 		return "yes"
 	}
 	return "no"
 }
 
-func (o *orgAnswer) print(w io.Writer) error {
+func printOrg(w io.Writer, o *types.Org) error {
 	members := [][2]string{
 		{"Organisation", o.Org},
 		{"Name", o.Name},
-		{"Streams need a token", o.need()},
+		{"Streams need a token", orgNeed(o)},
 		{"Secure", o.Secure},
 		{"Told by", o.Source},
-		{"Created", when(o.Created)},
+		{"Created", whenever(o.Created)},
 		{"By", o.By},
 	}
-	if g := o.Glass; g != nil {
+	if g := o.BreakGlass; g != nil {
 		members = append(members, [2]string{"Glass broken", when(g.Since) + " by " + g.By + ": " + g.Reason})
 	}
 	return card(w, members)
 }
 
 func orgCreate() *cobra.Command {
-	var in struct {
-		Org    string `json:"org"`
-		Name   string `json:"name,omitempty"`
-		Secure string `json:"secure,omitempty"`
-	}
+	var in types.NewOrg
 	cmd := &cobra.Command{
 		Use:   "create ORG [--name TEXT] [--secure on|off]",
 		Short: "Adds an organisation",
@@ -84,12 +66,12 @@ otherwise.`,
 	cmd.Flags().StringVar(&in.Secure, "secure", "", "on, or off: its streams need no token (default: nothing is said, which means on)")
 	return online(cmd, func(c *client, args []string) error {
 		in.Org = args[0]
-		var o orgAnswer
+		var o types.Org
 		answer, err := c.post("orgs", in, &o)
 		if err != nil {
 			return err
 		}
-		return c.done(answer, "Organisation %s is there; its streams need a token: %s. Next: playgate stream create --org %s STREAM", clean(o.Org), o.need(), clean(o.Org))
+		return c.done(answer, "Organisation %s is there; its streams need a token: %s. Next: playgate stream create --org %s STREAM", clean(o.Org), orgNeed(&o), clean(o.Org))
 	})
 }
 
@@ -102,7 +84,7 @@ func orgList() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	return online(cmd, func(c *client, _ []string) error {
-		var list struct{ Orgs []orgAnswer }
+		var list types.Orgs
 		answer, err := c.get("orgs", nil, &list)
 		if err != nil {
 			return err
@@ -110,7 +92,7 @@ func orgList() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Orgs))
 			for i, o := range list.Orgs {
-				rows[i] = []string{o.Org, o.Name, o.need(), o.Secure, o.Source}
+				rows[i] = []string{o.Org, o.Name, orgNeed(&o), o.Secure, o.Source}
 			}
 			return table(w, []string{"ORG", "NAME", "NEEDS TOKEN", "SECURE", "TOLD BY"}, rows)
 		})
@@ -126,12 +108,12 @@ func orgShow() *cobra.Command {
 		Args:    takes(1),
 	}
 	return online(cmd, func(c *client, args []string) error {
-		var o orgAnswer
+		var o types.Org
 		answer, err := c.get(path("orgs", args[0]), nil, &o)
 		if err != nil {
 			return err
 		}
-		return c.show(answer, o.print)
+		return c.show(answer, func(w io.Writer) error { return printOrg(w, &o) })
 	})
 }
 

@@ -8,14 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
 func orgSecure() *cobra.Command {
-	var glass struct {
-		For    string `json:"for"`
-		Reason string `json:"reason"`
-	}
+	var glass types.NewGlass
 	cmd := &cobra.Command{
 		Use:   "secure ORG on|off|unset|mend [--for DURATION --reason TEXT]",
 		Short: "Says whether an organisation's streams need a token",
@@ -50,7 +48,7 @@ now. Both are in the audit trail.`,
 		case breaks && (glass.For == "" || glass.Reason == ""):
 			return errors.New("to break the glass, say for how long and why: --for 2h --reason TEXT; to switch the tokens off for good, leave both out")
 		}
-		var o orgAnswer
+		var o types.Org
 		var answer json.RawMessage
 		var err error
 		switch {
@@ -59,24 +57,24 @@ now. Both are in the audit trail.`,
 		case word == "mend":
 			answer, err = c.ask("DELETE", where+"/break-glass", nil, nil, &o)
 		case word == "on" || word == "off" || word == "unset":
-			answer, err = c.ask("PATCH", where, nil, map[string]string{"secure": word}, &o)
+			answer, err = c.ask("PATCH", where, nil, types.OrgChange{Secure: &word}, &o)
 		default:
 			err = fmt.Errorf("%q: write on, off, unset or mend", word)
 		}
 		if err != nil {
 			return err
 		}
-		return c.done(answer, "%s", o.outcome())
+		return c.done(answer, "%s", orgOutcome(&o))
 	})
 }
 
-// outcome says whether the streams need a token, all told.
-func (o *orgAnswer) outcome() string {
+// orgOutcome says whether the streams of an organisation need a token, all told.
+func orgOutcome(o *types.Org) string {
 	org := clean(o.Org)
 	switch {
-	case o.Glass != nil && !o.NeedsToken:
+	case o.BreakGlass != nil && !o.NeedsToken:
 		return fmt.Sprintf("THE GLASS IS BROKEN: every stream of %s plays without a token until %s (%s), whatever anything else says.\nIt ends by itself. To end it now: playgate org secure %s mend",
-			org, when(o.Glass.Until), issue.Days(time.Until(o.Glass.Until)), org)
+			org, when(o.BreakGlass.Until), issue.Days(time.Until(o.BreakGlass.Until)), org)
 	case o.NeedsToken:
 		return fmt.Sprintf("The streams of %s need a token, but for those that are public.", org)
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 // noServerError says that nobody answers who could, what was tried and what to do.
@@ -44,10 +46,7 @@ func (s *server) stranger(status int, answer []byte) error {
 
 // refusal is the error that an answer of the API tells, in one line.
 func refusal(path string, status int, answer []byte) error {
-	var problem struct {
-		Title, Detail string
-		Errors        []struct{ Location, Message string }
-	}
+	var problem types.Problem
 	_ = json.Unmarshal(answer, &problem) // the status is left
 	parts := make([]string, 0, len(problem.Errors))
 	for _, e := range problem.Errors {

@@ -10,6 +10,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
@@ -32,64 +33,59 @@ func status(cmd *cobra.Command) {
 	cmd.Args = cobra.NoArgs
 	online(cmd, func(c *client, _ []string) error {
 		c.told = true // it is in the answer
-		var s struct {
-			Instance, Version string
-			Store             struct {
-				Driver, Error    string
-				Writable         bool
-				StalenessSeconds float64 `json:"staleness_seconds"`
-			}
-			Organisations, Streams int
-			BrokenGlass            []string `json:"broken_glass"`
-			Nodes                  []struct {
-				Name, Version string
-				Ready         bool
-				Staleness     float64 `json:"staleness_seconds"`
-				Position      uint64
-				Viewers       int
-				Revocations   int
-			}
-		}
+		var s types.Status
 		answer, err := c.get("status", nil, &s)
 		if err != nil {
 			return err
 		}
 		return c.show(answer, func(w io.Writer) error {
-			writable := yesNo(s.Store.Writable)
-			if s.Store.Error != "" {
-				writable += ": " + s.Store.Error
-			}
-			known := ""
-			if s.Store.Driver != "off" {
-				age := time.Duration(s.Store.StalenessSeconds * float64(time.Second))
-				known = issue.Days(max(age, 0)) + " ago"
-			}
-			glass := "none"
-			if len(s.BrokenGlass) > 0 {
-				glass = fmt.Sprintf("%s (to end it: playgate org secure ORG mend)", strings.Join(s.BrokenGlass, ", "))
-			}
-			err := card(w, [][2]string{
-				{"Instance", s.Instance},
-				{"Version", s.Version},
-				{"Store", s.Store.Driver},
-				{"Writable", writable},
-				{"Last known to be true", known},
-				{"Organisations", strconv.Itoa(s.Organisations)},
-				{"Streams", strconv.Itoa(s.Streams)},
-				{"Broken glass", glass},
-			})
-			if err != nil || len(s.Nodes) == 0 {
+			if err := printInstance(w, &s); err != nil || len(s.Nodes) == 0 {
 				return err
-			}
-			rows := make([][]string, len(s.Nodes))
-			for i, n := range s.Nodes {
-				age := time.Duration(n.Staleness * float64(time.Second)).Round(time.Millisecond)
-				rows[i] = []string{n.Name, yesNo(n.Ready), age.String(), strconv.FormatUint(n.Position, 10), strconv.Itoa(n.Revocations), strconv.Itoa(n.Viewers), n.Version}
 			}
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}
-			return table(w, []string{"NODE", "READY", "STALE", "POSITION", "REVOCATIONS", "VIEWERS", "VERSION"}, rows)
+			return printNodes(w, s.Nodes)
 		})
 	})
+}
+
+// printInstance writes how the instance that answers is.
+func printInstance(w io.Writer, s *types.Status) error {
+	writable := yesNo(s.Store.Writable)
+	if s.Store.Error != "" {
+		writable += ": " + s.Store.Error
+	}
+	known := ""
+	if s.Store.Driver != "off" {
+		var age time.Duration
+		if s.Store.Staleness != nil {
+			age = time.Duration(*s.Store.Staleness) * time.Second
+		}
+		known = issue.Days(max(age, 0)) + " ago"
+	}
+	glass := "none"
+	if len(s.BrokenGlass) > 0 {
+		glass = fmt.Sprintf("%s (to end it: playgate org secure ORG mend)", strings.Join(s.BrokenGlass, ", "))
+	}
+	return card(w, [][2]string{
+		{"Instance", s.Instance},
+		{"Version", s.Version},
+		{"Store", s.Store.Driver},
+		{"Writable", writable},
+		{"Last known to be true", known},
+		{"Organisations", strconv.Itoa(s.Organisations)},
+		{"Streams", strconv.Itoa(s.Streams)},
+		{"Broken glass", glass},
+	})
+}
+
+// printNodes writes how all nodes are that could be asked.
+func printNodes(w io.Writer, nodes []types.Node) error {
+	rows := make([][]string, len(nodes))
+	for i, n := range nodes {
+		age := time.Duration(n.Staleness * float64(time.Second)).Round(time.Millisecond)
+		rows[i] = []string{n.Name, yesNo(n.Ready), age.String(), strconv.FormatUint(n.Position, 10), strconv.Itoa(n.Revoked), strconv.Itoa(n.Viewers), n.Version}
+	}
+	return table(w, []string{"NODE", "READY", "STALE", "POSITION", "REVOCATIONS", "VIEWERS", "VERSION"}, rows)
 }

@@ -5,10 +5,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
 func init() {
@@ -25,17 +26,7 @@ played; one that is known is found in lists and can be public.`,
 	})
 }
 
-// streamAnswer is a stream as the API tells it.
-type streamAnswer struct {
-	Org, Stream, Title string
-	Public             bool
-	Tags               []string
-	Viewers            int
-	Created            time.Time
-	By                 string
-}
-
-func (s *streamAnswer) print(w io.Writer) error {
+func printStream(w io.Writer, s *types.Stream) error {
 	return card(w, [][2]string{
 		{"Organisation", s.Org},
 		{"Stream", s.Stream},
@@ -48,8 +39,8 @@ func (s *streamAnswer) print(w io.Writer) error {
 	})
 }
 
-// outcome says who plays it.
-func (s *streamAnswer) outcome() string {
+// streamOutcome says who plays a stream.
+func streamOutcome(s *types.Stream) string {
 	if s.Public {
 		return fmt.Sprintf("Stream %s of %s is public: it plays without a token.", clean(s.Stream), clean(s.Org))
 	}
@@ -63,13 +54,7 @@ func ofOrg(cmd *cobra.Command, org *string) {
 }
 
 func streamCreate() *cobra.Command {
-	var in struct {
-		Org    string   `json:"org"`
-		Stream string   `json:"stream"`
-		Title  string   `json:"title,omitempty"`
-		Public bool     `json:"public,omitempty"`
-		Tags   []string `json:"tags,omitempty"`
-	}
+	var in types.NewStream
 	cmd := &cobra.Command{
 		Use:   "create --org ORG STREAM [--title TEXT] [--tag TAG]... [--public]",
 		Short: "Adds a stream",
@@ -86,13 +71,13 @@ letters, digits, dot, underscore and hyphen.`,
 	cmd.Flags().BoolVar(&in.Public, "public", false, "it plays without a token")
 	return online(cmd, func(c *client, args []string) error {
 		in.Stream = args[0]
-		var s streamAnswer
+		var s types.Stream
 		answer, err := c.post("streams", in, &s)
 		if err != nil {
 			return err
 		}
 		if s.Public {
-			return c.done(answer, "%s", s.outcome())
+			return c.done(answer, "%s", streamOutcome(&s))
 		}
 		return c.done(answer, "Stream %s of %s is there. Next: playgate token create --org %s --stream %s", clean(s.Stream), clean(s.Org), clean(s.Org), clean(s.Stream))
 	})
@@ -113,7 +98,7 @@ func streamList() *cobra.Command {
 	cmd.Flags().StringVar(&tag, "tag", "", "those with a tag")
 	p.flags(cmd)
 	return online(cmd, func(c *client, _ []string) error {
-		var list struct{ Streams []streamAnswer }
+		var list types.Streams
 		answer, err := p.read(c, "streams", "streams", filter(map[string]string{"org": org, "tag": tag}), &list)
 		if err != nil {
 			return err
@@ -139,12 +124,12 @@ func streamShow() *cobra.Command {
 	}
 	ofOrg(cmd, &org)
 	return online(cmd, func(c *client, args []string) error {
-		var s streamAnswer
+		var s types.Stream
 		answer, err := c.get(path("streams", org, args[0]), nil, &s)
 		if err != nil {
 			return err
 		}
-		return c.show(answer, s.print)
+		return c.show(answer, func(w io.Writer) error { return printStream(w, &s) })
 	})
 }
 
@@ -164,12 +149,13 @@ organisation asks for one.`,
 		if args[1] != "on" && args[1] != "off" {
 			return fmt.Errorf("%q: write on or off", args[1])
 		}
-		var s streamAnswer
-		answer, err := c.ask("PATCH", path("streams", org, args[0]), nil, map[string]bool{"public": args[1] == "on"}, &s)
+		public := args[1] == "on"
+		var s types.Stream
+		answer, err := c.ask("PATCH", path("streams", org, args[0]), nil, types.StreamChange{Public: &public}, &s)
 		if err != nil {
 			return err
 		}
-		return c.done(answer, "%s", s.outcome())
+		return c.done(answer, "%s", streamOutcome(&s))
 	})
 }
 

@@ -54,6 +54,14 @@ func when(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04 MST")
 }
 
+// whenever is when for a time that may be left out.
+func whenever(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return when(*t)
+}
+
 func yesNo(is bool) string {
 	if is {
 		return "yes"

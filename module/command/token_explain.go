@@ -59,38 +59,42 @@ with neither, the signature is not checked.`,
 	f.DurationVar(&x.leeway, "leeway", token.DefaultLeeway, "without a server: the gate's leeway")
 	online(cmd, x.ask)
 	ask := cmd.RunE
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		text, err := x.read(cmd.InOrStdin(), args[0])
-		if err != nil {
-			return err
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return x.run(cmd, args[0], ask) }
+	return cmd
+}
+
+// run explains the token by what the flags say, or has a running server do it
+// with ask; where none runs, by what the flags say after all.
+func (x *explaining) run(cmd *cobra.Command, arg string, ask func(*cobra.Command, []string) error) error {
+	text, err := x.read(cmd.InOrStdin(), arg)
+	if err != nil {
+		return err
+	}
+	x.q.At = time.Now()
+	if x.at != "" {
+		if x.q.At, err = issue.ParseTime(x.at, x.q.At); err != nil {
+			return fmt.Errorf("--at %s: %w", x.at, err)
 		}
-		x.q.At = time.Now()
-		if x.at != "" {
-			if x.q.At, err = issue.ParseTime(x.at, x.q.At); err != nil {
-				return fmt.Errorf("--at %s: %w", x.at, err)
-			}
-		}
-		offline, err := byKeyFile(cmd)
-		if err != nil {
-			return err
-		}
-		own := []string{"rule", "issuer", "audience", "leeway"}
-		if offline || !asksServer(cmd) && slices.ContainsFunc(own, cmd.Flags().Changed) {
-			return x.judge(cmd, text)
-		}
-		if err := onlyWithKeyFile(cmd, own...); err != nil {
-			return err
-		}
-		err = ask(cmd, []string{text})
-		if err == nil || errors.Is(err, errRefused) || asksServer(cmd) {
-			return err
-		}
-		if _, nobody := errors.AsType[*noServerError](err); !nobody {
-			fmt.Fprintln(cmd.ErrOrStderr(), "Note: the running server was asked, too, and could not say:", err)
-		}
+	}
+	offline, err := byKeyFile(cmd)
+	if err != nil {
+		return err
+	}
+	own := []string{"rule", "issuer", "audience", "leeway"}
+	if offline || !asksServer(cmd) && slices.ContainsFunc(own, cmd.Flags().Changed) {
 		return x.judge(cmd, text)
 	}
-	return cmd
+	if err := onlyWithKeyFile(cmd, own...); err != nil {
+		return err
+	}
+	err = ask(cmd, []string{text})
+	if err == nil || errors.Is(err, errRefused) || asksServer(cmd) {
+		return err
+	}
+	if _, nobody := errors.AsType[*noServerError](err); !nobody {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the running server was asked, too, and could not say:", err)
+	}
+	return x.judge(cmd, text)
 }
 
 // read reads what is to be explained.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,43 +13,23 @@ import (
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// tokenAnswer is the record of a token as the API tells it.
-type tokenAnswer struct {
-	ID, Org       string
-	Streams       []string
-	OrgWide       bool
-	IP, Referer   []string
-	Tag, User     string
-	Created       time.Time
-	By            string
-	NotBefore     time.Time `json:"not_before"`
-	Expires       time.Time
-	LastUsed      time.Time `json:"last_used"`
-	Status, Key   string
-	Viewers       int
-	Token         string // when it was made, and never again
-	WebPlayoutURL string `json:"web_playout_url"`
-	StreamURL     string `json:"stream_url"`
-	URLs          []types.StreamURLs
-	Warnings      []string
-}
-
-func (t *tokenAnswer) scope() string {
+// tokenScope says what a token may play.
+func tokenScope(t *types.Token) string {
 	if t.OrgWide {
 		return "all"
 	}
 	return strings.Join(t.Streams, ", ")
 }
 
-func (t *tokenAnswer) print(w io.Writer) error {
+func printToken(w io.Writer, t *types.Token) error {
 	return card(w, [][2]string{
 		{"Token", t.ID},
 		{"Organisation", t.Org},
-		{"Streams", t.scope()},
+		{"Streams", tokenScope(t)},
 		{"Status", strings.ReplaceAll(t.Status, "_", " ")},
-		{"Valid from", when(t.NotBefore)},
+		{"Valid from", whenever(t.NotBefore)},
 		{"Expires", when(t.Expires)},
-		{"Last used", when(t.LastUsed)},
+		{"Last used", whenever(t.LastUsed)},
 		{"Viewers", strconv.Itoa(t.Viewers)},
 		{"Addresses", strings.Join(t.IP, ", ")},
 		{"Pages", strings.Join(t.Referer, ", ")},
@@ -83,7 +62,7 @@ themselves are kept nowhere and cannot be shown again.`,
 	f.StringVar(&status, "status", "", "active, expired or not_yet_valid")
 	p.flags(cmd)
 	return online(cmd, func(c *client, _ []string) error {
-		var list struct{ Tokens []tokenAnswer }
+		var list types.Tokens
 		answer, err := p.read(c, "tokens", "tokens", filter(map[string]string{"org": org, "stream": stream, "tag": tag, "user": user, "status": status}), &list)
 		if err != nil {
 			return err
@@ -91,7 +70,7 @@ themselves are kept nowhere and cannot be shown again.`,
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Tokens))
 			for i, t := range list.Tokens {
-				rows[i] = []string{t.ID, t.Org, t.scope(), strings.ReplaceAll(t.Status, "_", " "), when(t.Expires), when(t.LastUsed), t.Tag, t.User, t.By}
+				rows[i] = []string{t.ID, t.Org, tokenScope(&t), strings.ReplaceAll(t.Status, "_", " "), when(t.Expires), whenever(t.LastUsed), t.Tag, t.User, t.By}
 			}
 			return table(w, []string{"ID", "ORG", "STREAMS", "STATUS", "EXPIRES", "LAST USED", "TAG", "USER", "BY"}, rows)
 		})
@@ -123,11 +102,11 @@ token list shows and that is in the access log.`,
 		if err := refuseToken(args[0]); err != nil {
 			return err
 		}
-		var t tokenAnswer
+		var t types.Token
 		answer, err := c.get(path("tokens", args[0]), filter(map[string]string{"org": org}), &t)
 		if err != nil {
 			return err
 		}
-		return c.show(answer, t.print)
+		return c.show(answer, func(w io.Writer) error { return printToken(w, &t) })
 	})
 }

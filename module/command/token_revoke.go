@@ -4,21 +4,20 @@ import (
 	"errors"
 	"io"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/playgate/playgate/module/api/types"
 )
 
-// revocation is one, as the API tells it.
-type revocation struct {
-	ID, Org, Kind, Value, Reason, By string
-	IssuedBefore                     time.Time `json:"issued_before"`
-	From, At, Until                  time.Time
+// revoking is what the flags say about tokens to be revoked.
+type revoking struct {
+	org, tag, user, stream, before, from, reason string
+	all                                          bool
 }
 
 func tokenRevoke() *cobra.Command {
-	var org, tag, user, stream, before, from, reason string
-	var all bool
+	var x revoking
 	cmd := &cobra.Command{
 		Use:   "revoke ID | --org ORG (--tag TAG | --user USER | --stream STREAM | --all) [flags]",
 		Short: "Refuses tokens from now on, or from a time on, on every edge",
@@ -32,66 +31,73 @@ are made later with the same tag, user or stream are refused too, unless
   playgate token revoke --org acme --all --issued-before 2027-01-31T20:00:00Z`,
 	}
 	f := cmd.Flags()
-	f.StringVar(&org, "org", "", "organisation of the tokens")
-	f.StringVar(&tag, "tag", "", "all that have this tag")
-	f.StringVar(&user, "user", "", "all for this user")
-	f.StringVar(&stream, "stream", "", "all, for this stream")
-	f.BoolVar(&all, "all", false, "all of the organisation")
-	f.StringVar(&before, "issued-before", "", "spare those that were issued after this time")
-	f.StringVar(&from, "from", "", "begin at this time, or after a duration like 10m (default: at once)")
-	f.StringVar(&reason, "reason", "", "why, for the records")
-	return online(cmd, func(c *client, args []string) error {
-		for _, id := range args {
-			if err := refuseToken(id); err != nil {
-				return err
-			}
-		}
-		kind, value, n := "", "", len(args)
-		for _, by := range [][2]string{{"tag", tag}, {"user", user}, {"stream", stream}} {
-			if by[1] != "" {
-				kind, value = by[0], by[1]
-				n++
-			}
-		}
-		if all {
-			kind = "org"
-			n++
-		}
-		if n != 1 {
-			return errors.New("say which tokens: an id, or one of --tag, --user, --stream and --all")
-		}
-		if len(args) == 1 && before == "" {
-			answer, err := c.ask("DELETE", path("tokens", args[0]), filter(map[string]string{"org": org, "from": from, "reason": reason}), nil, nil)
-			if err != nil {
-				return err
-			}
-			when := "now"
-			if from != "" {
-				when = "that time"
-			}
-			return c.done(answer, "Token %s is refused from %s on.", clean(args[0]), when)
-		}
-		if len(args) == 1 {
-			return errors.New("--issued-before belongs to --tag, --user, --stream or --all: a token was issued once")
-		}
-		var v revocation
-		answer, err := c.post("revocations", struct {
-			Org          string `json:"org"`
-			Kind         string `json:"kind"`
-			Value        string `json:"value,omitempty"`
-			IssuedBefore string `json:"issued_before,omitempty"`
-			From         string `json:"from,omitempty"`
-			Reason       string `json:"reason,omitempty"`
-		}{org, kind, value, before, from, reason}, &v)
-		if err != nil {
+	f.StringVar(&x.org, "org", "", "organisation of the tokens")
+	f.StringVar(&x.tag, "tag", "", "all that have this tag")
+	f.StringVar(&x.user, "user", "", "all for this user")
+	f.StringVar(&x.stream, "stream", "", "all, for this stream")
+	f.BoolVar(&x.all, "all", false, "all of the organisation")
+	f.StringVar(&x.before, "issued-before", "", "spare those that were issued after this time")
+	f.StringVar(&x.from, "from", "", "begin at this time, or after a duration like 10m (default: at once)")
+	f.StringVar(&x.reason, "reason", "", "why, for the records")
+	return online(cmd, x.ask)
+}
+
+// ask has a running server revoke one token, or all that are meant.
+func (x *revoking) ask(c *client, args []string) error {
+	for _, id := range args {
+		if err := refuseToken(id); err != nil {
 			return err
 		}
-		begins := "now"
-		if !v.From.IsZero() {
-			begins = when(v.From)
+	}
+	kind, value, n := "", "", len(args)
+	for _, by := range [][2]string{{"tag", x.tag}, {"user", x.user}, {"stream", x.stream}} {
+		if by[1] != "" {
+			kind, value = by[0], by[1]
+			n++
 		}
-		return c.done(answer, "These tokens are refused from %s on. To take it back: playgate token unrevoke %s --org %s", begins, clean(v.ID), clean(v.Org))
-	})
+	}
+	if x.all {
+		kind = "org"
+		n++
+	}
+	if n != 1 {
+		return errors.New("say which tokens: an id, or one of --tag, --user, --stream and --all")
+	}
+	if len(args) == 1 && x.before == "" {
+		return x.one(c, args[0])
+	}
+	if len(args) == 1 {
+		return errors.New("--issued-before belongs to --tag, --user, --stream or --all: a token was issued once")
+	}
+	return x.many(c, kind, value)
+}
+
+// one revokes a token by its id.
+func (x *revoking) one(c *client, id string) error {
+	answer, err := c.ask("DELETE", path("tokens", id), filter(map[string]string{"org": x.org, "from": x.from, "reason": x.reason}), nil, nil)
+	if err != nil {
+		return err
+	}
+	when := "now"
+	if x.from != "" {
+		when = "that time"
+	}
+	return c.done(answer, "Token %s is refused from %s on.", clean(id), when)
+}
+
+// many revokes all tokens of an organisation that have a value.
+func (x *revoking) many(c *client, kind, value string) error {
+	in := types.NewRevocation{Org: x.org, Kind: kind, Value: value, IssuedBefore: x.before, From: x.from, Reason: x.reason}
+	var v types.Revocation
+	answer, err := c.post("revocations", in, &v)
+	if err != nil {
+		return err
+	}
+	begins := "now"
+	if v.From != nil {
+		begins = when(*v.From)
+	}
+	return c.done(answer, "These tokens are refused from %s on. To take it back: playgate token unrevoke %s --org %s", begins, clean(v.ID), clean(v.Org))
 }
 
 func tokenUnrevoke() *cobra.Command {
@@ -137,7 +143,7 @@ func tokenRevocations() *cobra.Command {
 		if err := refuseToken(value); err != nil {
 			return err
 		}
-		var list struct{ Revocations []revocation }
+		var list types.Revocations
 		answer, err := p.read(c, "revocations", "revocations", filter(map[string]string{"org": org, "kind": kind, "value": value}), &list)
 		if err != nil {
 			return err
@@ -145,7 +151,7 @@ func tokenRevocations() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Revocations))
 			for i, v := range list.Revocations {
-				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, when(v.IssuedBefore), when(v.From), v.Reason, when(v.At), v.By}
+				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, whenever(v.IssuedBefore), whenever(v.From), v.Reason, when(v.At), v.By}
 			}
 			return table(w, []string{"ID", "ORG", "BY", "VALUE", "ISSUED BEFORE", "FROM", "REASON", "AT", "WHO"}, rows)
 		})
