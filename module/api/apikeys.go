@@ -13,34 +13,38 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-func (s *server) apiKeys() {
-	tags := []string{"apikeys"}
-	route(s, toAdminister, huma.Operation{
-		OperationID: "list-apikeys", Method: http.MethodGet, Path: "/api/v1/apikeys", Tags: tags, Summary: "Lists the API keys of own organisations",
-	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body types.APIKeys }, error) {
-		list, err := c.registry.APIKeys(ctx)
-		out := types.APIKeys{APIKeys: make([]types.APIKey, 0)}
-		for _, k := range list {
-			if c.ownsAll(k.Orgs) {
-				out.APIKeys = append(out.APIKeys, describeAPIKey(k))
-			}
+// ListAPIKeys lists the API keys of the caller's organisations.
+var ListAPIKeys = operation(toAdminister, huma.Operation{
+	OperationID: "list-apikeys", Method: http.MethodGet, Path: "/api/v1/apikeys", Tags: []string{"apikeys"}, Summary: "Lists the API keys of own organisations",
+}, listAPIKeys)
+
+// CreateAPIKey makes an API key, and shows it this once.
+var CreateAPIKey = operation(toAdminister, huma.Operation{
+	OperationID: "create-apikey", Method: http.MethodPost, Path: "/api/v1/apikeys", DefaultStatus: http.StatusCreated, Tags: []string{"apikeys"},
+	Summary: "Makes an API key", Description: "It has no more rights than the one that makes it.",
+}, createAPIKey)
+
+// DeleteAPIKey ends an API key at once.
+var DeleteAPIKey = operation(toAdminister, huma.Operation{
+	OperationID: "delete-apikey", Method: http.MethodDelete, Path: "/api/v1/apikeys/{id}", DefaultStatus: http.StatusNoContent, Tags: []string{"apikeys"}, Summary: "Ends an API key at once",
+}, deleteAPIKey)
+
+func listAPIKeys(ctx context.Context, c *call, _ *types.Nothing) (*types.APIKeys, error) {
+	list, err := c.registry.APIKeys(ctx)
+	out := types.APIKeys{APIKeys: make([]types.APIKey, 0)}
+	for _, k := range list {
+		if c.ownsAll(k.Orgs) {
+			out.APIKeys = append(out.APIKeys, describeAPIKey(k))
 		}
-		return &struct{ Body types.APIKeys }{out}, err
-	})
-	route(s, toAdminister, huma.Operation{
-		OperationID: "create-apikey", Method: http.MethodPost, Path: "/api/v1/apikeys", DefaultStatus: http.StatusCreated, Tags: tags,
-		Summary: "Makes an API key", Description: "It has no more rights than the one that makes it.",
-	}, createAPIKey)
-	route(s, toAdminister, huma.Operation{
-		OperationID: "delete-apikey", Method: http.MethodDelete, Path: "/api/v1/apikeys/{id}", DefaultStatus: http.StatusNoContent, Tags: tags, Summary: "Ends an API key at once",
-	}, deleteAPIKey)
+	}
+	return &out, err
 }
 
 func describeAPIKey(k *registry.APIKey) types.APIKey {
 	return types.APIKey{ID: k.ID, Name: k.Name, Role: string(k.Role), Orgs: k.Orgs, Created: k.Created.UTC(), By: k.By, Expires: moment(k.Expires)}
 }
 
-func createAPIKey(ctx context.Context, c *call, in *struct{ Body types.NewAPIKey }) (*struct{ Body types.IssuedAPIKey }, error) {
+func createAPIKey(ctx context.Context, c *call, in *types.Body[types.NewAPIKey]) (*types.IssuedAPIKey, error) {
 	b := in.Body
 	if err := checkText("body.name", b.Name); err != nil {
 		return nil, err
@@ -76,13 +80,10 @@ func createAPIKey(ctx context.Context, c *call, in *struct{ Body types.NewAPIKey
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body types.IssuedAPIKey }{types.IssuedAPIKey{Text: text, APIKey: describeAPIKey(k)}}, nil
+	return &types.IssuedAPIKey{Text: text, APIKey: describeAPIKey(k)}, nil
 }
 
-func deleteAPIKey(ctx context.Context, c *call, in *struct {
-	ID string `path:"id" doc:"The API key's id."`
-},
-) (*nothing, error) {
+func deleteAPIKey(ctx context.Context, c *call, in *types.APIKeyPath) (*types.Nothing, error) {
 	list, err := c.registry.APIKeys(ctx)
 	if err != nil {
 		return nil, err

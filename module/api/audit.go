@@ -11,40 +11,37 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-func (s *server) audit() {
-	route(s, toAdminister, huma.Operation{
-		OperationID: "list-events", Method: http.MethodGet, Path: "/api/v1/audit", Tags: []string{"audit"}, Summary: "Lists who changed what, the newest first",
-	}, func(ctx context.Context, c *call, in *struct {
-		Org   string `query:"org" doc:"Of this organisation only."`
-		Limit int    `query:"limit" default:"100" minimum:"1" maximum:"500" doc:"How many at most."`
-	},
-	) (*struct{ Body types.Events }, error) {
-		orgs := c.Orgs
-		if in.Org != "" {
-			if err := c.org(in.Org); err != nil {
-				return nil, err
-			}
-			orgs = []string{in.Org}
-		} else if orgs == nil {
-			orgs = []string{""} // all of them, and what concerns all
+// ListEvents lists who changed what, the newest first.
+var ListEvents = operation(toAdminister, huma.Operation{
+	OperationID: "list-events", Method: http.MethodGet, Path: "/api/v1/audit", Tags: []string{"audit"}, Summary: "Lists who changed what, the newest first",
+}, listEvents)
+
+func listEvents(ctx context.Context, c *call, in *types.ListEvents) (*types.Events, error) {
+	orgs := c.Orgs
+	if in.Org != "" {
+		if err := c.org(in.Org); err != nil {
+			return nil, err
 		}
-		var list []*registry.Event
-		for _, org := range orgs {
-			events, err := c.registry.Events(ctx, org, in.Limit)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, events...)
+		orgs = []string{in.Org}
+	} else if orgs == nil {
+		orgs = []string{""} // all of them, and what concerns all
+	}
+	var list []*registry.Event
+	for _, org := range orgs {
+		events, err := c.registry.Events(ctx, org, in.Limit)
+		if err != nil {
+			return nil, err
 		}
-		slices.SortStableFunc(list, func(a, b *registry.Event) int { return b.Time.Compare(a.Time) })
-		out := types.Events{Events: make([]types.Event, 0)}
-		for _, e := range list[:min(in.Limit, len(list))] {
-			detail := e.Detail
-			if detail == nil {
-				detail = map[string]string{}
-			}
-			out.Events = append(out.Events, types.Event{Time: e.Time.UTC(), By: e.By, Org: e.Org, What: e.What, Detail: detail})
+		list = append(list, events...)
+	}
+	slices.SortStableFunc(list, func(a, b *registry.Event) int { return b.Time.Compare(a.Time) })
+	out := types.Events{Events: make([]types.Event, 0)}
+	for _, e := range list[:min(in.Limit, len(list))] {
+		detail := e.Detail
+		if detail == nil {
+			detail = map[string]string{}
 		}
-		return &struct{ Body types.Events }{out}, nil
-	})
+		out.Events = append(out.Events, types.Event{Time: e.Time.UTC(), By: e.By, Org: e.Org, What: e.What, Detail: detail})
+	}
+	return &out, nil
 }

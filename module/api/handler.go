@@ -25,10 +25,12 @@ var logger = func() *zap.Logger { return caddy.Log().Named("playgate.api") }
 // server is the API on one mount.
 type server struct {
 	find   func() *app.App
-	who    func(*http.Request) (Principal, error)
+	who    func(*http.Request) (Principal, error) // nil where nobody asks over HTTP
 	api    huma.API
 	mux    *http.ServeMux
 	origin *http.CrossOriginProtection
+
+	described map[string]*huma.Operation // by their ids
 }
 
 // New makes the handler of /api/ and /.well-known/jwks.json. find gives the app
@@ -38,23 +40,29 @@ type server struct {
 // status, and others with 500.
 func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.Handler {
 	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
-	s.api = describe(s.mux)
-	s.orgs()
-	s.streams()
-	s.tokens()
-	s.revocations()
-	s.verify()
-	s.purges()
-	s.refusals()
-	s.keys()
-	s.apiKeys()
-	s.audit()
-	s.status()
+	s.describe()
+	s.addRoutes()
 	s.splay()
 	s.jwks()
 	s.backup()
 	s.document()
 	return s
+}
+
+// addRoutes adds all operations that have a route.
+func (s *server) addRoutes() {
+	for _, r := range []route{
+		ListOrgs, CreateOrg, GetOrg, ChangeOrg, DeleteOrg, BreakGlass, MendGlass,
+		ListStreams, CreateStream, GetStream, ChangeStream, DeleteStream,
+		ListTokens, CreateToken, CheckToken, GetToken, RevokeToken, VerifyToken,
+		ListRevocations, Revoke, PreviewRevocation, UndoRevocation,
+		Purge, GetRefusal,
+		ListKeys, AddKey, RotateKeys, RetireKey,
+		ListAPIKeys, CreateAPIKey, DeleteAPIKey,
+		ListEvents, GetStatus,
+	} {
+		r.register(s)
+	}
 }
 
 // ServeHTTP answers, also where there is no route.
@@ -63,16 +71,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Playgate-Instance", app.Instance())
-	defer func() {
-		fault := recover()
-		if fault == nil {
-			return
-		}
-		if fault != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
-			logger().Error("a request failed", zap.String("fault", fmt.Sprintf("%T", fault)), zap.ByteString("stack", debug.Stack()))
-		}
-		panic(http.ErrAbortHandler) // no answer that looks complete
-	}()
+	defer abort()
 	if p := s.refused(r); p != nil {
 		p.write(w)
 		return
@@ -80,10 +79,23 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
+// abort is deferred by what answers. It ends a request in which something panics,
+// and tells the log nothing of what was sent.
+func abort() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+		logger().Error("a request failed", zap.String("fault", fmt.Sprintf("%T", fault)), zap.ByteString("stack", debug.Stack()))
+	}
+	panic(http.ErrAbortHandler) // no answer that looks complete
+}
+
 // refused is why no route gets to see a request, or nil.
 func (s *server) refused(r *http.Request) *Problem {
 	if path.Clean(r.URL.Path) != r.URL.Path {
-		return Refuse(http.StatusNotFound, "there is nothing by this path; write it without // and without a slash at the end")
+		return noSuchPath()
 	}
 	// Behind the admin endpoint there is nothing but the address to say who
 	// asks, so a page in the operator's browser must not be able to.
@@ -108,6 +120,11 @@ func (s *server) refused(r *http.Request) *Problem {
 		return Refuse(http.StatusUnsupportedMediaType, "send the body as application/json")
 	}
 	return nil
+}
+
+// noSuchPath is the answer to a path that no route can have.
+func noSuchPath() *Problem {
+	return Refuse(http.StatusNotFound, "there is nothing by this path; write it without // and without a slash at the end")
 }
 
 // probe sees what the mux would answer where it has no route.
@@ -139,8 +156,14 @@ func isJSON(lines []string) bool {
 
 type callKey struct{}
 
-// call finds out who asks, and whether he may.
+// call finds out who asks over HTTP, and whether he may.
 func (s *server) call(r *http.Request, n need) (*call, error) {
+	return s.admit(n, func() (Principal, error) { return s.who(r) })
+}
+
+// admit lets in who has the rights that are needed, once it is clear that there is
+// something to ask.
+func (s *server) admit(n need, who func() (Principal, error)) (*call, error) {
 	a := s.find()
 	switch {
 	case a == nil:
@@ -148,7 +171,7 @@ func (s *server) call(r *http.Request, n need) (*call, error) {
 	case a.Registry() == nil && !n.storeless:
 		return nil, app.ErrNoStore
 	}
-	p, err := s.who(r)
+	p, err := who()
 	if err != nil {
 		return nil, strangerProblem(err)
 	}
@@ -161,6 +184,3 @@ func (s *server) call(r *http.Request, n need) (*call, error) {
 	}
 	return c, nil
 }
-
-// nothing is the answer without a body.
-type nothing struct{}

@@ -14,35 +14,41 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-type oneKey struct{ Body types.Key }
+// ListKeys lists the keys that may speak for the caller's organisations.
+var ListKeys = operation(toRead, huma.Operation{
+	OperationID: "list-keys", Method: http.MethodGet, Path: "/api/v1/keys", Tags: []string{"keys"}, Summary: "Lists the keys that may speak for own organisations",
+}, listKeys)
 
-func (s *server) keys() {
-	tags := []string{"keys"}
-	route(s, toRead, huma.Operation{
-		OperationID: "list-keys", Method: http.MethodGet, Path: "/api/v1/keys", Tags: tags, Summary: "Lists the keys that may speak for own organisations",
-	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body types.Keys }, error) {
-		return &struct{ Body types.Keys }{types.Keys{Keys: c.keys()}}, nil
-	})
-	route(s, toAdminister, huma.Operation{
-		OperationID: "add-key", Method: http.MethodPost, Path: "/api/v1/keys", DefaultStatus: http.StatusCreated, Tags: tags,
-		Summary: "Adds the public key of an organisation that signs tokens itself",
-	}, addKey)
-	route(s, toAdministerAll, huma.Operation{
-		OperationID: "rotate-keys", Method: http.MethodPost, Path: "/api/v1/keys/rotate", DefaultStatus: http.StatusOK, Tags: tags,
-		Summary: "Makes the next key the active one, and a new next one",
-	}, func(ctx context.Context, c *call, _ *struct{ Body *nothing }) (*struct{ Body types.Rotation }, error) {
-		active, former, err := c.registry.Rotate(ctx, c.Name)
-		return &struct{ Body types.Rotation }{types.Rotation{Active: active, Former: former}}, err
-	})
-	route(s, toAdminister, huma.Operation{
-		OperationID: "retire-key", Method: http.MethodPost, Path: "/api/v1/keys/{id}/retire", DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Refuses all tokens of a key from now on", Description: "A key that Playgate made needs an admin of all organisations; an organisation's own key is named with org.",
-	}, retireKey)
+// AddKey adds the public key of an organisation that signs tokens itself.
+var AddKey = operation(toAdminister, huma.Operation{
+	OperationID: "add-key", Method: http.MethodPost, Path: "/api/v1/keys", DefaultStatus: http.StatusCreated, Tags: []string{"keys"},
+	Summary: "Adds the public key of an organisation that signs tokens itself",
+}, addKey)
+
+// RotateKeys makes the next key the active one, and a new next one.
+var RotateKeys = operation(toAdministerAll, huma.Operation{
+	OperationID: "rotate-keys", Method: http.MethodPost, Path: "/api/v1/keys/rotate", DefaultStatus: http.StatusOK, Tags: []string{"keys"},
+	Summary: "Makes the next key the active one, and a new next one",
+}, rotateKeys)
+
+// RetireKey refuses all tokens of a key from now on.
+var RetireKey = operation(toAdminister, huma.Operation{
+	OperationID: "retire-key", Method: http.MethodPost, Path: "/api/v1/keys/{id}/retire", DefaultStatus: http.StatusNoContent, Tags: []string{"keys"},
+	Summary: "Refuses all tokens of a key from now on", Description: "A key that Playgate made needs an admin of all organisations; an organisation's own key is named with org.",
+}, retireKey)
+
+func listKeys(_ context.Context, c *call, _ *types.Nothing) (*types.Keys, error) {
+	return &types.Keys{Keys: keysOf(c)}, nil
 }
 
-// keys are those that may speak for an organisation of the caller's, each with
+func rotateKeys(ctx context.Context, c *call, _ *types.RotateKeys) (*types.Rotation, error) {
+	active, former, err := c.registry.Rotate(ctx, c.Name)
+	return &types.Rotation{Active: active, Former: former}, err
+}
+
+// keysOf are those that may speak for an organisation of the caller's, each with
 // no other organisation than his.
-func (c *call) keys() []types.Key {
+func keysOf(c *call) []types.Key {
 	list := make([]types.Key, 0)
 	add := func(k *token.Key, d types.Key) {
 		if d.Orgs = c.own(k.Orgs); k.Orgs != nil && len(d.Orgs) == 0 {
@@ -100,7 +106,7 @@ func publicKey(jwk map[string]any) (*token.Key, error) {
 	return key, nil
 }
 
-func addKey(ctx context.Context, c *call, in *struct{ Body types.NewKey }) (*oneKey, error) {
+func addKey(ctx context.Context, c *call, in *types.Body[types.NewKey]) (*types.Key, error) {
 	org := in.Body.Org
 	if err := c.orgInBody("body.org", org); err != nil {
 		return nil, err
@@ -116,20 +122,15 @@ func addKey(ctx context.Context, c *call, in *struct{ Body types.NewKey }) (*one
 	if _, err := c.registry.AddOrgKey(ctx, org, key, c.Name); err != nil {
 		return nil, err
 	}
-	for _, k := range c.keys() {
+	for _, k := range keysOf(c) {
 		if k.ID == key.ID && k.Source == "organisation" && slices.Equal(k.Orgs, []string{org}) {
-			return &oneKey{k}, nil
+			return &k, nil
 		}
 	}
 	return nil, registry.ErrConflict
 }
 
-func retireKey(ctx context.Context, c *call, in *struct {
-	ID   string `path:"id" doc:"The key's id."`
-	Org  string `query:"org" doc:"The organisation whose own key it is. Default: a key that Playgate made."`
-	Body *nothing
-},
-) (*nothing, error) {
+func retireKey(ctx context.Context, c *call, in *types.RetireKey) (*types.Nothing, error) {
 	var err error
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -142,7 +143,7 @@ func retireKey(ctx context.Context, c *call, in *struct {
 		}
 		err = c.registry.Retire(ctx, in.ID, c.Name)
 	}
-	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(c.keys(), func(k types.Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
+	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(keysOf(c), func(k types.Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
 		return nil, saidElsewhere("path.id")
 	}
 	return nil, err

@@ -14,52 +14,61 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-type (
-	oneOrg  struct{ Body types.Org }
-	manyOrg struct{ Body types.Orgs }
-)
+// ListOrgs lists the organisations that the caller sees, in the order of their hashes.
+var ListOrgs = operation(toRead, huma.Operation{
+	OperationID: "list-orgs", Method: http.MethodGet, Path: "/api/v1/orgs", Tags: []string{"organisations"}, Summary: "Lists the organisations",
+}, listOrgs)
 
-func (s *server) orgs() {
-	tags := []string{"organisations"}
-	route(s, toRead, huma.Operation{
-		OperationID: "list-orgs", Method: http.MethodGet, Path: "/api/v1/orgs", Tags: tags, Summary: "Lists the organisations",
-	}, func(_ context.Context, c *call, _ *struct{}) (*manyOrg, error) {
-		orgs := c.orgs()
-		list := make([]types.Org, 0, len(orgs))
-		for _, org := range orgs {
-			list = append(list, c.describeOrg(org))
-		}
-		return &manyOrg{types.Orgs{Orgs: list}}, nil
-	})
-	route(s, toAdministerAll, huma.Operation{
-		OperationID: "create-org", Method: http.MethodPost, Path: "/api/v1/orgs", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes an organisation",
-	}, createOrg)
-	route(s, toRead, huma.Operation{
-		OperationID: "get-org", Method: http.MethodGet, Path: "/api/v1/orgs/{org}", Tags: tags, Summary: "Shows an organisation",
-	}, func(_ context.Context, c *call, in *types.OrgPath) (*oneOrg, error) {
-		if err := c.org(in.Org); err != nil {
-			return nil, err
-		}
-		return &oneOrg{c.describeOrg(in.Org)}, nil
-	})
-	route(s, toAdminister, huma.Operation{
-		OperationID: "change-org", Method: http.MethodPatch, Path: "/api/v1/orgs/{org}", Tags: tags, Summary: "Changes an organisation",
-	}, changeOrg)
-	route(s, toAdministerAll, huma.Operation{
-		OperationID: "delete-org", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}", DefaultStatus: http.StatusNoContent, Tags: tags, Summary: "Deletes an organisation without streams",
-	}, deleteOrg)
-	route(s, toAdminister, huma.Operation{
-		OperationID: "break-glass", Method: http.MethodPost, Path: "/api/v1/orgs/{org}/break-glass", DefaultStatus: http.StatusOK, Tags: tags,
-		Summary: "Lets everybody in for a while", Description: "For an emergency: until it ends, the organisation's streams need no token, whatever anything else says.",
-	}, breakGlass)
-	route(s, toAdminister, huma.Operation{
-		OperationID: "mend-glass", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}/break-glass", DefaultStatus: http.StatusOK, Tags: tags, Summary: "Ends a break-glass",
-	}, mendGlass)
+// CreateOrg makes an organisation.
+var CreateOrg = operation(toAdministerAll, huma.Operation{
+	OperationID: "create-org", Method: http.MethodPost, Path: "/api/v1/orgs", DefaultStatus: http.StatusCreated, Tags: []string{"organisations"}, Summary: "Makes an organisation",
+}, createOrg)
+
+// GetOrg shows an organisation.
+var GetOrg = operation(toRead, huma.Operation{
+	OperationID: "get-org", Method: http.MethodGet, Path: "/api/v1/orgs/{org}", Tags: []string{"organisations"}, Summary: "Shows an organisation",
+}, getOrg)
+
+// ChangeOrg changes the name or the switch of an organisation.
+var ChangeOrg = operation(toAdminister, huma.Operation{
+	OperationID: "change-org", Method: http.MethodPatch, Path: "/api/v1/orgs/{org}", Tags: []string{"organisations"}, Summary: "Changes an organisation",
+}, changeOrg)
+
+// DeleteOrg deletes an organisation that has no streams.
+var DeleteOrg = operation(toAdministerAll, huma.Operation{
+	OperationID: "delete-org", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}", DefaultStatus: http.StatusNoContent, Tags: []string{"organisations"}, Summary: "Deletes an organisation without streams",
+}, deleteOrg)
+
+// BreakGlass lets everybody in for a while.
+var BreakGlass = operation(toAdminister, huma.Operation{
+	OperationID: "break-glass", Method: http.MethodPost, Path: "/api/v1/orgs/{org}/break-glass", DefaultStatus: http.StatusOK, Tags: []string{"organisations"},
+	Summary: "Lets everybody in for a while", Description: "For an emergency: until it ends, the organisation's streams need no token, whatever anything else says.",
+}, breakGlass)
+
+// MendGlass ends a break-glass.
+var MendGlass = operation(toAdminister, huma.Operation{
+	OperationID: "mend-glass", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}/break-glass", DefaultStatus: http.StatusOK, Tags: []string{"organisations"}, Summary: "Ends a break-glass",
+}, mendGlass)
+
+func listOrgs(_ context.Context, c *call, _ *types.Nothing) (*types.Orgs, error) {
+	orgs := c.orgs()
+	list := make([]types.Org, 0, len(orgs))
+	for _, org := range orgs {
+		list = append(list, describeOrg(c, org))
+	}
+	return &types.Orgs{Orgs: list}, nil
+}
+
+func getOrg(_ context.Context, c *call, in *types.OrgPath) (*types.Org, error) {
+	if err := c.org(in.Org); err != nil {
+		return nil, err
+	}
+	return new(describeOrg(c, in.Org)), nil
 }
 
 // describeOrg puts together what the registry and the configuration say. The
 // configuration wins.
-func (c *call) describeOrg(org string) types.Org {
+func describeOrg(c *call, org string) types.Org {
 	d := types.Org{Org: org, Source: "registry", Secure: "unset", NeedsToken: !c.app.Public(org, "", c.now)}
 	if o, err := c.registry.Org(org); err == nil {
 		d.Name, d.By = o.Name, o.By
@@ -103,7 +112,7 @@ func checkText(location, text string) error {
 	return nil
 }
 
-func createOrg(ctx context.Context, c *call, in *struct{ Body types.NewOrg }) (*oneOrg, error) {
+func createOrg(ctx context.Context, c *call, in *types.Body[types.NewOrg]) (*types.Org, error) {
 	if !token.ValidOrg(in.Body.Org) {
 		return nil, mistake("body.org", "write an organisation hash: 1 to 64 of letters, digits and underscore")
 	}
@@ -116,14 +125,10 @@ func createOrg(ctx context.Context, c *call, in *struct{ Body types.NewOrg }) (*
 	if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: in.Body.Org, Name: in.Body.Name, Secure: in.Body.Secure}, c.Name); err != nil {
 		return nil, err
 	}
-	return &oneOrg{c.describeOrg(in.Body.Org)}, nil
+	return new(describeOrg(c, in.Body.Org)), nil
 }
 
-func changeOrg(ctx context.Context, c *call, in *struct {
-	types.OrgPath
-	Body types.OrgChange
-},
-) (*oneOrg, error) {
+func changeOrg(ctx context.Context, c *call, in *types.ChangeOrg) (*types.Org, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
@@ -147,7 +152,7 @@ func changeOrg(ctx context.Context, c *call, in *struct {
 	if len(detail) == 0 {
 		return nil, mistake("body", "say what is to change: name, secure or both")
 	}
-	return c.changeOrg(ctx, in.Org, "org.change", detail, func(o *registry.Org) error {
+	return changeRecord(ctx, c, in.Org, "org.change", detail, func(o *registry.Org) error {
 		if change.Name != nil {
 			o.Name = *change.Name
 		}
@@ -160,9 +165,9 @@ func changeOrg(ctx context.Context, c *call, in *struct {
 	})
 }
 
-// changeOrg changes the record of an organisation. One that only the
+// changeRecord changes the record of an organisation. One that only the
 // configuration knows gets a record first.
-func (c *call) changeOrg(ctx context.Context, org, what string, detail map[string]string, change func(*registry.Org) error) (*oneOrg, error) {
+func changeRecord(ctx context.Context, c *call, org, what string, detail map[string]string, change func(*registry.Org) error) (*types.Org, error) {
 	if _, err := c.registry.Org(org); errors.Is(err, registry.ErrNotFound) {
 		if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: org}, c.Name); err != nil && !errors.Is(err, registry.ErrExists) {
 			return nil, err
@@ -171,10 +176,10 @@ func (c *call) changeOrg(ctx context.Context, org, what string, detail map[strin
 	if _, err := c.registry.ChangeOrg(ctx, org, c.Name, what, detail, change); err != nil {
 		return nil, err
 	}
-	return &oneOrg{c.describeOrg(org)}, nil
+	return new(describeOrg(c, org)), nil
 }
 
-func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*nothing, error) {
+func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*types.Nothing, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
@@ -184,11 +189,7 @@ func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*nothing, error
 	return nil, c.registry.DeleteOrg(ctx, in.Org, c.Name)
 }
 
-func breakGlass(ctx context.Context, c *call, in *struct {
-	types.OrgPath
-	Body types.NewGlass
-},
-) (*oneOrg, error) {
+func breakGlass(ctx context.Context, c *call, in *types.BreakGlass) (*types.Org, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
@@ -205,20 +206,20 @@ func breakGlass(ctx context.Context, c *call, in *struct {
 	since := c.now.UTC().Truncate(time.Second)
 	glass := &registry.Glass{Since: since, Until: since.Add(d), Reason: in.Body.Reason, By: c.Name}
 	detail := map[string]string{"until": glass.Until.Format(time.RFC3339), "reason": glass.Reason}
-	return c.changeOrg(ctx, in.Org, "org.break_glass", detail, func(o *registry.Org) error {
+	return changeRecord(ctx, c, in.Org, "org.break_glass", detail, func(o *registry.Org) error {
 		o.Glass = glass
 		return nil
 	})
 }
 
-func mendGlass(ctx context.Context, c *call, in *types.OrgPath) (*oneOrg, error) {
+func mendGlass(ctx context.Context, c *call, in *types.OrgPath) (*types.Org, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
 	if o, _ := c.registry.Org(in.Org); o == nil || o.Glass == nil {
-		return &oneOrg{c.describeOrg(in.Org)}, nil
+		return new(describeOrg(c, in.Org)), nil
 	}
-	return c.changeOrg(ctx, in.Org, "org.mend_glass", nil, func(o *registry.Org) error {
+	return changeRecord(ctx, c, in.Org, "org.mend_glass", nil, func(o *registry.Org) error {
 		o.Glass = nil
 		return nil
 	})

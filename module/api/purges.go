@@ -11,23 +11,24 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-func (s *server) purges() {
-	route(s, toPurge, huma.Operation{
-		OperationID: "purge", Method: http.MethodPost, Path: "/api/v1/purges", DefaultStatus: http.StatusOK, Tags: []string{"cache"},
-		Summary: "Makes the caches of all nodes forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
-	}, func(_ context.Context, c *call, in *struct{ Body types.NewPurge }) (*struct{ Body types.Purged }, error) {
-		what, err := c.purging(&in.Body)
-		if err != nil {
-			return nil, err
-		}
-		var done types.Purged
-		done.Objects, done.Nodes = c.app.Purge(what)
-		return &struct{ Body types.Purged }{done}, nil
-	})
+// Purge makes the caches of all nodes forget what they have.
+var Purge = operation(toPurge, huma.Operation{
+	OperationID: "purge", Method: http.MethodPost, Path: "/api/v1/purges", DefaultStatus: http.StatusOK, Tags: []string{"cache"},
+	Summary: "Makes the caches of all nodes forget what they have", Description: "Who already gets an answer gets all of it; who comes later gets a new one from the origin.",
+}, purge)
+
+func purge(_ context.Context, c *call, in *types.Body[types.NewPurge]) (*types.Purged, error) {
+	what, err := purging(c, &in.Body)
+	if err != nil {
+		return nil, err
+	}
+	var done types.Purged
+	done.Objects, done.Nodes = c.app.Purge(what)
+	return &done, nil
 }
 
 // purging is what is to be forgotten, of the caller's own.
-func (c *call) purging(in *types.NewPurge) (what *app.Purging, err error) {
+func purging(c *call, in *types.NewPurge) (what *app.Purging, err error) {
 	switch {
 	case in.URL != "" && (in.Org != "" || in.Stream != ""):
 		return nil, mistake("body.url", "write the URL alone, or org and stream without it")

@@ -15,37 +15,39 @@ import (
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-func (s *server) revocations() {
-	tags := []string{"revocations"}
-	route(s, toRead, huma.Operation{
-		OperationID: "list-revocations", Method: http.MethodGet, Path: "/api/v1/revocations", Tags: tags, Summary: "Lists what is revoked",
-	}, listRevocations)
-	route(s, toIssue, huma.Operation{
-		OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: tags,
-		Summary: "Revokes tokens", Description: "They are refused from now on, or from a time on, on every edge.",
-	}, revoke)
-	route(s, toIssue, huma.Operation{
-		OperationID: "preview-revocation", Method: http.MethodPost, Path: "/api/v1/revocations/preview", DefaultStatus: http.StatusOK, Tags: tags,
-		Summary: "Says whom a revocation would end", Description: "It takes what POST /api/v1/revocations takes, and revokes nothing.",
-	}, preview)
-	route(s, toIssue, huma.Operation{
-		OperationID: "undo-revocation", Method: http.MethodDelete, Path: "/api/v1/revocations/{org}/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Takes a revocation back",
-	}, func(ctx context.Context, c *call, in *struct {
-		types.OrgPath
-		ID string `path:"id" doc:"The revocation's id."`
-	},
-	) (*nothing, error) {
-		if err := c.org(in.Org); err != nil {
+// ListRevocations lists a page of revocations, the newest first.
+var ListRevocations = operation(toRead, huma.Operation{
+	OperationID: "list-revocations", Method: http.MethodGet, Path: "/api/v1/revocations", Tags: []string{"revocations"}, Summary: "Lists what is revoked",
+}, listRevocations)
+
+// Revoke revokes all tokens of an organisation that have a value.
+var Revoke = operation(toIssue, huma.Operation{
+	OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: []string{"revocations"},
+	Summary: "Revokes tokens", Description: "They are refused from now on, or from a time on, on every edge.",
+}, revoke)
+
+// PreviewRevocation says whom Revoke would end, and revokes nothing.
+var PreviewRevocation = operation(toIssue, huma.Operation{
+	OperationID: "preview-revocation", Method: http.MethodPost, Path: "/api/v1/revocations/preview", DefaultStatus: http.StatusOK, Tags: []string{"revocations"},
+	Summary: "Says whom a revocation would end", Description: "It takes what POST /api/v1/revocations takes, and revokes nothing.",
+}, preview)
+
+// UndoRevocation takes a revocation back.
+var UndoRevocation = operation(toIssue, huma.Operation{
+	OperationID: "undo-revocation", Method: http.MethodDelete, Path: "/api/v1/revocations/{org}/{id}", DefaultStatus: http.StatusNoContent, Tags: []string{"revocations"},
+	Summary: "Takes a revocation back",
+}, undoRevocation)
+
+func undoRevocation(ctx context.Context, c *call, in *types.RevocationPath) (*types.Nothing, error) {
+	if err := c.org(in.Org); err != nil {
+		return nil, err
+	}
+	if v := c.registry.Revocation(in.Org, in.ID); v != nil {
+		if err := mayRevoke(c, v.Kind); err != nil {
 			return nil, err
 		}
-		if v := c.registry.Revocation(in.Org, in.ID); v != nil {
-			if err := c.mayRevoke(v.Kind); err != nil {
-				return nil, err
-			}
-		}
-		return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
-	})
+	}
+	return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
 }
 
 // revocationCursor is the last revocation of a page.
@@ -55,13 +57,7 @@ type revocationCursor struct {
 	ID  string `json:"i"`
 }
 
-func listRevocations(_ context.Context, c *call, in *struct {
-	types.Page
-	Org   string `query:"org" doc:"Of this organisation only."`
-	Kind  string `query:"kind" enum:"token,tag,user,stream,org" doc:"Of this kind only."`
-	Value string `query:"value" doc:"Of this token, tag, user or stream only."`
-},
-) (*struct{ Body types.Revocations }, error) {
+func listRevocations(_ context.Context, c *call, in *types.ListRevocations) (*types.Revocations, error) {
 	filter := registry.RevocationFilter{Orgs: c.Orgs, Kind: in.Kind, Value: in.Value}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -87,11 +83,11 @@ func listRevocations(_ context.Context, c *call, in *struct {
 	if next != nil {
 		out.Next = writeCursor(revocationCursor(*next))
 	}
-	return &struct{ Body types.Revocations }{out}, nil
+	return &out, nil
 }
 
 // mayRevoke refuses who would refuse more than the tokens of some viewers.
-func (c *call) mayRevoke(kind string) error {
+func mayRevoke(c *call, kind string) error {
 	if kind == "stream" || kind == "org" {
 		return toAdminister.check(&c.Principal)
 	}
@@ -102,7 +98,7 @@ func (c *call) mayRevoke(kind string) error {
 const maxAhead = 30 * 24 * time.Hour
 
 // beginning reads when a revocation is to begin; the zero time is at once.
-func (c *call) beginning(location, text string) (time.Time, error) {
+func beginning(c *call, location, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -123,17 +119,17 @@ func describeRevocation(v *registry.Revocation) types.Revocation {
 	}
 }
 
-func preview(_ context.Context, c *call, in *struct{ Body types.NewRevocation }) (*struct{ Body types.Ending }, error) {
-	v, err := c.revocation(&in.Body)
+func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*types.Ending, error) {
+	v, err := revocationOf(c, &in.Body)
 	if err != nil {
 		return nil, err
 	}
 	viewers, streams := c.app.Ended(v)
-	return &struct{ Body types.Ending }{types.Ending{Viewers: viewers, Streams: streams}}, nil
+	return &types.Ending{Viewers: viewers, Streams: streams}, nil
 }
 
-func revoke(ctx context.Context, c *call, in *struct{ Body types.NewRevocation }) (*struct{ Body types.Revocation }, error) {
-	v, err := c.revocation(&in.Body)
+func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (*types.Revocation, error) {
+	v, err := revocationOf(c, &in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -149,12 +145,12 @@ func revoke(ctx context.Context, c *call, in *struct{ Body types.NewRevocation }
 	}
 	d, ends := describeRevocation(v), <-ending
 	d.Viewers, d.Streams = &ends.Viewers, &ends.Streams
-	return &struct{ Body types.Revocation }{d}, nil
+	return &d, nil
 }
 
-// revocation reads what is to be revoked.
-func (c *call) revocation(b *types.NewRevocation) (*registry.Revocation, error) {
-	if err := c.mayRevoke(b.Kind); err != nil {
+// revocationOf reads what is to be revoked.
+func revocationOf(c *call, b *types.NewRevocation) (*registry.Revocation, error) {
+	if err := mayRevoke(c, b.Kind); err != nil {
 		return nil, err
 	}
 	if err := c.orgInBody("body.org", b.Org); err != nil {
@@ -184,6 +180,6 @@ func (c *call) revocation(b *types.NewRevocation) (*registry.Revocation, error) 
 		}
 	}
 	var err error
-	v.From, err = c.beginning("body.from", b.From)
+	v.From, err = beginning(c, "body.from", b.From)
 	return v, err
 }

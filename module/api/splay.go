@@ -145,7 +145,7 @@ func splayCreate(ctx context.Context, c *call, body []byte) (string, error) {
 		return "", err
 	}
 	r.Org = c.Orgs[0]
-	issued, _, err := c.issue(ctx, r)
+	issued, _, err := issuing{c}.issue(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -211,7 +211,7 @@ func splayVerify(ctx context.Context, c *call, body []byte) (string, error) {
 	if b.Token == "" || strings.Contains(b.Token, "/") {
 		return "", &splayError{http.StatusBadRequest, splayParameter, "Parameter required: token"}
 	}
-	answer, err := c.explain(ctx, issue.Question{Text: b.Token, At: c.now})
+	answer, err := explain(ctx, c, issue.Question{Text: b.Token, At: c.now})
 	if err != nil {
 		return "", err
 	}

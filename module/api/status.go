@@ -12,35 +12,37 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-func (s *server) status() {
-	route(s, toLook, huma.Operation{
-		OperationID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tags: []string{"status"}, Summary: "Says how this instance is",
-	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body types.Status }, error) {
-		version, _ := caddy.Version()
-		d := types.Status{Instance: app.Instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
-		for _, org := range c.orgs() {
-			d.Organisations++
-			if o, err := c.registry.Org(org); err == nil && o.Broken(c.now) {
-				d.BrokenGlass = append(d.BrokenGlass, org)
-			}
+// GetStatus says how this instance is.
+var GetStatus = operation(toLook, huma.Operation{
+	OperationID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tags: []string{"status"}, Summary: "Says how this instance is",
+}, getStatus)
+
+func getStatus(_ context.Context, c *call, _ *types.Nothing) (*types.Status, error) {
+	version, _ := caddy.Version()
+	d := types.Status{Instance: app.Instance(), Version: version, Store: describeStore(c), BrokenGlass: make([]string, 0)}
+	for _, org := range c.orgs() {
+		d.Organisations++
+		if o, err := c.registry.Org(org); err == nil && o.Broken(c.now) {
+			d.BrokenGlass = append(d.BrokenGlass, org)
 		}
-		for _, t := range c.registry.Streams("") {
-			if c.owns(t.Org) {
-				d.Streams++
-			}
+	}
+	for _, t := range c.registry.Streams("") {
+		if c.owns(t.Org) {
+			d.Streams++
 		}
-		if c.Orgs == nil {
-			for _, n := range c.app.Nodes() {
-				d.Nodes = append(d.Nodes, types.Node{
-					Name: n.Name, Version: n.Version, Ready: n.Ready, Staleness: n.Stale.Seconds(), Position: n.Position, Viewers: n.Viewers, Revoked: n.Revoked,
-				})
-			}
+	}
+	if c.Orgs == nil {
+		for _, n := range c.app.Nodes() {
+			d.Nodes = append(d.Nodes, types.Node{
+				Name: n.Name, Version: n.Version, Ready: n.Ready, Staleness: n.Stale.Seconds(), Position: n.Position, Viewers: n.Viewers, Revoked: n.Revoked,
+			})
 		}
-		return &struct{ Body types.Status }{d}, nil
-	})
+	}
+	return &d, nil
 }
 
-func (c *call) store() types.StoreStatus {
+// describeStore says how the store is, as far as the caller may know.
+func describeStore(c *call) types.StoreStatus {
 	d := types.StoreStatus{Driver: c.app.Store.Driver, Writable: true}
 	if d.Driver == "" {
 		d.Driver = "embedded"

@@ -15,54 +15,63 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-type oneStream struct{ Body types.Stream }
+// ListStreams lists a page of streams. All nodes are asked once who watches them.
+var ListStreams = operation(toRead, huma.Operation{
+	OperationID: "list-streams", Method: http.MethodGet, Path: "/api/v1/streams", Tags: []string{"streams"}, Summary: "Lists streams",
+}, listStreams)
 
-func (s *server) streams() {
-	tags := []string{"streams"}
-	route(s, toRead, huma.Operation{
-		OperationID: "list-streams", Method: http.MethodGet, Path: "/api/v1/streams", Tags: tags, Summary: "Lists streams",
-	}, listStreams)
-	route(s, toAdminister, huma.Operation{
-		OperationID: "create-stream", Method: http.MethodPost, Path: "/api/v1/streams", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes a stream",
-	}, createStream)
-	route(s, toRead, huma.Operation{
-		OperationID: "get-stream", Method: http.MethodGet, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Shows a stream",
-	}, func(_ context.Context, c *call, in *types.StreamPath) (*oneStream, error) {
-		if err := c.org(in.Org); err != nil {
-			return nil, err
-		}
-		t, err := c.registry.Stream(in.Org, in.Stream)
-		if err != nil {
-			return nil, err
-		}
-		return c.oneStream(t), nil
-	})
-	route(s, toAdminister, huma.Operation{
-		OperationID: "change-stream", Method: http.MethodPatch, Path: "/api/v1/streams/{org}/{stream}", Tags: tags, Summary: "Changes a stream",
-	}, changeStream)
-	route(s, toAdminister, huma.Operation{
-		OperationID: "delete-stream", Method: http.MethodDelete, Path: "/api/v1/streams/{org}/{stream}", DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Forgets a stream", Description: "Its tokens stay as they are.",
-	}, func(ctx context.Context, c *call, in *types.StreamPath) (*nothing, error) {
-		if err := c.org(in.Org); err != nil {
-			return nil, err
-		}
-		return nil, c.registry.DeleteStream(ctx, in.Org, in.Stream, c.Name)
-	})
+// CreateStream makes a stream.
+var CreateStream = operation(toAdminister, huma.Operation{
+	OperationID: "create-stream", Method: http.MethodPost, Path: "/api/v1/streams", DefaultStatus: http.StatusCreated, Tags: []string{"streams"}, Summary: "Makes a stream",
+}, createStream)
+
+// GetStream shows a stream, and asks all nodes who watches it.
+var GetStream = operation(toRead, huma.Operation{
+	OperationID: "get-stream", Method: http.MethodGet, Path: "/api/v1/streams/{org}/{stream}", Tags: []string{"streams"}, Summary: "Shows a stream",
+}, getStream)
+
+// ChangeStream changes a stream.
+var ChangeStream = operation(toAdminister, huma.Operation{
+	OperationID: "change-stream", Method: http.MethodPatch, Path: "/api/v1/streams/{org}/{stream}", Tags: []string{"streams"}, Summary: "Changes a stream",
+}, changeStream)
+
+// DeleteStream forgets a stream. Its tokens stay.
+var DeleteStream = operation(toAdminister, huma.Operation{
+	OperationID: "delete-stream", Method: http.MethodDelete, Path: "/api/v1/streams/{org}/{stream}", DefaultStatus: http.StatusNoContent, Tags: []string{"streams"},
+	Summary: "Forgets a stream", Description: "Its tokens stay as they are.",
+}, deleteStream)
+
+func getStream(_ context.Context, c *call, in *types.StreamPath) (*types.Stream, error) {
+	if err := c.org(in.Org); err != nil {
+		return nil, err
+	}
+	t, err := c.registry.Stream(in.Org, in.Stream)
+	if err != nil {
+		return nil, err
+	}
+	return showStream(c, t), nil
+}
+
+func deleteStream(ctx context.Context, c *call, in *types.StreamPath) (*types.Nothing, error) {
+	if err := c.org(in.Org); err != nil {
+		return nil, err
+	}
+	return nil, c.registry.DeleteStream(ctx, in.Org, in.Stream, c.Name)
 }
 
 func describeStream(t *registry.Stream) types.Stream {
 	return types.Stream{Org: t.Org, Stream: t.Name, Title: t.Title, Public: t.Public, Tags: append([]string{}, t.Tags...), Created: t.Created.UTC(), By: t.By}
 }
 
-func (c *call) oneStream(t *registry.Stream) *oneStream {
+// showStream tells of a stream, and asks all nodes who watches it.
+func showStream(c *call, t *registry.Stream) *types.Stream {
 	list := []types.Stream{describeStream(t)}
-	c.countViewers(list)
-	return &oneStream{list[0]}
+	countViewers(c, list)
+	return &list[0]
 }
 
 // countViewers says how many watch each stream.
-func (c *call) countViewers(list []types.Stream) {
+func countViewers(c *call, list []types.Stream) {
 	names := make([]app.StreamName, len(list))
 	for i := range list {
 		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
@@ -78,12 +87,7 @@ type streamCursor struct {
 	Stream string `json:"s"`
 }
 
-func listStreams(_ context.Context, c *call, in *struct {
-	types.Page
-	Org string `query:"org" doc:"Of this organisation only."`
-	Tag string `query:"tag" doc:"With this tag only."`
-},
-) (*struct{ Body types.Streams }, error) {
+func listStreams(_ context.Context, c *call, in *types.ListStreams) (*types.Streams, error) {
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
@@ -115,12 +119,12 @@ func listStreams(_ context.Context, c *call, in *struct {
 		}
 		out.Streams = append(out.Streams, describeStream(t))
 	}
-	c.countViewers(out.Streams)
-	return &struct{ Body types.Streams }{out}, nil
+	countViewers(c, out.Streams)
+	return &out, nil
 }
 
 // checkStream finds the mistakes that a new and a changed stream can have.
-func (c *call) checkStream(org, title string, public bool, tags []string) error {
+func checkStream(c *call, org, title string, public bool, tags []string) error {
 	if err := checkText("body.title", title); err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (c *call) checkStream(org, title string, public bool, tags []string) error 
 	return nil
 }
 
-func createStream(ctx context.Context, c *call, in *struct{ Body types.NewStream }) (*oneStream, error) {
+func createStream(ctx context.Context, c *call, in *types.Body[types.NewStream]) (*types.Stream, error) {
 	b := in.Body
 	if err := c.orgInBody("body.org", b.Org); err != nil {
 		return nil, err
@@ -147,21 +151,17 @@ func createStream(ctx context.Context, c *call, in *struct{ Body types.NewStream
 	if !token.ValidStream(b.Stream) {
 		return nil, mistake("body.stream", "write a stream name: 1 to 128 of letters, digits, dot, underscore and hyphen")
 	}
-	if err := c.checkStream(b.Org, b.Title, b.Public, b.Tags); err != nil {
+	if err := checkStream(c, b.Org, b.Title, b.Public, b.Tags); err != nil {
 		return nil, err
 	}
 	t := &registry.Stream{Org: b.Org, Name: b.Stream, Title: b.Title, Public: b.Public, Tags: b.Tags}
 	if err := c.registry.CreateStream(ctx, t, c.Name); err != nil {
 		return nil, err
 	}
-	return c.oneStream(t), nil
+	return showStream(c, t), nil
 }
 
-func changeStream(ctx context.Context, c *call, in *struct {
-	types.StreamPath
-	Body types.StreamChange
-},
-) (*oneStream, error) {
+func changeStream(ctx context.Context, c *call, in *types.ChangeStream) (*types.Stream, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func changeStream(ctx context.Context, c *call, in *struct {
 	if b.Public != nil {
 		public = *b.Public
 	}
-	if err := c.checkStream(in.Org, title, public, b.Tags); err != nil {
+	if err := checkStream(c, in.Org, title, public, b.Tags); err != nil {
 		return nil, err
 	}
 	t, err := c.registry.ChangeStream(ctx, in.Org, in.Stream, c.Name, func(t *registry.Stream) error {
@@ -194,5 +194,5 @@ func changeStream(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return c.oneStream(t), nil
+	return showStream(c, t), nil
 }

@@ -9,60 +9,49 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/token"
 )
 
-type oneToken struct{ Body types.Token }
+// ListTokens lists a page of tokens. All nodes are asked once who uses them.
+var ListTokens = operation(toRead, huma.Operation{
+	OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: []string{"tokens"}, Summary: "Lists tokens, the newest first",
+}, listTokens)
 
-func (s *server) tokens() {
-	tags := []string{"tokens"}
-	route(s, toRead, huma.Operation{
-		OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: tags, Summary: "Lists tokens, the newest first",
-	}, listTokens)
-	route(s, toIssue, huma.Operation{
-		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", DefaultStatus: http.StatusCreated, Tags: tags, Summary: "Makes a token",
-	}, func(ctx context.Context, c *call, in *struct{ Body types.NewToken }) (*struct{ Body types.IssuedToken }, error) {
-		request, err := c.read(&in.Body)
-		if err != nil {
-			return nil, err
-		}
-		issued, record, err := c.issue(ctx, request)
-		if err != nil {
-			return nil, err
-		}
-		return &struct{ Body types.IssuedToken }{c.show(issued, record)}, nil
-	})
-	route(s, toIssue, huma.Operation{
-		OperationID: "check-token", Method: http.MethodPost, Path: "/api/v1/tokens/check", DefaultStatus: http.StatusOK, Tags: tags,
-		Summary: "Says what of a token may not do what was meant", Description: "It takes what POST /api/v1/tokens takes, answers with the same mistakes, and makes nothing.",
-	}, checkToken)
-	route(s, toRead, huma.Operation{
-		OperationID: "get-token", Method: http.MethodGet, Path: "/api/v1/tokens/{id}", Tags: tags, Summary: "Shows what is kept of a token",
-	}, getToken)
-	route(s, toIssue, huma.Operation{
-		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Revokes a token", Description: "It is refused from now on, or from a time on, on every edge. Its record stays.",
-	}, revokeToken)
-}
+// CreateToken makes a token, and shows it this once.
+var CreateToken = operation(toIssue, huma.Operation{
+	OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", DefaultStatus: http.StatusCreated, Tags: []string{"tokens"}, Summary: "Makes a token",
+}, createToken)
 
-func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Time) types.Token {
-	return c.describeTokens(ctx, []*registry.Token{t}, now)[0]
-}
+// CheckToken says what CreateToken would warn of or refuse, and makes nothing.
+var CheckToken = operation(toIssue, huma.Operation{
+	OperationID: "check-token", Method: http.MethodPost, Path: "/api/v1/tokens/check", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
+	Summary: "Says what of a token may not do what was meant", Description: "It takes what POST /api/v1/tokens takes, answers with the same mistakes, and makes nothing.",
+}, checkToken)
+
+// GetToken shows what is kept of a token, and asks all nodes who uses it.
+var GetToken = operation(toRead, huma.Operation{
+	OperationID: "get-token", Method: http.MethodGet, Path: "/api/v1/tokens/{id}", Tags: []string{"tokens"}, Summary: "Shows what is kept of a token",
+}, getToken)
+
+// RevokeToken revokes one token, now or from a time on.
+var RevokeToken = operation(toIssue, huma.Operation{
+	OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", DefaultStatus: http.StatusNoContent, Tags: []string{"tokens"},
+	Summary: "Revokes a token", Description: "It is refused from now on, or from a time on, on every edge. Its record stays.",
+}, revokeToken)
 
 // describeTokens tells what is kept of tokens, and asks all nodes who uses them.
-func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now time.Time) []types.Token {
+func describeTokens(ctx context.Context, c *call, tokens []*registry.Token, now time.Time) []types.Token {
 	list := make([]types.Token, 0, len(tokens))
 	for i, use := range c.app.Uses(ctx, tokens) {
-		d := c.describeWithout(tokens[i], now)
+		d := describeWithout(c, tokens[i], now)
 		d.Viewers, d.LastUsed = use.Viewers, moment(use.Last)
 		list = append(list, d)
 	}
 	return list
 }
 
-func (c *call) describeWithout(t *registry.Token, now time.Time) types.Token {
+// describeWithout tells what is kept of a token, but not who uses it.
+func describeWithout(c *call, t *registry.Token, now time.Time) types.Token {
 	d := describeToken(t, now)
 	if v := c.registry.RevocationOf(t); v != nil {
 		d.Status = c.registry.StatusOf(t, now)
@@ -78,110 +67,6 @@ func describeToken(t *registry.Token, now time.Time) types.Token {
 	}
 }
 
-// recordOf is what is kept of a token.
-func recordOf(g *token.Grant) *registry.Token {
-	t := &registry.Token{
-		ID: g.ID, Org: g.Org, Streams: g.Streams, OrgWide: g.OrgWide, Tag: g.Tag, User: g.Subject,
-		Expires: g.ExpiresAt().UTC(), Key: g.KeyID,
-	}
-	if g.IssuedAt != 0 {
-		t.Created = time.Unix(g.IssuedAt, 0).UTC()
-	}
-	if g.NotBefore != 0 {
-		t.NotBefore = time.Unix(g.NotBefore, 0).UTC()
-	}
-	for _, r := range g.IPs {
-		t.IPs = append(t.IPs, r.String())
-	}
-	for _, p := range g.Referers {
-		t.Referers = append(t.Referers, p.String())
-	}
-	return t
-}
-
-// read understands what somebody wants a token for.
-func (c *call) read(n *types.NewToken) (r issue.Request, err error) {
-	r = issue.Request{
-		Org: n.Org, Streams: n.Streams, OrgWide: n.OrgWide, IPs: n.IP, Referers: n.Referer, Tag: n.Tag, User: n.User,
-	}
-	if n.Expires != "" {
-		if r.Expires, err = issue.ParseTime(n.Expires, c.now); err != nil {
-			return r, mistake("body.expires", err.Error())
-		}
-	}
-	if n.NotBefore != "" {
-		if r.NotBefore, err = issue.ParseTime(n.NotBefore, c.now); err != nil {
-			return r, mistake("body.not_before", err.Error())
-		}
-	}
-	return r, nil
-}
-
-// sign makes a token, of which nothing is kept: until its record is, it must not
-// be shown.
-func (c *call) sign(ctx context.Context, r issue.Request) (*issue.Issued, error) {
-	if err := c.orgInBody("body.org", r.Org); err != nil {
-		return nil, err
-	}
-	issuer, err := c.app.Issuer(ctx, r.Org)
-	if err != nil {
-		return nil, err
-	}
-	return issuer.Issue(r)
-}
-
-// issue makes a token and keeps its record. It returns the token only when the
-// record is kept: what nobody can list, nobody can find to revoke.
-func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *registry.Token, error) {
-	issued, err := c.sign(ctx, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	record := recordOf(issued.Grant)
-	record.Created, record.By = c.now.UTC().Truncate(time.Millisecond), c.Name
-	if err := c.registry.CreateToken(ctx, record); err != nil {
-		return nil, nil, unavailable("there is no token, because its record could not be kept: " + err.Error())
-	}
-	return issued, record, nil
-}
-
-// show is the one answer that has the token in it.
-func (c *call) show(i *issue.Issued, record *registry.Token) types.IssuedToken {
-	i.Warnings = append(i.Warnings, c.strange(i.Grant)...)
-	t := types.IssuedToken{Text: i.Token, Token: describeToken(record, c.now), Warnings: i.Remarks()}
-	if len(i.URLs) > 0 {
-		t.WebPlayoutURL, t.StreamURL = i.URLs[0].WebPlayoutURL, i.URLs[0].StreamURL
-	}
-	if len(i.URLs) > 1 {
-		t.URLs = i.URLs
-	}
-	return t
-}
-
-// strange warns of streams that the registry does not know.
-func (c *call) strange(g *token.Grant) (list []types.Warning) {
-	for _, stream := range g.Streams {
-		if _, err := c.registry.Stream(g.Org, stream); err != nil {
-			list = append(list, types.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
-		}
-	}
-	return list
-}
-
-// checkToken says what would be made of a request, and makes nothing.
-func checkToken(ctx context.Context, c *call, in *struct{ Body types.NewToken }) (*struct{ Body types.Remarks }, error) {
-	request, err := c.read(&in.Body)
-	if err != nil {
-		return nil, err
-	}
-	issued, err := c.sign(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	list := append([]types.Warning{}, issued.Warnings...)
-	return &struct{ Body types.Remarks }{types.Remarks{Warnings: append(list, c.strange(issued.Grant)...)}}, nil
-}
-
 // tokenCursor is the last token of a page.
 type tokenCursor struct {
 	Created time.Time `json:"t,omitzero"`
@@ -192,16 +77,7 @@ type tokenCursor struct {
 	Org  string `json:"o,omitempty"`
 }
 
-func listTokens(ctx context.Context, c *call, in *struct {
-	types.Page
-	Org    string `query:"org" doc:"Of this organisation only."`
-	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
-	Tag    string `query:"tag" doc:"With this tag only."`
-	User   string `query:"user" doc:"For this user only."`
-	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
-	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
-},
-) (*struct{ Body types.Tokens }, error) {
+func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Tokens, error) {
 	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
@@ -220,19 +96,19 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := c.sorted(ctx, index, filter, in.Sort, at, in.Limit)
+	list, next, err := sortedTokens(ctx, c, index, filter, in.Sort, at, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	out := types.Tokens{Tokens: c.describeTokens(ctx, list, c.now)}
+	out := types.Tokens{Tokens: describeTokens(ctx, c, list, c.now)}
 	if next != nil {
 		out.Next = writeCursor(*next)
 	}
-	return &struct{ Body types.Tokens }{out}, nil
+	return &out, nil
 }
 
-// sorted is a page of tokens, in an order, from a cursor on.
-func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Filter, order string, at *tokenCursor, n int) ([]*registry.Token, *tokenCursor, error) {
+// sortedTokens is a page of tokens, in an order, from a cursor on.
+func sortedTokens(ctx context.Context, c *call, index *registry.Index, f registry.Filter, order string, at *tokenCursor, n int) ([]*registry.Token, *tokenCursor, error) {
 	if order == "newest" {
 		order = ""
 	}
@@ -265,28 +141,23 @@ func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Fil
 	return list, &tokenCursor{Sort: order, By: next.By, Org: next.Org, ID: next.ID}, nil
 }
 
-func getToken(ctx context.Context, c *call, in *types.TokenPath) (*oneToken, error) {
-	found, err := c.findToken(ctx, in)
+func getToken(ctx context.Context, c *call, in *types.TokenPath) (*types.Token, error) {
+	found, err := findToken(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
-	return &oneToken{c.describeToken(ctx, found, c.now)}, nil
+	return &describeTokens(ctx, c, []*registry.Token{found}, c.now)[0], nil
 }
 
-func revokeToken(ctx context.Context, c *call, in *struct {
-	types.TokenPath
-	From   string `query:"from" doc:"When that begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
-	Reason string `query:"reason" doc:"Why; at most 128 characters."`
-},
-) (*nothing, error) {
+func revokeToken(ctx context.Context, c *call, in *types.RevokeToken) (*types.Nothing, error) {
 	if err := checkText("query.reason", in.Reason); err != nil {
 		return nil, err
 	}
-	from, err := c.beginning("query.from", in.From)
+	from, err := beginning(c, "query.from", in.From)
 	if err != nil {
 		return nil, err
 	}
-	found, err := c.findToken(ctx, &in.TokenPath)
+	found, err := findToken(ctx, c, &in.TokenPath)
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +165,7 @@ func revokeToken(ctx context.Context, c *call, in *struct {
 }
 
 // findToken finds the record of a token that the caller may see.
-func (c *call) findToken(ctx context.Context, in *types.TokenPath) (*registry.Token, error) {
+func findToken(ctx context.Context, c *call, in *types.TokenPath) (*registry.Token, error) {
 	orgs := c.orgs()
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {

@@ -14,33 +14,35 @@ import (
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/registry"
 )
 
 // streamRule is how URLs name streams, where nobody says it.
 const streamRule = "/live/{org}/{stream}/*"
 
-func (s *server) verify() {
-	route(s, toRead, huma.Operation{
-		OperationID: "verify-token", Method: http.MethodPost, Path: "/api/v1/tokens/verify", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
-		Summary: "Says why a token is accepted or refused",
-	}, func(ctx context.Context, c *call, in *struct{ Body types.TokenQuestion }) (*struct{ Body types.TokenAnswer }, error) {
-		b := in.Body
-		at := c.now
-		if b.At != "" {
-			var err error
-			if at, err = issue.ParseTime(b.At, c.now); err != nil {
-				return nil, mistake("body.at", err.Error())
-			}
+// VerifyToken says why a token is accepted or refused, check by check.
+var VerifyToken = operation(toRead, huma.Operation{
+	OperationID: "verify-token", Method: http.MethodPost, Path: "/api/v1/tokens/verify", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
+	Summary: "Says why a token is accepted or refused",
+}, verifyToken)
+
+func verifyToken(ctx context.Context, c *call, in *types.Body[types.TokenQuestion]) (*types.TokenAnswer, error) {
+	b := in.Body
+	at := c.now
+	if b.At != "" {
+		var err error
+		if at, err = issue.ParseTime(b.At, c.now); err != nil {
+			return nil, mistake("body.at", err.Error())
 		}
-		if a, err := netip.ParseAddr(b.IP); b.IP != "" && (err != nil || a.Zone() != "") {
-			return nil, mistake("body.ip", "that is no IP address")
-		}
-		answer, err := c.explain(ctx, issue.Question{Text: b.Token, At: at, IP: b.IP, Referer: b.Referer, URL: b.URL})
-		if err != nil {
-			return nil, err
-		}
-		return &struct{ Body types.TokenAnswer }{*answer}, nil
-	})
+	}
+	if a, err := netip.ParseAddr(b.IP); b.IP != "" && (err != nil || a.Zone() != "") {
+		return nil, mistake("body.ip", "that is no IP address")
+	}
+	answer, err := explain(ctx, c, issue.Question{Text: b.Token, At: at, IP: b.IP, Referer: b.Referer, URL: b.URL})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // stranger is the answer to every token that nobody here has made for one of
@@ -55,7 +57,7 @@ func stranger() *types.TokenAnswer {
 
 // explain judges a token as the gate would. What the token says is only told
 // when the caller may know it.
-func (c *call) explain(ctx context.Context, q issue.Question) (*types.TokenAnswer, error) {
+func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer, error) {
 	q.Rule, q.Terms = streamRule, c.app.Terms()
 	// First the token alone, without a key: whose it is comes before whether
 	// its signature holds.
@@ -83,7 +85,7 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*types.TokenAnswe
 	if kept, err := c.registry.Token(ctx, t.Org, t.ID); err == nil {
 		t.Created, t.By = kept.Created, kept.By
 	}
-	told := c.describeToken(ctx, t, q.At.Truncate(time.Second))
+	told := describeTokens(ctx, c, []*registry.Token{t}, q.At.Truncate(time.Second))[0]
 	answer := &types.TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := types.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
 	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {

@@ -31,3 +31,8 @@ type IssuedAPIKey struct {
 	Text string `json:"apikey" doc:"The API key. Nothing shows it again."`
 	APIKey
 }
+
+// APIKeyPath is the API key in a path.
+type APIKeyPath struct {
+	ID string `path:"id" doc:"The API key's id."`
+}

@@ -16,3 +16,9 @@ type Event struct {
 type Events struct {
 	Events []Event `json:"events"`
 }
+
+// ListEvents says which entries are listed.
+type ListEvents struct {
+	Org   string `query:"org" doc:"Of this organisation only."`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"500" doc:"How many at most."`
+}

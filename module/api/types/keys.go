@@ -30,3 +30,13 @@ type Rotation struct {
 	Active string `json:"active" doc:"The id of the key that signs now."`
 	Former string `json:"former" doc:"The id of the key that signed before, and goes on to verify."`
 }
+
+// RotateKeys makes the next key the active one. Its body may be left out.
+type RotateKeys struct{ Body *Nothing }
+
+// RetireKey retires a key. Its body may be left out.
+type RetireKey struct {
+	ID   string `path:"id" doc:"The key's id."`
+	Org  string `query:"org" doc:"The organisation whose own key it is. Default: a key that Playgate made."`
+	Body *Nothing
+}

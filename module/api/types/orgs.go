@@ -50,3 +50,15 @@ type NewGlass struct {
 type OrgPath struct {
 	Org string `path:"org" doc:"The organisation hash."`
 }
+
+// ChangeOrg changes an organisation.
+type ChangeOrg struct {
+	OrgPath
+	Body OrgChange
+}
+
+// BreakGlass breaks the glass of an organisation.
+type BreakGlass struct {
+	OrgPath
+	Body NewGlass
+}

@@ -13,3 +13,8 @@ type Refusal struct {
 	Stream  string    `json:"stream,omitempty"`
 	TokenID string    `json:"token_id,omitempty" doc:"Of the caller's own tokens; left out when the signature did not hold."`
 }
+
+// RefusalPath is the refusal in a path.
+type RefusalPath struct {
+	ID string `path:"id" doc:"The id of the refusal."`
+}

@@ -39,3 +39,17 @@ type Ending struct {
 	Viewers int `json:"viewers" doc:"How many viewers it ends, on all nodes that could be asked."`
 	Streams int `json:"streams" doc:"On how many streams those are."`
 }
+
+// ListRevocations says which revocations are listed.
+type ListRevocations struct {
+	Page
+	Org   string `query:"org" doc:"Of this organisation only."`
+	Kind  string `query:"kind" enum:"token,tag,user,stream,org" doc:"Of this kind only."`
+	Value string `query:"value" doc:"Of this token, tag, user or stream only."`
+}
+
+// RevocationPath is the revocation in a path.
+type RevocationPath struct {
+	OrgPath
+	ID string `path:"id" doc:"The revocation's id."`
+}

@@ -42,3 +42,16 @@ type StreamPath struct {
 	OrgPath
 	Stream string `path:"stream" doc:"The stream's name."`
 }
+
+// ListStreams says which streams are listed.
+type ListStreams struct {
+	Page
+	Org string `query:"org" doc:"Of this organisation only."`
+	Tag string `query:"tag" doc:"With this tag only."`
+}
+
+// ChangeStream changes a stream.
+type ChangeStream struct {
+	StreamPath
+	Body StreamChange
+}

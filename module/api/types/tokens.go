@@ -86,3 +86,21 @@ type Warning struct {
 	Field string `json:"field,omitempty" doc:"The member of the request that the remedy is for."`
 	Add   string `json:"add,omitempty" doc:"What to add to it."`
 }
+
+// ListTokens says which tokens are listed, and in which order.
+type ListTokens struct {
+	Page
+	Org    string `query:"org" doc:"Of this organisation only."`
+	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
+	Tag    string `query:"tag" doc:"With this tag only."`
+	User   string `query:"user" doc:"For this user only."`
+	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
+	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
+}
+
+// RevokeToken revokes one token.
+type RevokeToken struct {
+	TokenPath
+	From   string `query:"from" doc:"When that begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
+	Reason string `query:"reason" doc:"Why; at most 128 characters."`
+}

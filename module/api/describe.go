@@ -12,8 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// describe makes the description of the API, still without routes.
-func describe(mux *http.ServeMux) huma.API {
+// describe begins the description of the API, still without routes.
+func (s *server) describe() {
+	s.described = make(map[string]*huma.Operation)
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -26,13 +27,14 @@ func describe(mux *http.ServeMux) huma.API {
 					"bintu":  {Type: "apiKey", In: "header", Name: "X-BINTU-APIKEY", Description: "An API key, for clients written for nanocosmos."},
 				},
 			},
+			OnAddOperation: []huma.AddOpFunc{func(_ *huma.OpenAPI, op *huma.Operation) { s.described[op.OperationID] = op }},
 		},
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{withoutValues},
 	}
-	return humago.New(mux, config)
+	s.api = humago.New(s.mux, config)
 }
 
 const about = `Organisations, streams, playback tokens, keys, API keys and the audit trail.
@@ -58,43 +60,6 @@ func unmarshal(data []byte, v any) error {
 		return errJSON
 	}
 	return nil
-}
-
-// route adds a route. Who has not the rights, or is not known, is refused
-// before anything of the request is read.
-func route[I, O any](s *server, n need, op huma.Operation, handle func(context.Context, *call, *I) (*O, error)) {
-	gated(s, n, op, (*Problem).write, handle)
-}
-
-// gated is route with its own way to write refusals.
-func gated[I, O any](s *server, n need, op huma.Operation, write func(*Problem, http.ResponseWriter), handle func(context.Context, *call, *I) (*O, error)) {
-	op.MaxBodyBytes = maxBody + 1 // huma takes one less
-	if op.Security == nil {
-		op.Security = []map[string][]string{{"apikey": {}}}
-	}
-	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
-		r, w := humago.Unwrap(ctx)
-		c, err := s.call(r, n)
-		switch {
-		case err != nil:
-			write(problemOf(err), w)
-		case ctx.Operation().RequestBody == nil && !empty(r):
-			write(mistake("body", "this takes no body; leave it out"), w)
-		default:
-			next(huma.WithValue(ctx, callKey{}, c))
-		}
-	})
-	register(s, op, func(ctx context.Context, in *I) (*O, error) {
-		c, ok := ctx.Value(callKey{}).(*call)
-		if !ok {
-			return nil, problemOf(errors.New("a route without its gate"))
-		}
-		out, err := handle(ctx, c, in)
-		if err != nil {
-			return nil, problemOf(err)
-		}
-		return out, nil
-	})
 }
 
 // register adds an operation, with the errors as they are here.
