@@ -19,6 +19,10 @@ type Operation[I, O any] struct {
 	need need
 	http huma.Operation
 	do   func(context.Context, *call, *I) (*O, error)
+
+	// early, of an operation without a route, is what is refused before the rights
+	// are looked at.
+	early func(*I) error
 }
 
 // operation is one with a route. Its id and its path are unique.
@@ -41,15 +45,23 @@ func (o *Operation[I, O]) Call(ctx context.Context, on *Local, who Principal, in
 
 func (o *Operation[I, O]) call(ctx context.Context, s *server, who Principal, in *I) (*O, error) {
 	described := s.described[o.http.OperationID]
-	if err := checkPath(described, in); err != nil {
-		return nil, err
+	early := o.early
+	if described != nil {
+		early = func(in *I) error { return checkPath(described, in) }
+	}
+	if early != nil {
+		if err := early(in); err != nil {
+			return nil, err
+		}
 	}
 	c, err := s.admit(o.need, func() (Principal, error) { return who, nil })
 	if err != nil {
 		return nil, err
 	}
-	if in, err = validated(s.api.OpenAPI().Components.Schemas, described, in); err != nil {
-		return nil, err
+	if described != nil {
+		if in, err = validated(s.api.OpenAPI().Components.Schemas, described, in); err != nil {
+			return nil, err
+		}
 	}
 	return o.do(ctx, c, in)
 }
