@@ -18,7 +18,7 @@ type explainPage struct {
 	Mistakes               map[string]string
 }
 
-func (h *Handler) askExplain(v *visit) error {
+func askExplain(v *pageRequest) error {
 	return v.render(http.StatusOK, "explain", "explain", "Why was it refused?", new(explainPage))
 }
 
@@ -26,32 +26,31 @@ func (h *Handler) askExplain(v *visit) error {
 var refusalID = regexp.MustCompile(`^[2-9a-z]{12}$`)
 
 // explainRefusal says why the request of an id was refused.
-func (v *visit) explainRefusal(p *explainPage) error {
+func (v *pageRequest) explainRefusal(p *explainPage) error {
 	status := http.StatusOK
-	p.Refusal = new(types.Refusal)
-	if err := v.ask(http.MethodGet, at("/api/v1/refusals", p.Text), nil, nil, p.Refusal); err != nil {
+	var err error
+	if p.Refusal, err = ask(v, api.GetRefusal, &types.RefusalPath{ID: p.Text}); err != nil {
 		problem := new(api.Problem)
 		if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
 			return err
 		}
-		p.Refusal, status = nil, http.StatusNotFound
+		status = http.StatusNotFound
 		p.Mistakes = map[string]string{"token": "none of the last refusals, for your organisations, has this id; the access logs know all (playgate_id)"}
 	}
 	return v.render(status, "explain", "explain", "Why was it refused?", p)
 }
 
 // explain judges a token as the gate would.
-func (h *Handler) explain(v *visit) error {
+func explain(v *pageRequest) error {
 	f := v.r.PostForm
 	p := &explainPage{Text: strings.TrimSpace(f.Get("token")), Address: strings.TrimSpace(f.Get("address")), Referer: strings.TrimSpace(f.Get("page"))}
 	if refusalID.MatchString(p.Text) {
 		return v.explainRefusal(p)
 	}
-	var answer types.TokenAnswer
-	err := v.ask(http.MethodPost, "/api/v1/tokens/verify", nil, types.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}, &answer)
+	answer, err := ask(v, api.VerifyToken, body(types.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}))
 	status := http.StatusOK
 	if err == nil {
-		p.Answer = &answer
+		p.Answer = answer
 	} else if p.Mistakes = mistakes(err); p.Mistakes == nil {
 		return err
 	} else {

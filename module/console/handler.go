@@ -43,7 +43,7 @@ type Handler struct {
 	Ingest []string `json:"ingest,omitempty"`
 
 	app    *app.App
-	api    http.Handler
+	api    *api.Local
 	mux    *http.ServeMux
 	logger *zap.Logger
 }
@@ -68,8 +68,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.check(); err != nil {
 		return err
 	}
-	find := func() *app.App { return h.app }
-	h.api = api.New(find, principalOf)
+	h.api = api.NewLocal(func() *app.App { return h.app })
 	h.routes()
 	return nil
 }
@@ -159,42 +158,42 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // routes are the pages.
 func (h *Handler) routes() {
 	h.mux = http.NewServeMux()
-	h.page("GET /{$}", h.listStreams)
-	h.page("POST /streams", h.createStream)
-	h.page("GET /streams/{org}/{stream}", h.showStream)
-	h.page("GET /streams/{org}/{stream}/settings", h.showSettings)
-	h.page("POST /streams/{org}/{stream}/settings", h.changeStream)
-	h.page("POST /streams/{org}/{stream}/delete", h.deleteStream)
-	h.page("GET /keys", h.listKeys)
-	h.page("POST /keys", h.addKey)
-	h.page("POST /keys/rotate", h.rotateKeys)
-	h.page("POST /keys/{id}/retire", h.retireKey)
-	h.page("POST /apikeys", h.createAPIKey)
-	h.page("GET /apikeys/made/{id}", h.showAPIKey)
-	h.page("POST /apikeys/{id}/end", h.endAPIKey)
-	h.page("GET /orgs", h.listOrgs)
-	h.page("POST /orgs", h.createOrg)
-	h.page("POST /orgs/{org}/secure", h.switchOrg)
-	h.page("POST /orgs/{org}/break", h.breakGlass)
-	h.page("POST /orgs/{org}/mend", h.mendGlass)
-	h.page("GET /revocations", h.listRevocations)
-	h.page("POST /revocations", h.revokeMany)
-	h.page("POST /revocations/{org}/{id}/undo", h.undoRevocation)
-	h.page("GET /audit", h.listAudit)
-	h.page("GET /tokens", h.listTokens)
-	h.page("GET /tokens/new", h.newToken)
-	h.page("POST /tokens", h.createToken)
-	h.page("POST /tokens/check", h.checkToken)
-	h.page("POST /tokens/revoke", h.revokeChosen)
-	h.page("GET /tokens/made/{id}", h.showMade)
-	h.page("GET /tokens/{org}/{id}", h.showToken)
-	h.page("POST /tokens/{org}/{id}/revoke", h.revokeToken)
-	h.page("POST /tokens/{org}/{id}/unrevoke", h.unrevokeToken)
-	h.page("POST /tokens/{org}/{id}/replace", h.replaceToken)
-	h.page("GET /explain", h.askExplain)
-	h.page("POST /explain", h.explain)
+	h.page("GET /{$}", listStreams)
+	h.page("POST /streams", createStream)
+	h.page("GET /streams/{org}/{stream}", showStream)
+	h.page("GET /streams/{org}/{stream}/settings", showSettings)
+	h.page("POST /streams/{org}/{stream}/settings", changeStream)
+	h.page("POST /streams/{org}/{stream}/delete", deleteStream)
+	h.page("GET /keys", listKeys)
+	h.page("POST /keys", addKey)
+	h.page("POST /keys/rotate", rotateKeys)
+	h.page("POST /keys/{id}/retire", retireKey)
+	h.page("POST /apikeys", createAPIKey)
+	h.page("GET /apikeys/made/{id}", showAPIKey)
+	h.page("POST /apikeys/{id}/end", endAPIKey)
+	h.page("GET /orgs", listOrgs)
+	h.page("POST /orgs", createOrg)
+	h.page("POST /orgs/{org}/secure", switchOrg)
+	h.page("POST /orgs/{org}/break", breakGlass)
+	h.page("POST /orgs/{org}/mend", mendGlass)
+	h.page("GET /revocations", listRevocations)
+	h.page("POST /revocations", revokeMany)
+	h.page("POST /revocations/{org}/{id}/undo", undoRevocation)
+	h.page("GET /audit", listAudit)
+	h.page("GET /tokens", listTokens)
+	h.page("GET /tokens/new", newToken)
+	h.page("POST /tokens", createToken)
+	h.page("POST /tokens/check", checkToken)
+	h.page("POST /tokens/revoke", revokeChosen)
+	h.page("GET /tokens/made/{id}", showMade)
+	h.page("GET /tokens/{org}/{id}", showToken)
+	h.page("POST /tokens/{org}/{id}/revoke", revokeToken)
+	h.page("POST /tokens/{org}/{id}/unrevoke", unrevokeToken)
+	h.page("POST /tokens/{org}/{id}/replace", replaceToken)
+	h.page("GET /explain", askExplain)
+	h.page("POST /explain", explain)
 	h.mux.HandleFunc("GET /-/{version}/{name}", serveAsset)
-	h.page("/", func(*visit) error { return api.Refuse(http.StatusNotFound, "There is no page here.") })
+	h.page("/", func(*pageRequest) error { return api.Refuse(http.StatusNotFound, "There is no page here.") })
 }
 
 // Interface guards.

@@ -3,7 +3,6 @@ package console
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
@@ -19,16 +18,16 @@ type keysPage struct {
 	Mistakes map[string]string // of either
 }
 
-func (v *visit) keysPage() (*keysPage, error) {
+func (v *pageRequest) keysPage() (*keysPage, error) {
 	p := &keysPage{New: types.NewAPIKey{Role: "issue"}}
-	var keys types.Keys
-	if err := v.ask(http.MethodGet, "/api/v1/keys", nil, nil, &keys); err != nil {
+	keys, err := ask(v, api.ListKeys, new(types.Nothing))
+	if err != nil {
 		return nil, err
 	}
 	p.Keys = keys.Keys
 	if v.mayAdmin() {
-		var list types.APIKeys
-		if err := v.ask(http.MethodGet, "/api/v1/apikeys", nil, nil, &list); err != nil {
+		list, err := ask(v, api.ListAPIKeys, new(types.Nothing))
+		if err != nil {
 			return nil, err
 		}
 		p.APIKeys = list.APIKeys
@@ -36,7 +35,7 @@ func (v *visit) keysPage() (*keysPage, error) {
 	return p, nil
 }
 
-func (h *Handler) listKeys(v *visit) error {
+func listKeys(v *pageRequest) error {
 	p, err := v.keysPage()
 	if err != nil {
 		return err
@@ -46,7 +45,7 @@ func (h *Handler) listKeys(v *visit) error {
 
 // keyForm answers a form about a key: with the list, or with what is wrong in it,
 // which fill puts back into the form.
-func (v *visit) keyForm(err error, done string, fill func(*keysPage)) error {
+func (v *pageRequest) keyForm(err error, done string, fill func(*keysPage)) error {
 	if err == nil {
 		return v.redirect("/keys", done)
 	}
@@ -64,7 +63,7 @@ func (v *visit) keyForm(err error, done string, fill func(*keysPage)) error {
 }
 
 // addKey takes in the public key of an organisation that signs itself.
-func (h *Handler) addKey(v *visit) error {
+func addKey(v *pageRequest) error {
 	f := v.r.PostForm
 	n := types.NewKey{Org: f.Get("org")}
 	var err error
@@ -75,40 +74,38 @@ func (h *Handler) addKey(v *visit) error {
 		}}
 		err = problem
 	} else {
-		err = v.ask(http.MethodPost, "/api/v1/keys", nil, n, nil)
+		_, err = ask(v, api.AddKey, body(n))
 	}
 	return v.keyForm(err, "key", func(p *keysPage) { p.Org = n.Org })
 }
 
-func (h *Handler) rotateKeys(v *visit) error {
-	return v.keyForm(v.ask(http.MethodPost, "/api/v1/keys/rotate", nil, nil, nil), "rotated", func(*keysPage) {})
+func rotateKeys(v *pageRequest) error {
+	_, err := ask(v, api.RotateKeys, new(types.RotateKeys))
+	return v.keyForm(err, "rotated", func(*keysPage) {})
 }
 
 // retireKey refuses what a key has signed.
-func (h *Handler) retireKey(v *visit) error {
-	ask := url.Values{}
-	if org := v.r.PostForm.Get("org"); org != "" {
-		ask.Set("org", org)
-	}
-	return v.keyForm(v.ask(http.MethodPost, at("/api/v1/keys", v.r.PathValue("id"))+"/retire", ask, nil, nil), "retired", func(*keysPage) {})
+func retireKey(v *pageRequest) error {
+	_, err := ask(v, api.RetireKey, &types.RetireKey{ID: v.r.PathValue("id"), Org: v.r.PostForm.Get("org")})
+	return v.keyForm(err, "retired", func(*keysPage) {})
 }
 
 // createAPIKey makes an API key, and leads to the page that shows it once.
-func (h *Handler) createAPIKey(v *visit) error {
+func createAPIKey(v *pageRequest) error {
 	f := v.r.PostForm
 	n := types.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
-	var issued types.IssuedAPIKey
-	if err := v.ask(http.MethodPost, "/api/v1/apikeys", nil, n, &issued); err != nil {
+	issued, err := ask(v, api.CreateAPIKey, body(n))
+	if err != nil {
 		return v.keyForm(err, "", func(p *keysPage) { p.New = n })
 	}
-	id := fresh.put(v.who.Name, issued, v.now)
+	id := fresh.put(v.who.Name, *issued, v.now)
 	if id == "" {
-		return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
+		return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", issued)
 	}
 	return v.redirect("/apikeys/made/"+id, "")
 }
 
-func (h *Handler) showAPIKey(v *visit) error {
+func showAPIKey(v *pageRequest) error {
 	var issued types.IssuedAPIKey
 	if v.r.Method != http.MethodHead { // which takes nothing
 		var ok bool
@@ -119,6 +116,7 @@ func (h *Handler) showAPIKey(v *visit) error {
 	return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
 }
 
-func (h *Handler) endAPIKey(v *visit) error {
-	return v.keyForm(v.ask(http.MethodDelete, at("/api/v1/apikeys", v.r.PathValue("id")), nil, nil, nil), "apikey", func(*keysPage) {})
+func endAPIKey(v *pageRequest) error {
+	_, err := ask(v, api.DeleteAPIKey, &types.APIKeyPath{ID: v.r.PathValue("id")})
+	return v.keyForm(err, "apikey", func(*keysPage) {})
 }

@@ -2,9 +2,9 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
+	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/api/types"
 )
 
@@ -14,13 +14,13 @@ type orgsPage struct {
 	Mistakes map[string]string
 }
 
-func (h *Handler) listOrgs(v *visit) error {
+func listOrgs(v *pageRequest) error {
 	return v.render(http.StatusOK, "orgs", "orgs", "Organisations", new(orgsPage))
 }
 
 // orgForm answers a form about an organisation: with the list, or with what is
 // wrong in it.
-func (v *visit) orgForm(org string, err error, done string) error {
+func (v *pageRequest) orgForm(org string, err error, done string) error {
 	if err == nil {
 		return v.redirect("/orgs", done)
 	}
@@ -32,9 +32,9 @@ func (v *visit) orgForm(org string, err error, done string) error {
 }
 
 // createOrg makes the first organisation, and others.
-func (h *Handler) createOrg(v *visit) error {
+func createOrg(v *pageRequest) error {
 	org := types.NewOrg{Org: strings.TrimSpace(v.r.PostForm.Get("org")), Name: strings.TrimSpace(v.r.PostForm.Get("name"))}
-	err := v.ask(http.MethodPost, "/api/v1/orgs", nil, org, nil)
+	_, err := ask(v, api.CreateOrg, body(org))
 	if err == nil {
 		return v.redirect("/", "org")
 	}
@@ -51,21 +51,24 @@ func (h *Handler) createOrg(v *visit) error {
 }
 
 // switchOrg says whether the streams of an organisation need a token.
-func (h *Handler) switchOrg(v *visit) error {
+func switchOrg(v *pageRequest) error {
 	org, secure := v.r.PathValue("org"), v.r.PostForm.Get("secure")
-	return v.orgForm(org, v.ask(http.MethodPatch, at("/api/v1/orgs", org), nil, types.OrgChange{Secure: &secure}, nil), "switched")
+	_, err := ask(v, api.ChangeOrg, &types.ChangeOrg{OrgPath: types.OrgPath{Org: org}, Body: types.OrgChange{Secure: &secure}})
+	return v.orgForm(org, err, "switched")
 }
 
 // breakGlass lets everybody in for a while.
-func (h *Handler) breakGlass(v *visit) error {
+func breakGlass(v *pageRequest) error {
 	org, f := v.r.PathValue("org"), v.r.PostForm
 	glass := types.NewGlass{For: strings.TrimSpace(f.Get("for")), Reason: strings.TrimSpace(f.Get("reason"))}
-	return v.orgForm(org, v.ask(http.MethodPost, at("/api/v1/orgs", org)+"/break-glass", nil, glass, nil), "broken")
+	_, err := ask(v, api.BreakGlass, &types.BreakGlass{OrgPath: types.OrgPath{Org: org}, Body: glass})
+	return v.orgForm(org, err, "broken")
 }
 
-func (h *Handler) mendGlass(v *visit) error {
+func mendGlass(v *pageRequest) error {
 	org := v.r.PathValue("org")
-	return v.orgForm(org, v.ask(http.MethodDelete, at("/api/v1/orgs", org)+"/break-glass", nil, nil, nil), "mended")
+	_, err := ask(v, api.MendGlass, &types.OrgPath{Org: org})
+	return v.orgForm(org, err, "mended")
 }
 
 // auditPage is the trail of who changed what.
@@ -74,14 +77,10 @@ type auditPage struct {
 	Events []types.Event
 }
 
-func (h *Handler) listAudit(v *visit) error {
+func listAudit(v *pageRequest) error {
 	p := &auditPage{Org: v.r.URL.Query().Get("org")}
-	ask := url.Values{"limit": {"200"}}
-	if p.Org != "" {
-		ask.Set("org", p.Org)
-	}
-	var list types.Events
-	if err := v.ask(http.MethodGet, "/api/v1/audit", ask, nil, &list); err != nil {
+	list, err := ask(v, api.ListEvents, &types.ListEvents{Org: p.Org, Limit: 200})
+	if err != nil {
 		return err
 	}
 	p.Events = list.Events

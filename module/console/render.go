@@ -18,8 +18,8 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-// visit is one request for a page.
-type visit struct {
+// pageRequest is one request for a page.
+type pageRequest struct {
 	h    *Handler
 	w    http.ResponseWriter
 	r    *http.Request
@@ -29,9 +29,9 @@ type visit struct {
 }
 
 // page adds a page. Its errors become a page of their own.
-func (h *Handler) page(pattern string, serve func(*visit) error) {
+func (h *Handler) page(pattern string, serve func(*pageRequest) error) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{h: h, w: w, r: r, now: time.Now()}
+		v := &pageRequest{h: h, w: w, r: r, now: time.Now()}
 		var err error
 		if v.who, err = principalOf(r); err == nil {
 			err = v.findOrgs()
@@ -46,9 +46,9 @@ func (h *Handler) page(pattern string, serve func(*visit) error) {
 }
 
 // findOrgs finds the organisations that the user sees.
-func (v *visit) findOrgs() error {
-	var list types.Orgs
-	if err := v.ask(http.MethodGet, "/api/v1/orgs", nil, nil, &list); err != nil {
+func (v *pageRequest) findOrgs() error {
+	list, err := ask(v, api.ListOrgs, new(types.Nothing))
+	if err != nil {
 		return err
 	}
 	v.orgs = list.Orgs
@@ -56,7 +56,7 @@ func (v *visit) findOrgs() error {
 }
 
 // org is an organisation that the user sees, or nil.
-func (v *visit) org(hash string) *types.Org {
+func (v *pageRequest) org(hash string) *types.Org {
 	i := slices.IndexFunc(v.orgs, func(o types.Org) bool { return o.Org == hash })
 	if i < 0 {
 		return nil
@@ -84,7 +84,7 @@ type rows struct {
 }
 
 // rows are tokens that the user can choose where it has the right to revoke them.
-func (v *visit) rows(tokens []types.Token, here string) rows {
+func (v *pageRequest) rows(tokens []types.Token, here string) rows {
 	r := rows{Prefix: v.h.Prefix, Tokens: tokens, Here: here}
 	if v.who.Role.Allows(registry.Issue) && slices.ContainsFunc(tokens, revocable) {
 		r.Form = formToken(v.who.Name)
@@ -164,10 +164,10 @@ var templates = func() map[string]*template.Template {
 	return all
 }()
 
-func (v *visit) mayAdmin() bool { return v.who.Role.Allows(registry.Admin) }
+func (v *pageRequest) mayAdmin() bool { return v.who.Role.Allows(registry.Admin) }
 
 // render answers with a page.
-func (v *visit) render(status int, name, section, title string, page any) error {
+func (v *pageRequest) render(status int, name, section, title string, page any) error {
 	f := frame{
 		Prefix: v.h.Prefix, Version: version, User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
 		Section: section, Title: title, Notice: notices[v.r.URL.Query().Get("done")],
@@ -188,7 +188,7 @@ func (v *visit) render(status int, name, section, title string, page any) error 
 }
 
 // redirect leads on after a form was sent.
-func (v *visit) redirect(path, done string) error {
+func (v *pageRequest) redirect(path, done string) error {
 	if done != "" {
 		and := "?"
 		if strings.Contains(path, "?") {
@@ -201,7 +201,7 @@ func (v *visit) redirect(path, done string) error {
 }
 
 // fail answers with what went wrong. Our own faults are told to the log.
-func (v *visit) fail(err error) {
+func (v *pageRequest) fail(err error) {
 	p := new(api.Problem)
 	if !errors.As(err, &p) {
 		v.h.logger.Error("a page of the console failed", zap.Error(err))

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/api/types"
 )
 
@@ -18,17 +19,10 @@ type revocationsPage struct {
 	Mistakes    map[string]string
 }
 
-func (v *visit) revocationsPage(org, cursor string) (*revocationsPage, error) {
+func (v *pageRequest) revocationsPage(org, cursor string) (*revocationsPage, error) {
 	p := &revocationsPage{Org: org, New: types.NewRevocation{Org: org, Kind: "tag"}}
-	ask := url.Values{"limit": {perPage}}
-	if org != "" {
-		ask.Set("org", org)
-	}
-	if cursor != "" {
-		ask.Set("cursor", cursor)
-	}
-	var list types.Revocations
-	if err := v.ask(http.MethodGet, "/api/v1/revocations", ask, nil, &list); err != nil {
+	list, err := ask(v, api.ListRevocations, &types.ListRevocations{Page: types.Page{Limit: perPage, Cursor: cursor}, Org: org})
+	if err != nil {
 		return nil, err
 	}
 	p.Revocations = list.Revocations
@@ -38,7 +32,7 @@ func (v *visit) revocationsPage(org, cursor string) (*revocationsPage, error) {
 	return p, nil
 }
 
-func (h *Handler) listRevocations(v *visit) error {
+func listRevocations(v *pageRequest) error {
 	q := v.r.URL.Query()
 	p, err := v.revocationsPage(q.Get("org"), q.Get("cursor"))
 	if err != nil {
@@ -55,7 +49,7 @@ func (p *revocationsPage) Sure() string {
 
 // revokeMany revokes all tokens with a tag, for a user or a stream, or all there
 // are. At first it says whom that ends, and asks once more.
-func (h *Handler) revokeMany(v *visit) error {
+func revokeMany(v *pageRequest) error {
 	f := v.r.PostForm
 	n := types.NewRevocation{
 		Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")),
@@ -66,13 +60,12 @@ func (h *Handler) revokeMany(v *visit) error {
 	if n.IssuedBefore, err = formTime(n.IssuedBefore); err != nil {
 		asked.Mistakes = map[string]string{"issued_before": "write a date and a time, or nothing"}
 	} else if f.Get("sure") == asked.Sure() {
-		if err = v.ask(http.MethodPost, "/api/v1/revocations", nil, n, nil); err == nil {
+		if _, err = ask(v, api.Revoke, body(n)); err == nil {
 			return v.redirect("/revocations", "many")
 		}
 		asked.Mistakes = mistakes(err)
 	} else {
-		asked.Ends = new(types.Ending)
-		err = v.ask(http.MethodPost, "/api/v1/revocations/preview", nil, n, asked.Ends)
+		asked.Ends, err = ask(v, api.PreviewRevocation, body(n))
 		asked.Mistakes = mistakes(err)
 	}
 	if err != nil {
@@ -89,9 +82,9 @@ func (h *Handler) revokeMany(v *visit) error {
 	return v.render(status, "revocations", "revocations", "Revocations", p)
 }
 
-func (h *Handler) undoRevocation(v *visit) error {
+func undoRevocation(v *pageRequest) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	if err := v.ask(http.MethodDelete, at("/api/v1/revocations", org, id), nil, nil, nil); err != nil {
+	if _, err := ask(v, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: id}); err != nil {
 		return err
 	}
 	return v.redirect("/revocations", "undone")

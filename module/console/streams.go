@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/issue"
 )
@@ -27,27 +28,21 @@ type streamsPage struct {
 func (p *streamsPage) NeedsToken(s types.Stream) bool { return !s.Public && !p.open[s.Org] }
 
 // perPage is how many rows a list has.
-const perPage = "50"
+const perPage = 50
 
-func (v *visit) streamsPage() (*streamsPage, error) {
+func (v *pageRequest) streamsPage() (*streamsPage, error) {
 	q := v.r.URL.Query()
 	p := &streamsPage{Org: q.Get("org"), Search: q.Get("q"), WithToken: true, open: make(map[string]bool)}
 	for _, o := range v.orgs {
 		p.open[o.Org] = !o.NeedsToken
 	}
-	ask := url.Values{"limit": {perPage}}
+	wanted := types.ListStreams{Page: types.Page{Limit: perPage, Cursor: q.Get("cursor")}, Org: p.Org}
 	if p.Search != "" {
-		ask.Set("limit", "500")
-	}
-	if p.Org != "" {
-		ask.Set("org", p.Org)
-	}
-	if cursor := q.Get("cursor"); cursor != "" {
-		ask.Set("cursor", cursor)
+		wanted.Limit = 500
 	}
 	for {
-		var list types.Streams
-		if err := v.ask(http.MethodGet, "/api/v1/streams", ask, nil, &list); err != nil {
+		list, err := ask(v, api.ListStreams, &wanted)
+		if err != nil {
 			return nil, err
 		}
 		for _, s := range list.Streams {
@@ -56,14 +51,14 @@ func (v *visit) streamsPage() (*streamsPage, error) {
 			}
 		}
 		// A search goes on until there is a page of what it finds.
-		if p.Next = list.Next; p.Next == "" || p.Search == "" || len(p.Streams) >= 50 {
+		if p.Next = list.Next; p.Next == "" || p.Search == "" || len(p.Streams) >= perPage {
 			return p, nil
 		}
-		ask.Set("cursor", p.Next)
+		wanted.Cursor = p.Next
 	}
 }
 
-func (h *Handler) listStreams(v *visit) error {
+func listStreams(v *pageRequest) error {
 	p, err := v.streamsPage()
 	if err != nil {
 		return err
@@ -72,10 +67,10 @@ func (h *Handler) listStreams(v *visit) error {
 }
 
 // createStream makes a stream, and a token for it where that is wanted.
-func (h *Handler) createStream(v *visit) error {
+func createStream(v *pageRequest) error {
 	f := v.r.PostForm
 	stream := types.NewStream{Org: f.Get("org"), Stream: strings.TrimSpace(f.Get("stream")), Title: strings.TrimSpace(f.Get("title"))}
-	err := v.ask(http.MethodPost, "/api/v1/streams", nil, stream, nil)
+	_, err := ask(v, api.CreateStream, body(stream))
 	if err == nil && f.Get("with_token") == "" {
 		return v.redirect(at("/streams", stream.Org, stream.Stream), "stream")
 	}
@@ -106,12 +101,19 @@ type streamPage struct {
 	Settings           bool // the tab of the settings, else of the playouts
 }
 
+// streamPath names the stream in the path.
+func (v *pageRequest) streamPath() *types.StreamPath {
+	return &types.StreamPath{OrgPath: types.OrgPath{Org: v.r.PathValue("org")}, Stream: v.r.PathValue("stream")}
+}
+
 // findStream asks for the stream in the path.
-func (v *visit) findStream() (*streamPage, error) {
+func (v *pageRequest) findStream() (*streamPage, error) {
 	p := &streamPage{Org: v.org(v.r.PathValue("org"))}
-	if err := v.ask(http.MethodGet, at("/api/v1/streams", v.r.PathValue("org"), v.r.PathValue("stream")), nil, nil, &p.Stream); err != nil {
+	stream, err := ask(v, api.GetStream, v.streamPath())
+	if err != nil {
 		return nil, err
 	}
+	p.Stream = *stream
 	if p.Org == nil {
 		return nil, errors.New("a stream without its organisation")
 	}
@@ -120,22 +122,22 @@ func (v *visit) findStream() (*streamPage, error) {
 
 // showSettings is about a stream itself: where it is published, what it is called,
 // and whether it needs a token.
-func (h *Handler) showSettings(v *visit) error { return h.settings(v, http.StatusOK, nil) }
+func showSettings(v *pageRequest) error { return settings(v, http.StatusOK, nil) }
 
-func (h *Handler) settings(v *visit, status int, list map[string]string) error {
+func settings(v *pageRequest, status int, list map[string]string) error {
 	p, err := v.findStream()
 	if err != nil {
 		return err
 	}
 	p.Settings, p.Mistakes = true, list
-	p.Ingest = fill(h.Ingest, p.Stream.Org, p.Stream.Stream)
+	p.Ingest = fill(v.h.Ingest, p.Stream.Org, p.Stream.Stream)
 	return v.render(status, "stream_settings", "streams", p.Stream.Stream, p)
 }
 
-func (h *Handler) changeStream(v *visit) error {
+func changeStream(v *pageRequest) error {
 	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
 	title, public := strings.TrimSpace(v.r.PostForm.Get("title")), v.r.PostForm.Get("public") != ""
-	err := v.ask(http.MethodPatch, at("/api/v1/streams", org, name), nil, types.StreamChange{Title: &title, Public: &public}, nil)
+	_, err := ask(v, api.ChangeStream, &types.ChangeStream{StreamPath: *v.streamPath(), Body: types.StreamChange{Title: &title, Public: &public}})
 	if err == nil {
 		return v.redirect(at("/streams", org, name)+"/settings", "settings")
 	}
@@ -143,11 +145,11 @@ func (h *Handler) changeStream(v *visit) error {
 	if list == nil {
 		return err
 	}
-	return h.settings(v, http.StatusUnprocessableEntity, list)
+	return settings(v, http.StatusUnprocessableEntity, list)
 }
 
-func (h *Handler) deleteStream(v *visit) error {
-	if err := v.ask(http.MethodDelete, at("/api/v1/streams", v.r.PathValue("org"), v.r.PathValue("stream")), nil, nil, nil); err != nil {
+func deleteStream(v *pageRequest) error {
+	if _, err := ask(v, api.DeleteStream, v.streamPath()); err != nil {
 		return err
 	}
 	return v.redirect("/", "deleted")
@@ -161,18 +163,18 @@ func fill(templates []string, org, name string) (list []string) {
 	return list
 }
 
-func (h *Handler) showStream(v *visit) error {
+func showStream(v *pageRequest) error {
 	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
 	p, err := v.findStream()
 	if err != nil {
 		return err
 	}
-	var tokens types.Tokens
-	if err := v.ask(http.MethodGet, "/api/v1/tokens", url.Values{"org": {org}, "stream": {name}, "limit": {"10"}}, nil, &tokens); err != nil {
+	tokens, err := ask(v, api.ListTokens, &types.ListTokens{Page: types.Page{Limit: 10}, Org: org, Stream: name})
+	if err != nil {
 		return err
 	}
 	p.Rows, p.More = v.rows(tokens.Tokens, url.Values{"org": {org}, "stream": {name}}.Encode()), tokens.Next != ""
-	p.Playout, p.StreamURL, p.Ingest = fill(h.app.Playout, org, name), fill(h.app.StreamURL, org, name), fill(h.Ingest, org, name)
+	p.Playout, p.StreamURL, p.Ingest = fill(v.h.app.Playout, org, name), fill(v.h.app.StreamURL, org, name), fill(v.h.Ingest, org, name)
 	return v.render(http.StatusOK, "stream", "streams", name, p)
 }
 

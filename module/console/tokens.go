@@ -34,27 +34,28 @@ func filters(q url.Values) url.Values {
 	return set
 }
 
-func (h *Handler) listTokens(v *visit) error {
-	ask := filters(v.r.URL.Query())
-	here := ask.Encode()
-	ask.Set("limit", perPage)
-	var list types.Tokens
-	if err := v.ask(http.MethodGet, "/api/v1/tokens", ask, nil, &list); err != nil {
-		return err
-	}
+func listTokens(v *pageRequest) error {
+	set := filters(v.r.URL.Query())
+	here := set.Encode()
 	p := &tokensPage{
-		Org: ask.Get("org"), Stream: ask.Get("stream"), Tag: ask.Get("tag"), User: ask.Get("user"), Status: ask.Get("status"),
+		Org: set.Get("org"), Stream: set.Get("stream"), Tag: set.Get("tag"), User: set.Get("user"), Status: set.Get("status"),
 		Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
 	}
-	ask.Del("limit")
-	ask.Del("cursor")
+	list, err := ask(v, api.ListTokens, &types.ListTokens{
+		Page: types.Page{Limit: perPage, Cursor: set.Get("cursor")},
+		Org:  p.Org, Stream: p.Stream, Tag: p.Tag, User: p.User, Status: p.Status, Sort: set.Get("sort"),
+	})
+	if err != nil {
+		return err
+	}
+	set.Del("cursor")
 	if list.Next != "" {
-		p.Next = ask.Encode() + "&cursor=" + url.QueryEscape(list.Next)
+		p.Next = set.Encode() + "&cursor=" + url.QueryEscape(list.Next)
 	}
 	p.Rows = v.rows(list.Tokens, here)
-	p.Rows.Sort = cmp.Or(ask.Get("sort"), "newest")
-	ask.Del("sort")
-	p.Rows.Query = ask.Encode()
+	p.Rows.Sort = cmp.Or(set.Get("sort"), "newest")
+	set.Del("sort")
+	p.Rows.Query = set.Encode()
 	return v.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
 }
 
@@ -74,7 +75,7 @@ var periods = []struct{ Value, Words string }{{"2h", "2 hours"}, {"1d", "1 day"}
 // Periods are for the template.
 func (*tokenForm) Periods() any { return periods }
 
-func (v *visit) tokenForm(values url.Values) *tokenForm {
+func (v *pageRequest) tokenForm(values url.Values) *tokenForm {
 	f := &tokenForm{
 		Org: values.Get("org"), Scope: values.Get("scope"), Streams: values.Get("stream"), Expires: values.Get("expires"),
 		Until: values.Get("until"), NotBefore: values.Get("not_before"), IP: values.Get("ip"), Referer: values.Get("referer"),
@@ -104,7 +105,7 @@ func (v *visit) tokenForm(values url.Values) *tokenForm {
 	return f
 }
 
-func (h *Handler) newToken(v *visit) error {
+func newToken(v *pageRequest) error {
 	return v.render(http.StatusOK, "token_new", "tokens", "Create a token", v.tokenForm(v.r.URL.Query()))
 }
 
@@ -137,20 +138,23 @@ func wanted(f url.Values) (types.NewToken, map[string]string) {
 
 // checkToken says, while a form is filled in, what of the token may not do what
 // is meant.
-func (h *Handler) checkToken(v *visit) error {
+func checkToken(v *pageRequest) error {
 	t, list := wanted(v.r.PostForm)
-	var remarks types.Remarks
+	remarks := new(types.Remarks)
 	if len(list) == 0 {
-		err := v.ask(http.MethodPost, "/api/v1/tokens/check", nil, t, &remarks)
+		found, err := ask(v, api.CheckToken, body(t))
 		if err != nil && mistakes(err) == nil {
 			return err
 		}
+		if err == nil {
+			remarks = found
+		}
 	}
-	return v.render(http.StatusOK, "remarks", "", "", &remarks)
+	return v.render(http.StatusOK, "remarks", "", "", remarks)
 }
 
 // createToken makes a token, and leads to the page that shows it once.
-func (h *Handler) createToken(v *visit) error {
+func createToken(v *pageRequest) error {
 	f := v.r.PostForm
 	t, list := wanted(f)
 	if len(list) == 0 {
@@ -187,24 +191,24 @@ func split(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
 }
 
-func (v *visit) makeToken(t types.NewToken) error {
-	var issued types.IssuedToken
-	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
+func (v *pageRequest) makeToken(t types.NewToken) error {
+	issued, err := ask(v, api.CreateToken, body(t))
+	if err != nil {
 		return err
 	}
 	return v.show(issued)
 }
 
 // show leads to the page that shows a new token, once.
-func (v *visit) show(issued types.IssuedToken) error {
-	id := fresh.put(v.who.Name, issued, v.now)
+func (v *pageRequest) show(issued *types.IssuedToken) error {
+	id := fresh.put(v.who.Name, *issued, v.now)
 	if id == "" {
-		return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
+		return v.render(http.StatusOK, "token_made", "tokens", "The new token", issued)
 	}
 	return v.redirect("/tokens/made/"+id, "")
 }
 
-func (h *Handler) showMade(v *visit) error {
+func showMade(v *pageRequest) error {
 	if v.r.Method == http.MethodHead {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(types.IssuedToken)) // it takes nothing
 	}
@@ -229,12 +233,14 @@ type tokenPage struct {
 	Undo  bool // what revokes it is about it alone
 }
 
-func (h *Handler) showToken(v *visit) error {
+func showToken(v *pageRequest) error {
 	p := new(tokenPage)
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &p.Token); err != nil {
+	found, err := ask(v, api.GetToken, &types.TokenPath{ID: id, Org: org})
+	if err != nil {
 		return err
 	}
+	p.Token = *found
 	if p.Token.Revoked != nil {
 		revocation, err := v.revocationOf(org, id)
 		if err != nil {
@@ -245,13 +251,10 @@ func (h *Handler) showToken(v *visit) error {
 	return v.render(http.StatusOK, "token", "tokens", "Token "+id, p)
 }
 
-func (h *Handler) revokeToken(v *visit) error {
+func revokeToken(v *pageRequest) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	ask := url.Values{"org": {org}}
-	if reason := strings.TrimSpace(v.r.PostForm.Get("reason")); reason != "" {
-		ask.Set("reason", reason)
-	}
-	if err := v.ask(http.MethodDelete, at("/api/v1/tokens", id), ask, nil, nil); err != nil {
+	what := &types.RevokeToken{TokenPath: types.TokenPath{ID: id, Org: org}, Reason: strings.TrimSpace(v.r.PostForm.Get("reason"))}
+	if _, err := ask(v, api.RevokeToken, what); err != nil {
 		return err
 	}
 	return v.redirect(at("/tokens", org, id), "revoked")
@@ -259,14 +262,14 @@ func (h *Handler) revokeToken(v *visit) error {
 
 // replaceToken makes a token with the same rules, and then revokes this one, at
 // once or in a while: a viewer is never left without.
-func (h *Handler) replaceToken(v *visit) error {
+func replaceToken(v *pageRequest) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
 	in := v.r.PostForm.Get("in")
 	if !slices.ContainsFunc(delays, func(d delay) bool { return d.Value == in }) {
 		return api.Refuse(http.StatusUnprocessableEntity, "The old token is revoked now, or in one of the times that the form offers.")
 	}
-	var old types.Token
-	if err := v.ask(http.MethodGet, at("/api/v1/tokens", id), url.Values{"org": {org}}, nil, &old); err != nil {
+	old, err := ask(v, api.GetToken, &types.TokenPath{ID: id, Org: org})
+	if err != nil {
 		return err
 	}
 	if old.Status != "active" && old.Status != "not_yet_valid" {
@@ -279,21 +282,18 @@ func (h *Handler) replaceToken(v *visit) error {
 	if old.NotBefore != nil && old.NotBefore.After(v.now) {
 		t.NotBefore = old.NotBefore.Format(time.RFC3339)
 	}
-	var issued types.IssuedToken
-	if err := v.ask(http.MethodPost, "/api/v1/tokens", nil, t, &issued); err != nil {
+	issued, err := ask(v, api.CreateToken, body(t))
+	if err != nil {
 		return err
 	}
-	ask := url.Values{"org": {org}, "reason": {"replaced by " + issued.ID}}
-	if in != "" {
-		ask.Set("from", in)
-	}
-	if err := v.ask(http.MethodDelete, at("/api/v1/tokens", id), ask, nil, nil); err != nil {
+	what := &types.RevokeToken{TokenPath: types.TokenPath{ID: id, Org: org}, From: in, Reason: "replaced by " + issued.ID}
+	if _, err := ask(v, api.RevokeToken, what); err != nil {
 		return err
 	}
 	return v.show(issued)
 }
 
-func (h *Handler) unrevokeToken(v *visit) error {
+func unrevokeToken(v *pageRequest) error {
 	org, id := v.r.PathValue("org"), v.r.PathValue("id")
 	revocation, err := v.revocationOf(org, id)
 	if err != nil {
@@ -302,16 +302,16 @@ func (h *Handler) unrevokeToken(v *visit) error {
 	if revocation == "" {
 		return api.Refuse(http.StatusConflict, "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations.")
 	}
-	if err := v.ask(http.MethodDelete, at("/api/v1/revocations", org, revocation), nil, nil, nil); err != nil {
+	if _, err := ask(v, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: revocation}); err != nil {
 		return err
 	}
 	return v.redirect(at("/tokens", org, id), "unrevoked")
 }
 
 // revocationOf is the id of the revocation of one token, or "".
-func (v *visit) revocationOf(org, id string) (string, error) {
-	var list types.Revocations
-	if err := v.ask(http.MethodGet, "/api/v1/revocations", url.Values{"org": {org}, "kind": {"token"}, "value": {id}}, nil, &list); err != nil || len(list.Revocations) == 0 {
+func (v *pageRequest) revocationOf(org, id string) (string, error) {
+	list, err := ask(v, api.ListRevocations, &types.ListRevocations{Org: org, Kind: "token", Value: id})
+	if err != nil || len(list.Revocations) == 0 {
 		return "", err
 	}
 	return list.Revocations[0].ID, nil

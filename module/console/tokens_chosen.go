@@ -1,13 +1,10 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/playgate/playgate/module/api"
 	"github.com/playgate/playgate/module/api/types"
@@ -28,7 +25,7 @@ type chosenPage struct {
 
 // revokeChosen revokes tokens that were chosen from a list. At first it says whom
 // that ends, and asks once more.
-func (h *Handler) revokeChosen(v *visit) error {
+func revokeChosen(v *pageRequest) error {
 	f := v.r.PostForm
 	list := filters(v.r.URL.Query()).Encode()
 	p := &chosenPage{Query: list, Names: slices.Compact(slices.Sorted(slices.Values(f["token"]))), Reason: strings.TrimSpace(f.Get("reason"))}
@@ -39,53 +36,36 @@ func (h *Handler) revokeChosen(v *visit) error {
 		return api.Refuse(http.StatusUnprocessableEntity, fmt.Sprintf("These are more than %d tokens. Revoke them by their tag, user or stream, under Revocations.", maxChosen))
 	}
 	if f.Get("sure") == "" {
-		return h.askChosen(v, http.StatusOK, p)
+		return askChosen(v, http.StatusOK, p)
 	}
-	for _, name := range p.Names {
-		err := v.ask(http.MethodDelete, at("/api/v1/tokens", tokenID(name)), chosen(name, "reason", p.Reason), nil, nil)
-		if p.Mistakes = mistakes(err); p.Mistakes != nil {
-			return h.askChosen(v, http.StatusUnprocessableEntity, p)
-		}
-		if err != nil {
-			return err
-		}
+	_, err := ask(v, api.RevokeChosenTokens, p.chosen())
+	if p.Mistakes = mistakes(err); p.Mistakes != nil {
+		return askChosen(v, http.StatusUnprocessableEntity, p)
+	}
+	if err != nil {
+		return err
 	}
 	return v.redirect(strings.TrimSuffix("/tokens?"+list, "?"), "many")
 }
 
 // askChosen shows the tokens, and how many watch with them.
-func (h *Handler) askChosen(v *visit, status int, p *chosenPage) error {
-	tokens, faults := make([]types.Token, len(p.Names)), make([]error, len(p.Names))
-	var all sync.WaitGroup
-	for i, name := range p.Names {
-		all.Go(func() {
-			faults[i] = v.ask(http.MethodGet, at("/api/v1/tokens", tokenID(name)), chosen(name, "", ""), nil, &tokens[i])
-		})
-	}
-	all.Wait()
-	if err := errors.Join(faults...); err != nil {
+func askChosen(v *pageRequest, status int, p *chosenPage) error {
+	tokens, err := ask(v, api.GetChosenTokens, p.chosen())
+	if err != nil {
 		return err
 	}
-	for _, t := range tokens {
+	for _, t := range tokens.Tokens {
 		p.Viewers += t.Viewers
 	}
-	p.Rows = rows{Prefix: h.Prefix, Tokens: tokens}
+	p.Rows = rows{Prefix: v.h.Prefix, Tokens: tokens.Tokens}
 	return v.render(status, "tokens_revoke", "tokens", "Revoke tokens", p)
 }
 
-// A token that is chosen is named by its organisation and its id.
-
-func tokenID(name string) string {
-	_, id, _ := strings.Cut(name, "/")
-	return id
-}
-
-// chosen asks for a token of that name, and something else that is not "".
-func chosen(name, key, value string) url.Values {
-	org, _, _ := strings.Cut(name, "/")
-	ask := url.Values{"org": {org}}
-	if value != "" {
-		ask.Set(key, value)
+// chosen are the tokens of the page. Each is named by its organisation and its id.
+func (p *chosenPage) chosen() *api.ChosenTokens {
+	c := &api.ChosenTokens{Tokens: make([]types.TokenPath, len(p.Names)), Reason: p.Reason}
+	for i, name := range p.Names {
+		c.Tokens[i].Org, c.Tokens[i].ID, _ = strings.Cut(name, "/")
 	}
-	return ask
+	return c
 }
