@@ -45,6 +45,7 @@ type Handler struct {
 	app    *app.App
 	api    *api.Local
 	mux    *http.ServeMux
+	fresh  *once // new secrets on their way to their page
 	logger *zap.Logger
 }
 
@@ -69,8 +70,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.api = api.NewLocal(func() *app.App { return h.app })
+	if h.fresh, err = acquireFresh(); err != nil {
+		return err
+	}
 	h.routes()
 	return nil
+}
+
+// Cleanup gives up what the process keeps for all consoles.
+func (h *Handler) Cleanup() error {
+	if h.fresh == nil {
+		return nil
+	}
+	return releaseFresh()
 }
 
 func (h *Handler) setDefaults() {
@@ -199,5 +211,6 @@ func (h *Handler) routes() {
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -98,7 +98,7 @@ func createAPIKey(v *pageRequest) error {
 	if err != nil {
 		return v.keyForm(err, "", func(p *keysPage) { p.New = n })
 	}
-	id := fresh.put(v.who.Name, *issued, v.now)
+	id := v.h.fresh.put(v.who.Name, *issued, v.now)
 	if id == "" {
 		return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", issued)
 	}
@@ -109,7 +109,7 @@ func showAPIKey(v *pageRequest) error {
 	var issued types.IssuedAPIKey
 	if v.r.Method != http.MethodHead { // which takes nothing
 		var ok bool
-		if issued, ok = take[types.IssuedAPIKey](&fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
+		if issued, ok = take[types.IssuedAPIKey](v.h.fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
 			return api.Refuse(http.StatusGone, "This page showed its API key once, and nothing can show it again. End it and make another one if you have not kept it.")
 		}
 	}

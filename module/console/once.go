@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // shownWithin is how long a new secret waits for its page.
@@ -26,8 +28,34 @@ type once struct {
 	waiting map[string]made
 }
 
-// fresh are those of this process. They outlive a reload of the configuration.
-var fresh once
+// pool keeps them for the process: they outlive a reload of the configuration.
+var pool = caddy.NewUsagePool()
+
+// freshKey is the one key in the pool.
+const freshKey = "fresh"
+
+// acquireFresh gives the secrets of this process. Each call needs a releaseFresh.
+func acquireFresh() (*once, error) {
+	kept, _, err := pool.LoadOrNew(freshKey, func() (caddy.Destructor, error) { return new(once), nil })
+	if err != nil {
+		return nil, err
+	}
+	return kept.(*once), nil
+}
+
+// releaseFresh gives them up; after the last time they are forgotten.
+func releaseFresh() error {
+	_, err := pool.Delete(freshKey)
+	return err
+}
+
+// Destruct forgets the secrets.
+func (o *once) Destruct() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = nil
+	return nil
+}
 
 // put keeps a secret for its user, and returns the name to ask for it by; "" when
 // too many wait.

@@ -201,7 +201,7 @@ func (v *pageRequest) makeToken(t types.NewToken) error {
 
 // show leads to the page that shows a new token, once.
 func (v *pageRequest) show(issued *types.IssuedToken) error {
-	id := fresh.put(v.who.Name, *issued, v.now)
+	id := v.h.fresh.put(v.who.Name, *issued, v.now)
 	if id == "" {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", issued)
 	}
@@ -212,7 +212,7 @@ func showMade(v *pageRequest) error {
 	if v.r.Method == http.MethodHead {
 		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(types.IssuedToken)) // it takes nothing
 	}
-	issued, ok := take[types.IssuedToken](&fresh, v.who.Name, v.r.PathValue("id"), v.now)
+	issued, ok := take[types.IssuedToken](v.h.fresh, v.who.Name, v.r.PathValue("id"), v.now)
 	if !ok {
 		return api.Refuse(http.StatusGone, "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it.")
 	}
