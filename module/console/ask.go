@@ -9,8 +9,8 @@ import (
 
 // ask has the API do something, as who has signed in. Errors are [api.Problem]
 // values.
-func ask[I, O any](v *pageRequest, what *api.Operation[I, O], in *I) (*O, error) {
-	return what.Call(v.r.Context(), v.h.api, v.who, in)
+func ask[I, O any](r *pageRequest, what *api.Operation[I, O], in *I) (*O, error) {
+	return what.Call(r.request.Context(), r.handler.api, r.who, in)
 }
 
 // body is a request that has a body alone.

@@ -18,18 +18,18 @@ type explainPage struct {
 	Mistakes               map[string]string
 }
 
-func askExplain(v *pageRequest) error {
-	return v.render(http.StatusOK, "explain", "explain", "Why was it refused?", new(explainPage))
+func askExplain(r *pageRequest) error {
+	return r.render(http.StatusOK, "explain", "explain", "Why was it refused?", new(explainPage))
 }
 
 // refusalID is an id as the gate's answers have them.
 var refusalID = regexp.MustCompile(`^[2-9a-z]{12}$`)
 
 // explainRefusal says why the request of an id was refused.
-func (v *pageRequest) explainRefusal(p *explainPage) error {
+func (r *pageRequest) explainRefusal(p *explainPage) error {
 	status := http.StatusOK
 	var err error
-	if p.Refusal, err = ask(v, api.GetRefusal, &types.RefusalPath{ID: p.Text}); err != nil {
+	if p.Refusal, err = ask(r, api.GetRefusal, &types.RefusalPath{ID: p.Text}); err != nil {
 		problem := new(api.Problem)
 		if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
 			return err
@@ -37,17 +37,17 @@ func (v *pageRequest) explainRefusal(p *explainPage) error {
 		status = http.StatusNotFound
 		p.Mistakes = map[string]string{"token": "none of the last refusals, for your organisations, has this id; the access logs know all (playgate_id)"}
 	}
-	return v.render(status, "explain", "explain", "Why was it refused?", p)
+	return r.render(status, "explain", "explain", "Why was it refused?", p)
 }
 
 // explain judges a token as the gate would.
-func explain(v *pageRequest) error {
-	f := v.r.PostForm
+func explain(r *pageRequest) error {
+	f := r.request.PostForm
 	p := &explainPage{Text: strings.TrimSpace(f.Get("token")), Address: strings.TrimSpace(f.Get("address")), Referer: strings.TrimSpace(f.Get("page"))}
 	if refusalID.MatchString(p.Text) {
-		return v.explainRefusal(p)
+		return r.explainRefusal(p)
 	}
-	answer, err := ask(v, api.VerifyToken, body(types.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}))
+	answer, err := ask(r, api.VerifyToken, body(types.TokenQuestion{Token: p.Text, IP: p.Address, Referer: p.Referer}))
 	status := http.StatusOK
 	if err == nil {
 		p.Answer = answer
@@ -56,5 +56,5 @@ func explain(v *pageRequest) error {
 	} else {
 		status = http.StatusUnprocessableEntity
 	}
-	return v.render(status, "explain", "explain", "Why was it refused?", p)
+	return r.render(status, "explain", "explain", "Why was it refused?", p)
 }

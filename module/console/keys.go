@@ -18,15 +18,15 @@ type keysPage struct {
 	Mistakes map[string]string // of either
 }
 
-func (v *pageRequest) keysPage() (*keysPage, error) {
+func (r *pageRequest) keysPage() (*keysPage, error) {
 	p := &keysPage{New: types.NewAPIKey{Role: "issue"}}
-	keys, err := ask(v, api.ListKeys, new(types.Nothing))
+	keys, err := ask(r, api.ListKeys, new(types.Nothing))
 	if err != nil {
 		return nil, err
 	}
 	p.Keys = keys.Keys
-	if v.mayAdmin() {
-		list, err := ask(v, api.ListAPIKeys, new(types.Nothing))
+	if r.mayAdmin() {
+		list, err := ask(r, api.ListAPIKeys, new(types.Nothing))
 		if err != nil {
 			return nil, err
 		}
@@ -35,36 +35,36 @@ func (v *pageRequest) keysPage() (*keysPage, error) {
 	return p, nil
 }
 
-func listKeys(v *pageRequest) error {
-	p, err := v.keysPage()
+func listKeys(r *pageRequest) error {
+	p, err := r.keysPage()
 	if err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "keys", "keys", "Keys", p)
+	return r.render(http.StatusOK, "keys", "keys", "Keys", p)
 }
 
 // keyForm answers a form about a key: with the list, or with what is wrong in it,
 // which fill puts back into the form.
-func (v *pageRequest) keyForm(err error, done string, fill func(*keysPage)) error {
+func (r *pageRequest) keyForm(err error, done string, fill func(*keysPage)) error {
 	if err == nil {
-		return v.redirect("/keys", done)
+		return r.redirect("/keys", done)
 	}
 	list := mistakes(err)
 	if list == nil {
 		return err
 	}
-	p, err := v.keysPage()
+	p, err := r.keysPage()
 	if err != nil {
 		return err
 	}
 	fill(p)
 	p.Mistakes = list
-	return v.render(http.StatusUnprocessableEntity, "keys", "keys", "Keys", p)
+	return r.render(http.StatusUnprocessableEntity, "keys", "keys", "Keys", p)
 }
 
 // addKey takes in the public key of an organisation that signs itself.
-func addKey(v *pageRequest) error {
-	f := v.r.PostForm
+func addKey(r *pageRequest) error {
+	f := r.request.PostForm
 	n := types.NewKey{Org: f.Get("org")}
 	var err error
 	if json.Unmarshal([]byte(f.Get("jwk")), &n.JWK) != nil || n.JWK == nil {
@@ -74,49 +74,49 @@ func addKey(v *pageRequest) error {
 		}}
 		err = problem
 	} else {
-		_, err = ask(v, api.AddKey, body(n))
+		_, err = ask(r, api.AddKey, body(n))
 	}
-	return v.keyForm(err, "key", func(p *keysPage) { p.Org = n.Org })
+	return r.keyForm(err, "key", func(p *keysPage) { p.Org = n.Org })
 }
 
-func rotateKeys(v *pageRequest) error {
-	_, err := ask(v, api.RotateKeys, new(types.RotateKeys))
-	return v.keyForm(err, "rotated", func(*keysPage) {})
+func rotateKeys(r *pageRequest) error {
+	_, err := ask(r, api.RotateKeys, new(types.RotateKeys))
+	return r.keyForm(err, "rotated", func(*keysPage) {})
 }
 
 // retireKey refuses what a key has signed.
-func retireKey(v *pageRequest) error {
-	_, err := ask(v, api.RetireKey, &types.RetireKey{ID: v.r.PathValue("id"), Org: v.r.PostForm.Get("org")})
-	return v.keyForm(err, "retired", func(*keysPage) {})
+func retireKey(r *pageRequest) error {
+	_, err := ask(r, api.RetireKey, &types.RetireKey{ID: r.request.PathValue("id"), Org: r.request.PostForm.Get("org")})
+	return r.keyForm(err, "retired", func(*keysPage) {})
 }
 
 // createAPIKey makes an API key, and leads to the page that shows it once.
-func createAPIKey(v *pageRequest) error {
-	f := v.r.PostForm
+func createAPIKey(r *pageRequest) error {
+	f := r.request.PostForm
 	n := types.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
-	issued, err := ask(v, api.CreateAPIKey, body(n))
+	issued, err := ask(r, api.CreateAPIKey, body(n))
 	if err != nil {
-		return v.keyForm(err, "", func(p *keysPage) { p.New = n })
+		return r.keyForm(err, "", func(p *keysPage) { p.New = n })
 	}
-	id := v.h.fresh.put(v.who.Name, *issued, v.now)
+	id := r.handler.fresh.put(r.who.Name, *issued, r.now)
 	if id == "" {
-		return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", issued)
+		return r.render(http.StatusOK, "apikey_made", "keys", "The new API key", issued)
 	}
-	return v.redirect("/apikeys/made/"+id, "")
+	return r.redirect("/apikeys/made/"+id, "")
 }
 
-func showAPIKey(v *pageRequest) error {
+func showAPIKey(r *pageRequest) error {
 	var issued types.IssuedAPIKey
-	if v.r.Method != http.MethodHead { // which takes nothing
+	if r.request.Method != http.MethodHead { // which takes nothing
 		var ok bool
-		if issued, ok = take[types.IssuedAPIKey](v.h.fresh, v.who.Name, v.r.PathValue("id"), v.now); !ok {
+		if issued, ok = take[types.IssuedAPIKey](r.handler.fresh, r.who.Name, r.request.PathValue("id"), r.now); !ok {
 			return api.Refuse(http.StatusGone, "This page showed its API key once, and nothing can show it again. End it and make another one if you have not kept it.")
 		}
 	}
-	return v.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
+	return r.render(http.StatusOK, "apikey_made", "keys", "The new API key", &issued)
 }
 
-func endAPIKey(v *pageRequest) error {
-	_, err := ask(v, api.DeleteAPIKey, &types.APIKeyPath{ID: v.r.PathValue("id")})
-	return v.keyForm(err, "apikey", func(*keysPage) {})
+func endAPIKey(r *pageRequest) error {
+	_, err := ask(r, api.DeleteAPIKey, &types.APIKeyPath{ID: r.request.PathValue("id")})
+	return r.keyForm(err, "apikey", func(*keysPage) {})
 }

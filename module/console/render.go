@@ -20,48 +20,48 @@ import (
 
 // pageRequest is one request for a page.
 type pageRequest struct {
-	h    *Handler
-	w    http.ResponseWriter
-	r    *http.Request
-	who  api.Principal
-	now  time.Time
-	orgs []types.Org
+	handler *Handler
+	w       http.ResponseWriter
+	request *http.Request
+	who     api.Principal
+	now     time.Time
+	orgs    []types.Org // that the user sees
 }
 
 // page adds a page. Its errors become a page of their own.
 func (h *Handler) page(pattern string, serve func(*pageRequest) error) {
-	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		v := &pageRequest{h: h, w: w, r: r, now: time.Now()}
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, request *http.Request) {
+		r := &pageRequest{handler: h, w: w, request: request, now: time.Now()}
 		var err error
-		if v.who, err = principalOf(r); err == nil {
-			err = v.findOrgs()
+		if r.who, err = principalOf(request); err == nil {
+			err = r.findOrgs()
 		}
 		if err == nil {
-			err = serve(v)
+			err = serve(r)
 		}
 		if err != nil {
-			v.fail(err)
+			r.fail(err)
 		}
 	})
 }
 
 // findOrgs finds the organisations that the user sees.
-func (v *pageRequest) findOrgs() error {
-	list, err := ask(v, api.ListOrgs, new(types.Nothing))
+func (r *pageRequest) findOrgs() error {
+	list, err := ask(r, api.ListOrgs, new(types.Nothing))
 	if err != nil {
 		return err
 	}
-	v.orgs = list.Orgs
+	r.orgs = list.Orgs
 	return nil
 }
 
 // org is an organisation that the user sees, or nil.
-func (v *pageRequest) org(hash string) *types.Org {
-	i := slices.IndexFunc(v.orgs, func(o types.Org) bool { return o.Org == hash })
+func (r *pageRequest) org(hash string) *types.Org {
+	i := slices.IndexFunc(r.orgs, func(o types.Org) bool { return o.Org == hash })
 	if i < 0 {
 		return nil
 	}
-	return &v.orgs[i]
+	return &r.orgs[i]
 }
 
 // frame is what every page shows around its own.
@@ -84,12 +84,12 @@ type rows struct {
 }
 
 // rows are tokens that the user can choose where it has the right to revoke them.
-func (v *pageRequest) rows(tokens []types.Token, here string) rows {
-	r := rows{Prefix: v.h.Prefix, Tokens: tokens, Here: here}
-	if v.who.Role.Allows(registry.Issue) && slices.ContainsFunc(tokens, revocable) {
-		r.Form = formToken(v.who.Name)
+func (r *pageRequest) rows(tokens []types.Token, here string) rows {
+	list := rows{Prefix: r.handler.Prefix, Tokens: tokens, Here: here}
+	if r.who.Role.Allows(registry.Issue) && slices.ContainsFunc(tokens, revocable) {
+		list.Form = formToken(r.who.Name)
 	}
-	return r
+	return list
 }
 
 // revocable reports whether there is something to revoke.
@@ -164,31 +164,31 @@ var templates = func() map[string]*template.Template {
 	return all
 }()
 
-func (v *pageRequest) mayAdmin() bool { return v.who.Role.Allows(registry.Admin) }
+func (r *pageRequest) mayAdmin() bool { return r.who.Role.Allows(registry.Admin) }
 
 // render answers with a page.
-func (v *pageRequest) render(status int, name, section, title string, page any) error {
+func (r *pageRequest) render(status int, name, section, title string, page any) error {
 	f := frame{
-		Prefix: v.h.Prefix, Version: version, User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
-		Section: section, Title: title, Notice: notices[v.r.URL.Query().Get("done")],
-		MayIssue: v.who.Role.Allows(registry.Issue), MayAdmin: v.mayAdmin(),
-		Orgs: v.orgs, Page: page,
+		Prefix: r.handler.Prefix, Version: version, User: strings.TrimPrefix(r.who.Name, "console "), Form: formToken(r.who.Name),
+		Section: section, Title: title, Notice: notices[r.request.URL.Query().Get("done")],
+		MayIssue: r.who.Role.Allows(registry.Issue), MayAdmin: r.mayAdmin(),
+		Orgs: r.orgs, Page: page,
 	}
-	f.MayAll = f.MayAdmin && v.who.Orgs == nil
+	f.MayAll = f.MayAdmin && r.who.Orgs == nil
 	var out bytes.Buffer
 	if err := templates[name].Execute(&out, f); err != nil {
 		return err
 	}
-	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	v.w.WriteHeader(status)
-	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(out.Bytes())
+	r.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	r.w.WriteHeader(status)
+	if r.request.Method != http.MethodHead {
+		_, _ = r.w.Write(out.Bytes())
 	}
 	return nil
 }
 
 // redirect leads on after a form was sent.
-func (v *pageRequest) redirect(path, done string) error {
+func (r *pageRequest) redirect(path, done string) error {
 	if done != "" {
 		and := "?"
 		if strings.Contains(path, "?") {
@@ -196,19 +196,19 @@ func (v *pageRequest) redirect(path, done string) error {
 		}
 		path += and + "done=" + done
 	}
-	http.Redirect(v.w, v.r, v.h.Prefix+path, http.StatusSeeOther)
+	http.Redirect(r.w, r.request, r.handler.Prefix+path, http.StatusSeeOther)
 	return nil
 }
 
 // fail answers with what went wrong. Our own faults are told to the log.
-func (v *pageRequest) fail(err error) {
+func (r *pageRequest) fail(err error) {
 	p := new(api.Problem)
 	if !errors.As(err, &p) {
-		v.h.logger.Error("a page of the console failed", zap.Error(err))
+		r.handler.logger.Error("a page of the console failed", zap.Error(err))
 		p = api.Refuse(http.StatusInternalServerError, "The server failed; its log says why.")
 	}
-	if err := v.render(p.Status, "error", "", http.StatusText(p.Status), p); err != nil {
-		http.Error(v.w, "The server failed; its log says why.", http.StatusInternalServerError)
+	if err := r.render(p.Status, "error", "", http.StatusText(p.Status), p); err != nil {
+		http.Error(r.w, "The server failed; its log says why.", http.StatusInternalServerError)
 	}
 }
 

@@ -19,9 +19,9 @@ type revocationsPage struct {
 	Mistakes    map[string]string
 }
 
-func (v *pageRequest) revocationsPage(org, cursor string) (*revocationsPage, error) {
+func (r *pageRequest) revocationsPage(org, cursor string) (*revocationsPage, error) {
 	p := &revocationsPage{Org: org, New: types.NewRevocation{Org: org, Kind: "tag"}}
-	list, err := ask(v, api.ListRevocations, &types.ListRevocations{Page: types.Page{Limit: perPage, Cursor: cursor}, Org: org})
+	list, err := ask(r, api.ListRevocations, &types.ListRevocations{Page: types.Page{Limit: perPage, Cursor: cursor}, Org: org})
 	if err != nil {
 		return nil, err
 	}
@@ -32,13 +32,13 @@ func (v *pageRequest) revocationsPage(org, cursor string) (*revocationsPage, err
 	return p, nil
 }
 
-func listRevocations(v *pageRequest) error {
-	q := v.r.URL.Query()
-	p, err := v.revocationsPage(q.Get("org"), q.Get("cursor"))
+func listRevocations(r *pageRequest) error {
+	q := r.request.URL.Query()
+	p, err := r.revocationsPage(q.Get("org"), q.Get("cursor"))
 	if err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "revocations", "revocations", "Revocations", p)
+	return r.render(http.StatusOK, "revocations", "revocations", "Revocations", p)
 }
 
 // Sure names what has been asked about. A form that was changed since is about
@@ -49,8 +49,8 @@ func (p *revocationsPage) Sure() string {
 
 // revokeMany revokes all tokens with a tag, for a user or a stream, or all there
 // are. At first it says whom that ends, and asks once more.
-func revokeMany(v *pageRequest) error {
-	f := v.r.PostForm
+func revokeMany(r *pageRequest) error {
+	f := r.request.PostForm
 	n := types.NewRevocation{
 		Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")),
 		IssuedBefore: f.Get("issued_before"), Reason: strings.TrimSpace(f.Get("reason")),
@@ -60,12 +60,12 @@ func revokeMany(v *pageRequest) error {
 	if n.IssuedBefore, err = formTime(n.IssuedBefore); err != nil {
 		asked.Mistakes = map[string]string{"issued_before": "write a date and a time, or nothing"}
 	} else if f.Get("sure") == asked.Sure() {
-		if _, err = ask(v, api.Revoke, body(n)); err == nil {
-			return v.redirect("/revocations", "many")
+		if _, err = ask(r, api.Revoke, body(n)); err == nil {
+			return r.redirect("/revocations", "many")
 		}
 		asked.Mistakes = mistakes(err)
 	} else {
-		asked.Ends, err = ask(v, api.PreviewRevocation, body(n))
+		asked.Ends, err = ask(r, api.PreviewRevocation, body(n))
 		asked.Mistakes = mistakes(err)
 	}
 	if err != nil {
@@ -74,18 +74,18 @@ func revokeMany(v *pageRequest) error {
 		}
 		status, asked.Ends = http.StatusUnprocessableEntity, nil
 	}
-	p, err := v.revocationsPage("", "")
+	p, err := r.revocationsPage("", "")
 	if err != nil {
 		return err
 	}
 	p.New, p.Ends, p.Mistakes = asked.New, asked.Ends, asked.Mistakes
-	return v.render(status, "revocations", "revocations", "Revocations", p)
+	return r.render(status, "revocations", "revocations", "Revocations", p)
 }
 
-func undoRevocation(v *pageRequest) error {
-	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	if _, err := ask(v, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: id}); err != nil {
+func undoRevocation(r *pageRequest) error {
+	org, id := r.request.PathValue("org"), r.request.PathValue("id")
+	if _, err := ask(r, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: id}); err != nil {
 		return err
 	}
-	return v.redirect("/revocations", "undone")
+	return r.redirect("/revocations", "undone")
 }

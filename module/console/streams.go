@@ -30,10 +30,10 @@ func (p *streamsPage) NeedsToken(s types.Stream) bool { return !s.Public && !p.o
 // perPage is how many rows a list has.
 const perPage = 50
 
-func (v *pageRequest) streamsPage() (*streamsPage, error) {
-	q := v.r.URL.Query()
+func (r *pageRequest) streamsPage() (*streamsPage, error) {
+	q := r.request.URL.Query()
 	p := &streamsPage{Org: q.Get("org"), Search: q.Get("q"), WithToken: true, open: make(map[string]bool)}
-	for _, o := range v.orgs {
+	for _, o := range r.orgs {
 		p.open[o.Org] = !o.NeedsToken
 	}
 	wanted := types.ListStreams{Page: types.Page{Limit: perPage, Cursor: q.Get("cursor")}, Org: p.Org}
@@ -41,7 +41,7 @@ func (v *pageRequest) streamsPage() (*streamsPage, error) {
 		wanted.Limit = 500
 	}
 	for {
-		list, err := ask(v, api.ListStreams, &wanted)
+		list, err := ask(r, api.ListStreams, &wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -58,35 +58,35 @@ func (v *pageRequest) streamsPage() (*streamsPage, error) {
 	}
 }
 
-func listStreams(v *pageRequest) error {
-	p, err := v.streamsPage()
+func listStreams(r *pageRequest) error {
+	p, err := r.streamsPage()
 	if err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "streams", "streams", "Streams", p)
+	return r.render(http.StatusOK, "streams", "streams", "Streams", p)
 }
 
 // createStream makes a stream, and a token for it where that is wanted.
-func createStream(v *pageRequest) error {
-	f := v.r.PostForm
+func createStream(r *pageRequest) error {
+	f := r.request.PostForm
 	stream := types.NewStream{Org: f.Get("org"), Stream: strings.TrimSpace(f.Get("stream")), Title: strings.TrimSpace(f.Get("title"))}
-	_, err := ask(v, api.CreateStream, body(stream))
+	_, err := ask(r, api.CreateStream, body(stream))
 	if err == nil && f.Get("with_token") == "" {
-		return v.redirect(at("/streams", stream.Org, stream.Stream), "stream")
+		return r.redirect(at("/streams", stream.Org, stream.Stream), "stream")
 	}
 	if err == nil {
-		return v.makeToken(types.NewToken{Org: stream.Org, Streams: []string{stream.Stream}})
+		return r.makeToken(types.NewToken{Org: stream.Org, Streams: []string{stream.Stream}})
 	}
 	list := mistakes(err)
 	if list == nil {
 		return err
 	}
-	p, err := v.streamsPage()
+	p, err := r.streamsPage()
 	if err != nil {
 		return err
 	}
 	p.New, p.WithToken, p.Mistakes = stream, f.Get("with_token") != "", list
-	return v.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
+	return r.render(http.StatusUnprocessableEntity, "streams", "streams", "Streams", p)
 }
 
 // streamPage is the overview of one stream.
@@ -102,14 +102,14 @@ type streamPage struct {
 }
 
 // streamPath names the stream in the path.
-func (v *pageRequest) streamPath() *types.StreamPath {
-	return &types.StreamPath{OrgPath: types.OrgPath{Org: v.r.PathValue("org")}, Stream: v.r.PathValue("stream")}
+func (r *pageRequest) streamPath() *types.StreamPath {
+	return &types.StreamPath{OrgPath: types.OrgPath{Org: r.request.PathValue("org")}, Stream: r.request.PathValue("stream")}
 }
 
 // findStream asks for the stream in the path.
-func (v *pageRequest) findStream() (*streamPage, error) {
-	p := &streamPage{Org: v.org(v.r.PathValue("org"))}
-	stream, err := ask(v, api.GetStream, v.streamPath())
+func (r *pageRequest) findStream() (*streamPage, error) {
+	p := &streamPage{Org: r.org(r.request.PathValue("org"))}
+	stream, err := ask(r, api.GetStream, r.streamPath())
 	if err != nil {
 		return nil, err
 	}
@@ -122,37 +122,37 @@ func (v *pageRequest) findStream() (*streamPage, error) {
 
 // showSettings is about a stream itself: where it is published, what it is called,
 // and whether it needs a token.
-func showSettings(v *pageRequest) error { return settings(v, http.StatusOK, nil) }
+func showSettings(r *pageRequest) error { return settings(r, http.StatusOK, nil) }
 
-func settings(v *pageRequest, status int, list map[string]string) error {
-	p, err := v.findStream()
+func settings(r *pageRequest, status int, list map[string]string) error {
+	p, err := r.findStream()
 	if err != nil {
 		return err
 	}
 	p.Settings, p.Mistakes = true, list
-	p.Ingest = fill(v.h.Ingest, p.Stream.Org, p.Stream.Stream)
-	return v.render(status, "stream_settings", "streams", p.Stream.Stream, p)
+	p.Ingest = fill(r.handler.Ingest, p.Stream.Org, p.Stream.Stream)
+	return r.render(status, "stream_settings", "streams", p.Stream.Stream, p)
 }
 
-func changeStream(v *pageRequest) error {
-	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
-	title, public := strings.TrimSpace(v.r.PostForm.Get("title")), v.r.PostForm.Get("public") != ""
-	_, err := ask(v, api.ChangeStream, &types.ChangeStream{StreamPath: *v.streamPath(), Body: types.StreamChange{Title: &title, Public: &public}})
+func changeStream(r *pageRequest) error {
+	org, name := r.request.PathValue("org"), r.request.PathValue("stream")
+	title, public := strings.TrimSpace(r.request.PostForm.Get("title")), r.request.PostForm.Get("public") != ""
+	_, err := ask(r, api.ChangeStream, &types.ChangeStream{StreamPath: *r.streamPath(), Body: types.StreamChange{Title: &title, Public: &public}})
 	if err == nil {
-		return v.redirect(at("/streams", org, name)+"/settings", "settings")
+		return r.redirect(at("/streams", org, name)+"/settings", "settings")
 	}
 	list := mistakes(err)
 	if list == nil {
 		return err
 	}
-	return settings(v, http.StatusUnprocessableEntity, list)
+	return settings(r, http.StatusUnprocessableEntity, list)
 }
 
-func deleteStream(v *pageRequest) error {
-	if _, err := ask(v, api.DeleteStream, v.streamPath()); err != nil {
+func deleteStream(r *pageRequest) error {
+	if _, err := ask(r, api.DeleteStream, r.streamPath()); err != nil {
 		return err
 	}
-	return v.redirect("/", "deleted")
+	return r.redirect("/", "deleted")
 }
 
 // fill writes the names of a stream into templates.
@@ -163,19 +163,19 @@ func fill(templates []string, org, name string) (list []string) {
 	return list
 }
 
-func showStream(v *pageRequest) error {
-	org, name := v.r.PathValue("org"), v.r.PathValue("stream")
-	p, err := v.findStream()
+func showStream(r *pageRequest) error {
+	org, name := r.request.PathValue("org"), r.request.PathValue("stream")
+	p, err := r.findStream()
 	if err != nil {
 		return err
 	}
-	tokens, err := ask(v, api.ListTokens, &types.ListTokens{Page: types.Page{Limit: 10}, Org: org, Stream: name})
+	tokens, err := ask(r, api.ListTokens, &types.ListTokens{Page: types.Page{Limit: 10}, Org: org, Stream: name})
 	if err != nil {
 		return err
 	}
-	p.Rows, p.More = v.rows(tokens.Tokens, url.Values{"org": {org}, "stream": {name}}.Encode()), tokens.Next != ""
-	p.Playout, p.StreamURL, p.Ingest = fill(v.h.app.Playout, org, name), fill(v.h.app.StreamURL, org, name), fill(v.h.Ingest, org, name)
-	return v.render(http.StatusOK, "stream", "streams", name, p)
+	p.Rows, p.More = r.rows(tokens.Tokens, url.Values{"org": {org}, "stream": {name}}.Encode()), tokens.Next != ""
+	p.Playout, p.StreamURL, p.Ingest = fill(r.handler.app.Playout, org, name), fill(r.handler.app.StreamURL, org, name), fill(r.handler.Ingest, org, name)
+	return r.render(http.StatusOK, "stream", "streams", name, p)
 }
 
 // checkIngest accepts where to publish, by any scheme.

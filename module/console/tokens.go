@@ -34,14 +34,14 @@ func filters(q url.Values) url.Values {
 	return set
 }
 
-func listTokens(v *pageRequest) error {
-	set := filters(v.r.URL.Query())
+func listTokens(r *pageRequest) error {
+	set := filters(r.request.URL.Query())
 	here := set.Encode()
 	p := &tokensPage{
 		Org: set.Get("org"), Stream: set.Get("stream"), Tag: set.Get("tag"), User: set.Get("user"), Status: set.Get("status"),
 		Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
 	}
-	list, err := ask(v, api.ListTokens, &types.ListTokens{
+	list, err := ask(r, api.ListTokens, &types.ListTokens{
 		Page: types.Page{Limit: perPage, Cursor: set.Get("cursor")},
 		Org:  p.Org, Stream: p.Stream, Tag: p.Tag, User: p.User, Status: p.Status, Sort: set.Get("sort"),
 	})
@@ -52,11 +52,11 @@ func listTokens(v *pageRequest) error {
 	if list.Next != "" {
 		p.Next = set.Encode() + "&cursor=" + url.QueryEscape(list.Next)
 	}
-	p.Rows = v.rows(list.Tokens, here)
+	p.Rows = r.rows(list.Tokens, here)
 	p.Rows.Sort = cmp.Or(set.Get("sort"), "newest")
 	set.Del("sort")
 	p.Rows.Query = set.Encode()
-	return v.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
+	return r.render(http.StatusOK, "tokens", "tokens", "Tokens", p)
 }
 
 // tokenForm is the form of a new token, as it was filled in.
@@ -75,14 +75,14 @@ var periods = []struct{ Value, Words string }{{"2h", "2 hours"}, {"1d", "1 day"}
 // Periods are for the template.
 func (*tokenForm) Periods() any { return periods }
 
-func (v *pageRequest) tokenForm(values url.Values) *tokenForm {
+func (r *pageRequest) tokenForm(values url.Values) *tokenForm {
 	f := &tokenForm{
 		Org: values.Get("org"), Scope: values.Get("scope"), Streams: values.Get("stream"), Expires: values.Get("expires"),
 		Until: values.Get("until"), NotBefore: values.Get("not_before"), IP: values.Get("ip"), Referer: values.Get("referer"),
 		Tag: values.Get("tag"), TokenUser: values.Get("user"),
 	}
-	if f.Org == "" && len(v.orgs) > 0 {
-		f.Org = v.orgs[0].Org
+	if f.Org == "" && len(r.orgs) > 0 {
+		f.Org = r.orgs[0].Org
 	}
 	if f.Scope == "" {
 		f.Scope = "stream"
@@ -91,10 +91,10 @@ func (v *pageRequest) tokenForm(values url.Values) *tokenForm {
 		f.Expires = "14d"
 	}
 	if f.Until == "" {
-		f.Until = v.now.UTC().Add(14 * 24 * time.Hour).Format(formLayout)
+		f.Until = r.now.UTC().Add(14 * 24 * time.Hour).Format(formLayout)
 	}
-	f.Chosen = v.org(f.Org)
-	if address := app.ClientAddress(v.r); address.IsValid() {
+	f.Chosen = r.org(f.Org)
+	if address := app.ClientAddress(r.request); address.IsValid() {
 		f.Address = address.String()
 		bits := 64
 		if address.Is4() {
@@ -105,8 +105,8 @@ func (v *pageRequest) tokenForm(values url.Values) *tokenForm {
 	return f
 }
 
-func newToken(v *pageRequest) error {
-	return v.render(http.StatusOK, "token_new", "tokens", "Create a token", v.tokenForm(v.r.URL.Query()))
+func newToken(r *pageRequest) error {
+	return r.render(http.StatusOK, "token_new", "tokens", "Create a token", r.tokenForm(r.request.URL.Query()))
 }
 
 // wanted reads the form of a new token. The mistakes are those that the API would
@@ -138,11 +138,11 @@ func wanted(f url.Values) (types.NewToken, map[string]string) {
 
 // checkToken says, while a form is filled in, what of the token may not do what
 // is meant.
-func checkToken(v *pageRequest) error {
-	t, list := wanted(v.r.PostForm)
+func checkToken(r *pageRequest) error {
+	t, list := wanted(r.request.PostForm)
 	remarks := new(types.Remarks)
 	if len(list) == 0 {
-		found, err := ask(v, api.CheckToken, body(t))
+		found, err := ask(r, api.CheckToken, body(t))
 		if err != nil && mistakes(err) == nil {
 			return err
 		}
@@ -150,15 +150,15 @@ func checkToken(v *pageRequest) error {
 			remarks = found
 		}
 	}
-	return v.render(http.StatusOK, "remarks", "", "", remarks)
+	return r.render(http.StatusOK, "remarks", "", "", remarks)
 }
 
 // createToken makes a token, and leads to the page that shows it once.
-func createToken(v *pageRequest) error {
-	f := v.r.PostForm
+func createToken(r *pageRequest) error {
+	f := r.request.PostForm
 	t, list := wanted(f)
 	if len(list) == 0 {
-		err := v.makeToken(t)
+		err := r.makeToken(t)
 		if err == nil {
 			return nil
 		}
@@ -166,9 +166,9 @@ func createToken(v *pageRequest) error {
 			return err
 		}
 	}
-	form := v.tokenForm(f)
+	form := r.tokenForm(f)
 	form.Mistakes = list
-	return v.render(http.StatusUnprocessableEntity, "token_new", "tokens", "Create a token", form)
+	return r.render(http.StatusUnprocessableEntity, "token_new", "tokens", "Create a token", form)
 }
 
 // formLayout is how dates and times are in forms, in UTC.
@@ -191,32 +191,32 @@ func split(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
 }
 
-func (v *pageRequest) makeToken(t types.NewToken) error {
-	issued, err := ask(v, api.CreateToken, body(t))
+func (r *pageRequest) makeToken(t types.NewToken) error {
+	issued, err := ask(r, api.CreateToken, body(t))
 	if err != nil {
 		return err
 	}
-	return v.show(issued)
+	return r.show(issued)
 }
 
 // show leads to the page that shows a new token, once.
-func (v *pageRequest) show(issued *types.IssuedToken) error {
-	id := v.h.fresh.put(v.who.Name, *issued, v.now)
+func (r *pageRequest) show(issued *types.IssuedToken) error {
+	id := r.handler.fresh.put(r.who.Name, *issued, r.now)
 	if id == "" {
-		return v.render(http.StatusOK, "token_made", "tokens", "The new token", issued)
+		return r.render(http.StatusOK, "token_made", "tokens", "The new token", issued)
 	}
-	return v.redirect("/tokens/made/"+id, "")
+	return r.redirect("/tokens/made/"+id, "")
 }
 
-func showMade(v *pageRequest) error {
-	if v.r.Method == http.MethodHead {
-		return v.render(http.StatusOK, "token_made", "tokens", "The new token", new(types.IssuedToken)) // it takes nothing
+func showMade(r *pageRequest) error {
+	if r.request.Method == http.MethodHead {
+		return r.render(http.StatusOK, "token_made", "tokens", "The new token", new(types.IssuedToken)) // it takes nothing
 	}
-	issued, ok := take[types.IssuedToken](v.h.fresh, v.who.Name, v.r.PathValue("id"), v.now)
+	issued, ok := take[types.IssuedToken](r.handler.fresh, r.who.Name, r.request.PathValue("id"), r.now)
 	if !ok {
 		return api.Refuse(http.StatusGone, "This page showed its token once, and nothing can show it again. Its record is in the token overview; make another token if you have not kept it.")
 	}
-	return v.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
+	return r.render(http.StatusOK, "token_made", "tokens", "The new token", &issued)
 }
 
 // delay is how long a token lives on that is replaced.
@@ -233,42 +233,42 @@ type tokenPage struct {
 	Undo  bool // what revokes it is about it alone
 }
 
-func showToken(v *pageRequest) error {
+func showToken(r *pageRequest) error {
 	p := new(tokenPage)
-	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	found, err := ask(v, api.GetToken, &types.TokenPath{ID: id, Org: org})
+	org, id := r.request.PathValue("org"), r.request.PathValue("id")
+	found, err := ask(r, api.GetToken, &types.TokenPath{ID: id, Org: org})
 	if err != nil {
 		return err
 	}
 	p.Token = *found
 	if p.Token.Revoked != nil {
-		revocation, err := v.revocationOf(org, id)
+		revocation, err := r.revocationOf(org, id)
 		if err != nil {
 			return err
 		}
 		p.Undo = revocation != ""
 	}
-	return v.render(http.StatusOK, "token", "tokens", "Token "+id, p)
+	return r.render(http.StatusOK, "token", "tokens", "Token "+id, p)
 }
 
-func revokeToken(v *pageRequest) error {
-	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	what := &types.RevokeToken{TokenPath: types.TokenPath{ID: id, Org: org}, Reason: strings.TrimSpace(v.r.PostForm.Get("reason"))}
-	if _, err := ask(v, api.RevokeToken, what); err != nil {
+func revokeToken(r *pageRequest) error {
+	org, id := r.request.PathValue("org"), r.request.PathValue("id")
+	what := &types.RevokeToken{TokenPath: types.TokenPath{ID: id, Org: org}, Reason: strings.TrimSpace(r.request.PostForm.Get("reason"))}
+	if _, err := ask(r, api.RevokeToken, what); err != nil {
 		return err
 	}
-	return v.redirect(at("/tokens", org, id), "revoked")
+	return r.redirect(at("/tokens", org, id), "revoked")
 }
 
 // replaceToken makes a token with the same rules, and then revokes this one, at
 // once or in a while: a viewer is never left without.
-func replaceToken(v *pageRequest) error {
-	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	in := v.r.PostForm.Get("in")
+func replaceToken(r *pageRequest) error {
+	org, id := r.request.PathValue("org"), r.request.PathValue("id")
+	in := r.request.PostForm.Get("in")
 	if !slices.ContainsFunc(delays, func(d delay) bool { return d.Value == in }) {
 		return api.Refuse(http.StatusUnprocessableEntity, "The old token is revoked now, or in one of the times that the form offers.")
 	}
-	old, err := ask(v, api.GetToken, &types.TokenPath{ID: id, Org: org})
+	old, err := ask(r, api.GetToken, &types.TokenPath{ID: id, Org: org})
 	if err != nil {
 		return err
 	}
@@ -279,38 +279,38 @@ func replaceToken(v *pageRequest) error {
 		Org: org, Streams: old.Streams, OrgWide: old.OrgWide, IP: old.IP, Referer: old.Referer, Tag: old.Tag, User: old.User,
 		Expires: old.Expires.Format(time.RFC3339),
 	}
-	if old.NotBefore != nil && old.NotBefore.After(v.now) {
+	if old.NotBefore != nil && old.NotBefore.After(r.now) {
 		t.NotBefore = old.NotBefore.Format(time.RFC3339)
 	}
-	issued, err := ask(v, api.CreateToken, body(t))
+	issued, err := ask(r, api.CreateToken, body(t))
 	if err != nil {
 		return err
 	}
 	what := &types.RevokeToken{TokenPath: types.TokenPath{ID: id, Org: org}, From: in, Reason: "replaced by " + issued.ID}
-	if _, err := ask(v, api.RevokeToken, what); err != nil {
+	if _, err := ask(r, api.RevokeToken, what); err != nil {
 		return err
 	}
-	return v.show(issued)
+	return r.show(issued)
 }
 
-func unrevokeToken(v *pageRequest) error {
-	org, id := v.r.PathValue("org"), v.r.PathValue("id")
-	revocation, err := v.revocationOf(org, id)
+func unrevokeToken(r *pageRequest) error {
+	org, id := r.request.PathValue("org"), r.request.PathValue("id")
+	revocation, err := r.revocationOf(org, id)
 	if err != nil {
 		return err
 	}
 	if revocation == "" {
 		return api.Refuse(http.StatusConflict, "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations.")
 	}
-	if _, err := ask(v, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: revocation}); err != nil {
+	if _, err := ask(r, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: revocation}); err != nil {
 		return err
 	}
-	return v.redirect(at("/tokens", org, id), "unrevoked")
+	return r.redirect(at("/tokens", org, id), "unrevoked")
 }
 
 // revocationOf is the id of the revocation of one token, or "".
-func (v *pageRequest) revocationOf(org, id string) (string, error) {
-	list, err := ask(v, api.ListRevocations, &types.ListRevocations{Org: org, Kind: "token", Value: id})
+func (r *pageRequest) revocationOf(org, id string) (string, error) {
+	list, err := ask(r, api.ListRevocations, &types.ListRevocations{Org: org, Kind: "token", Value: id})
 	if err != nil || len(list.Revocations) == 0 {
 		return "", err
 	}

@@ -25,9 +25,9 @@ type chosenPage struct {
 
 // revokeChosen revokes tokens that were chosen from a list. At first it says whom
 // that ends, and asks once more.
-func revokeChosen(v *pageRequest) error {
-	f := v.r.PostForm
-	list := filters(v.r.URL.Query()).Encode()
+func revokeChosen(r *pageRequest) error {
+	f := r.request.PostForm
+	list := filters(r.request.URL.Query()).Encode()
 	p := &chosenPage{Query: list, Names: slices.Compact(slices.Sorted(slices.Values(f["token"]))), Reason: strings.TrimSpace(f.Get("reason"))}
 	switch n := len(p.Names); {
 	case n == 0:
@@ -36,29 +36,29 @@ func revokeChosen(v *pageRequest) error {
 		return api.Refuse(http.StatusUnprocessableEntity, fmt.Sprintf("These are more than %d tokens. Revoke them by their tag, user or stream, under Revocations.", maxChosen))
 	}
 	if f.Get("sure") == "" {
-		return askChosen(v, http.StatusOK, p)
+		return askChosen(r, http.StatusOK, p)
 	}
-	_, err := ask(v, api.RevokeChosenTokens, p.chosen())
+	_, err := ask(r, api.RevokeChosenTokens, p.chosen())
 	if p.Mistakes = mistakes(err); p.Mistakes != nil {
-		return askChosen(v, http.StatusUnprocessableEntity, p)
+		return askChosen(r, http.StatusUnprocessableEntity, p)
 	}
 	if err != nil {
 		return err
 	}
-	return v.redirect(strings.TrimSuffix("/tokens?"+list, "?"), "many")
+	return r.redirect(strings.TrimSuffix("/tokens?"+list, "?"), "many")
 }
 
 // askChosen shows the tokens, and how many watch with them.
-func askChosen(v *pageRequest, status int, p *chosenPage) error {
-	tokens, err := ask(v, api.GetChosenTokens, p.chosen())
+func askChosen(r *pageRequest, status int, p *chosenPage) error {
+	tokens, err := ask(r, api.GetChosenTokens, p.chosen())
 	if err != nil {
 		return err
 	}
 	for _, t := range tokens.Tokens {
 		p.Viewers += t.Viewers
 	}
-	p.Rows = rows{Prefix: v.h.Prefix, Tokens: tokens.Tokens}
-	return v.render(status, "tokens_revoke", "tokens", "Revoke tokens", p)
+	p.Rows = rows{Prefix: r.handler.Prefix, Tokens: tokens.Tokens}
+	return r.render(status, "tokens_revoke", "tokens", "Revoke tokens", p)
 }
 
 // chosen are the tokens of the page. Each is named by its organisation and its id.
