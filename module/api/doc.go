@@ -1,6 +1,6 @@
 // Package api is Playgate's HTTP API: organisations, streams, tokens, keys, API
 // keys and the audit trail, in JSON, described by an OpenAPI 3.1 document that
-// comes from the Go types here.
+// comes from the Go types of package types.
 //
 // One handler serves two mounts: the directive playgate_api, where API keys say
 // who asks, and Caddy's admin endpoint, where whoever reaches it is the

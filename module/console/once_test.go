@@ -39,3 +39,34 @@ func TestOnce(t *testing.T) {
 		t.Errorf("%d wait after their time", len(o.waiting))
 	}
 }
+
+// A reload of the configuration begins the new console before it ends the old one.
+func TestOnceOutlivesAReload(t *testing.T) {
+	acquire := func() *once {
+		t.Helper()
+		o, err := acquireFresh()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	now := time.Now()
+	id := acquire().put("ann", types.IssuedToken{Text: "text"}, now)
+	after := acquire()
+	if err := releaseFresh(); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := take[types.IssuedToken](after, "ann", id, now); !ok || got.Text != "text" {
+		t.Error("it is lost")
+	}
+	id = after.put("ann", types.IssuedToken{}, now)
+	if err := releaseFresh(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := take[types.IssuedToken](acquire(), "ann", id, now); ok {
+		t.Error("it outlives the last console")
+	}
+	if err := releaseFresh(); err != nil {
+		t.Fatal(err)
+	}
+}
