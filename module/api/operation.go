@@ -46,8 +46,11 @@ func (o *Operation[I, O]) Call(ctx context.Context, on *Local, who Principal, in
 func (o *Operation[I, O]) call(ctx context.Context, s *server, who Principal, in *I) (*O, error) {
 	described := s.described[o.http.OperationID]
 	early := o.early
-	if described != nil {
+	switch {
+	case described != nil:
 		early = func(in *I) error { return checkPath(described, in) }
+	case o.http.OperationID != "":
+		return nil, errNoRoute // nothing would check the input
 	}
 	if early != nil {
 		if err := early(in); err != nil {
@@ -65,6 +68,9 @@ func (o *Operation[I, O]) call(ctx context.Context, s *server, who Principal, in
 	}
 	return o.do(ctx, c, in)
 }
+
+// errNoRoute cannot happen: all operations with a route are added (addRoutes).
+var errNoRoute = errors.New("an operation whose route was not added")
 
 // route is an operation that can be added to the API.
 type route interface{ register(s *server) }

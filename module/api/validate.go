@@ -62,7 +62,7 @@ func validated[I any](schemas huma.Registry, op *huma.Operation, in *I) (*I, err
 		where.Push(p.Name)
 		huma.Validate(schemas, p.Schema, where, huma.ModeWriteToServer, value.Interface(), &found)
 	})
-	if body := v.FieldByName("Body"); body.IsValid() && !(body.Kind() == reflect.Pointer && body.IsNil()) {
+	if body := v.FieldByName("Body"); body.IsValid() && (body.Kind() != reflect.Pointer || !body.IsNil()) {
 		text, err := json.Marshal(body.Interface())
 		if err != nil {
 			return nil, err
