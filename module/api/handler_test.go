@@ -16,7 +16,7 @@ import (
 // Unknown members are refused by every route that takes a body, and so is a
 // body where none is taken; parameters likewise. Nothing is changed by it.
 func TestUnknownMembersAreRefused(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	before := s.all()
 	for _, route := range routes {
@@ -67,7 +67,7 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 // and not longer than 64 KiB; pages of other sites are refused whatever they
 // send.
 func TestBodies(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	before := s.all()
 	const body = `{"org":"fresh"}`
@@ -92,7 +92,7 @@ func TestBodies(t *testing.T) {
 
 // What every answer has, and what none has.
 func TestHeaders(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	for _, a := range []*answer{
 		s.do(key, "GET", "/api/v1/orgs", "", "Origin: https://evil.test").want(200),
@@ -116,7 +116,7 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestNoRoute(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	for _, path := range []string{"/api/", "/api/v1", "/api/v1/orgs/", "/api/v1//orgs", "/api/v1/x/../orgs", "/api/v1/splay/unrevoke", "/api/docs", "/api/v1/orgs/a%2Fb"} {
 		s.do(key, "GET", path, "").problem(404)
@@ -132,8 +132,8 @@ func TestNoRoute(t *testing.T) {
 }
 
 // Where there is nobody to ask, nothing is answered, and nobody is let in.
-func TestNothingToAsk(t *testing.T) {
-	s := newStand(t, "")
+func TestAPIWithoutApp(t *testing.T) {
+	s := newTestAPI(t, "")
 	operator := func(*http.Request) (Principal, error) { return Principal{Operator: true}, nil }
 	off, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{app.ID: json.RawMessage(`{"store":{"driver":"off"}}`)}})
 	if err != nil {
@@ -159,7 +159,7 @@ func TestNothingToAsk(t *testing.T) {
 
 // A token whose record cannot be kept is not shown.
 func TestNoRecordNoToken(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Issue, "acme")
 	const body = `{"org":"acme","orgwide":true}`
 	s.do(key, "POST", "/api/v1/tokens", body).want(201)

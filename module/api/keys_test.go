@@ -66,7 +66,7 @@ func private(jwk map[string]any) bool {
 }
 
 func TestKeysAreListed(t *testing.T) {
-	s := newStand(t, configured(t))
+	s := newTestAPI(t, configured(t))
 	list := func(key string) []string {
 		return ids(t, s.do(key, "GET", "/api/v1/keys", "").want(200).json()["keys"])
 	}
@@ -83,7 +83,7 @@ func TestKeysAreListed(t *testing.T) {
 // The public key set has no private part, no secret, no retired key, and no
 // key that an organisation has added.
 func TestJWKS(t *testing.T) {
-	s := newStand(t, configured(t))
+	s := newTestAPI(t, configured(t))
 	key := s.key(registry.Admin)
 	former := s.do(key, "POST", "/api/v1/keys/rotate", "").want(200).json()["former"].(string)
 	read := func() (list []string) {
@@ -111,7 +111,7 @@ func TestJWKS(t *testing.T) {
 }
 
 func TestKeysAreAddedAndRetired(t *testing.T) {
-	s := newStand(t, configured(t))
+	s := newTestAPI(t, configured(t))
 	all, acme := s.key(registry.Admin), s.key(registry.Admin, "acme")
 	before := s.all()
 	add := func(jwk string) *answer { return s.do(acme, "POST", "/api/v1/keys", `{"org":"acme","jwk":`+jwk+`}`) }

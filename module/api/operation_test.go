@@ -18,12 +18,12 @@ import (
 )
 
 // local is the API for code of this process.
-func (s *stand) local() *Local { return NewLocal(func() *app.App { return s.app }) }
+func (s *fixture) local() *Local { return NewLocal(func() *app.App { return s.app }) }
 
 // Code of this process gets the answers and the refusals that a request over HTTP
 // gets.
 func TestCallIsAsOverHTTP(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	on := s.local()
 	who := map[registry.Role]Principal{}
 	for _, role := range []registry.Role{registry.Read, registry.Issue, registry.Admin} {
@@ -112,7 +112,7 @@ func TestCallWithoutApp(t *testing.T) {
 // Tokens that are revoked together leave the same audit entries, in the same
 // order, as those that are revoked one by one.
 func TestRevokeChosenTokens(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	on, who := s.local(), Principal{Name: "test", Role: registry.Issue, Orgs: []string{"acme"}}
 	chosen := []types.TokenPath{{ID: "acme-id", Org: "acme"}, {ID: "shared", Org: "acme"}}
 	revoked := func(n int) (list []string) {

@@ -10,7 +10,7 @@ import (
 // What the configuration says of an organisation wins, and is changed there;
 // what it does not say is the registry's.
 func TestOrganisationsOfTheConfiguration(t *testing.T) {
-	s := newStand(t, `"orgs": {"shut": {"name": "Shut", "secure": true}, "open": {"secure": false}, "named": {"name": "Named"}, "null": null, "acme": {"name": "Configured"}}`)
+	s := newTestAPI(t, `"orgs": {"shut": {"name": "Shut", "secure": true}, "open": {"secure": false}, "named": {"name": "Named"}, "null": null, "acme": {"name": "Configured"}}`)
 	key := s.key(registry.Admin)
 	for org, want := range map[string][4]any{
 		"shut":  {"Shut", "on", "configuration", true},
@@ -66,7 +66,7 @@ func TestOrganisationsOfTheConfiguration(t *testing.T) {
 }
 
 func TestOrganisations(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	for _, body := range []string{`{"org":""}`, `{"org":"a-b"}`, `{"org":"a.b"}`, `{"org":"` + strings.Repeat("x", 65) + `"}`, `{}`, `{"org":"x","secure":"unset"}`, `{"org":"x","secure":""}`, `{"org":"x","name":"\u0007"}`, `{"org":7}`} {
 		s.do(key, "POST", "/api/v1/orgs", body).problem(422)
@@ -100,7 +100,7 @@ func TestOrganisations(t *testing.T) {
 
 // What a status counts is the caller's own.
 func TestStatusIsOfOwnOrganisations(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	for _, tc := range []struct {
 		orgs          []string
 		organisations float64
@@ -113,7 +113,7 @@ func TestStatusIsOfOwnOrganisations(t *testing.T) {
 }
 
 func TestAudit(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	s.do(key, "POST", "/api/v1/keys/rotate", "{}").want(200)
 	s.do(key, "PATCH", "/api/v1/orgs/acme", `{"secure":"on"}`).want(200)

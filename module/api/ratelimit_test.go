@@ -14,7 +14,7 @@ import (
 
 // An address that fails ten times in a minute waits; others do not.
 func TestWhoGuessesWaits(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Read)
 	id, _, _ := strings.Cut(strings.TrimPrefix(key, "pgk_"), "_")
 	wrong := []string{"", "Authorization: Bearer pgk_x_y", "Authorization: Basic " + key, "Authorization: " + key, "Authorization: Bearer pgk_" + id + "_", "Authorization: Bearer " + key + "x"}

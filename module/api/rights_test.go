@@ -74,7 +74,7 @@ var routes = []struct {
 // one: who has not the rights is refused, what is not his does not exist, and
 // whoever is refused has changed nothing.
 func TestRights(t *testing.T) {
-	shared := newStand(t, "")
+	shared := newTestAPI(t, "")
 	type who struct {
 		role registry.Role
 		orgs []string
@@ -109,7 +109,7 @@ func TestRights(t *testing.T) {
 					want = route.foreign
 				}
 				if route.changes && want == route.ok {
-					s = newStand(t, "")
+					s = newTestAPI(t, "")
 					key = s.key(caller.role, caller.orgs...)
 				}
 				path, body := fill(org)
@@ -143,7 +143,7 @@ func TestRights(t *testing.T) {
 // All routes of the document are in the matrix, so that a new one cannot be
 // forgotten there.
 func TestAllRoutesAreInTheMatrix(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	in := make(map[string]bool)
 	for _, route := range routes {
 		path, _, _ := strings.Cut(route.path, "?")
@@ -176,7 +176,7 @@ func TestAllRoutesAreInTheMatrix(t *testing.T) {
 
 // A cursor says where a page begins, not what is on it.
 func TestCursorsShowNothingForeign(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	all, acme := s.key(registry.Read), s.key(registry.Read, "acme")
 	for _, org := range []string{"acme", "zebra"} {
 		for _, value := range []string{"one", "two"} {
@@ -225,7 +225,7 @@ func TestCursorsShowNothingForeign(t *testing.T) {
 
 // An API key never makes one with more than it has.
 func TestAPIKeysHandOnNoMore(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	acme, all := s.key(registry.Admin, "acme"), s.key(registry.Admin)
 	before := s.all()
 	for _, body := range []string{
@@ -274,7 +274,7 @@ func TestAPIKeysHandOnNoMore(t *testing.T) {
 
 // A principal's name and rights come from who says who asks, whoever that is.
 func TestOperator(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	s.handler.api = New(s.handlerApp, func(*http.Request) (Principal, error) {
 		return Principal{Name: "operator (ann)", Operator: true}, nil
 	})

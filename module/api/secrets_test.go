@@ -19,7 +19,7 @@ import (
 // A new token and a new API key are in the one answer to their making, in no
 // later one, and nowhere in the store's directory.
 func TestShownOnce(t *testing.T) {
-	s := newStand(t, `"playout": ["https://live.test/play/{org}/{stream}"]`)
+	s := newTestAPI(t, `"playout": ["https://live.test/play/{org}/{stream}"]`)
 	admin := s.key(registry.Admin)
 	made := s.do(admin, "POST", "/api/v1/tokens", `{"org":"acme","streams":["cam","cam2"],"tag":"once","ip":["203.0.113.0/24"],"referer":["*.example.com"],"user":"ann","not_before":"1h"}`).want(201).json()
 	text := made["token"].(string)
@@ -74,7 +74,7 @@ func TestShownOnce(t *testing.T) {
 }
 
 // stored is all that is in the store's directory.
-func (s *stand) stored() string {
+func (s *fixture) stored() string {
 	var all strings.Builder
 	_ = filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, _ error) error {
 		if !d.IsDir() {
@@ -90,7 +90,7 @@ func (s *stand) stored() string {
 // token or a key.
 func TestNothingIsRepeated(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	restore := caddyLog(t, core)
 	defer restore()

@@ -16,7 +16,7 @@ import (
 
 // The requests that clients of nanocosmos send, with the answers that they know.
 func TestSplay(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Issue, "acme")
 	now := time.Now().Unix()
 	in := func(d time.Duration) string { return fmt.Sprint(now + int64(d/time.Second)) }
@@ -94,7 +94,7 @@ func TestSplay(t *testing.T) {
 }
 
 func TestSplayRights(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	refused := func(status, code int, headers ...string) {
 		t.Helper()
 		for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify", "/api/v1/splay/revoke"} {
@@ -123,7 +123,7 @@ func TestSplayRights(t *testing.T) {
 }
 
 func TestSplayVerify(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	acme, zebra := s.key(registry.Issue, "acme"), s.key(registry.Issue, "zebra")
 	verify := func(key, token string) (status int, v map[string]any) {
 		t.Helper()
@@ -158,7 +158,7 @@ func TestSplayVerify(t *testing.T) {
 
 // What revokes a token of nanocosmos revokes one of ours, with its answers.
 func TestSplayRevoke(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	acme, zebra, both := s.key(registry.Issue, "acme"), s.key(registry.Issue, "zebra"), s.key(registry.Issue)
 	ctx, r := t.Context(), s.app.Registry()
 	signing, err := token.GenerateKey("signing", token.ES256)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestStreams(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin, "acme")
 	before := s.all()
 	for _, body := range []string{

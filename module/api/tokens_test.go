@@ -14,7 +14,7 @@ import (
 )
 
 func TestTokens(t *testing.T) {
-	s := newStand(t, `"issuer": "https://iss.test", "audience": ["aud"], "lifetime": "7d", "max_lifetime": "30d",
+	s := newTestAPI(t, `"issuer": "https://iss.test", "audience": ["aud"], "lifetime": "7d", "max_lifetime": "30d",
 		"playout": ["https://live.test/play/{org}/{stream}"], "stream_url": ["https://live.test/live/{org}/{stream}/index.m3u8", "wss://live.test/{org}/{stream}"]`)
 	key := s.key(registry.Issue, "acme")
 	for body, location := range map[string]string{
@@ -76,7 +76,7 @@ func TestTokens(t *testing.T) {
 // A token that nobody here has made for one of the caller's organisations is
 // unknown, whatever is wrong with it.
 func TestVerify(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	acme, zebra, all := s.key(registry.Issue, "acme"), s.key(registry.Issue, "zebra"), s.key(registry.Read)
 	ask := func(key string, q map[string]string) *answer {
 		t.Helper()
@@ -157,7 +157,7 @@ func TestVerify(t *testing.T) {
 
 // A token in the place of its id would be kept and logged.
 func TestTokensAreNoIDs(t *testing.T) {
-	s := newStand(t, "")
+	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	for _, text := range []string{"a.b.c", "s." + strings.Repeat("A", 94), "a b", "a/b", strings.Repeat("a", 129)} {
 		p := s.do(key, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"`+text+`"}`).problem(422)

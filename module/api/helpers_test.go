@@ -21,9 +21,9 @@ import (
 	"github.com/playgate/playgate/module/token"
 )
 
-// stand is an API on a real registry, with two organisations that have the same
+// fixture is an API on a real registry, with two organisations that have the same
 // of everything: acme, and zebra, whose name no text of ours has in it.
-type stand struct {
+type fixture struct {
 	t       *testing.T
 	dir     string
 	app     *app.App
@@ -31,12 +31,12 @@ type stand struct {
 	apiKeys map[string]string // the id of the API key that each has
 }
 
-// newStand starts an app with this further configuration.
-func newStand(t *testing.T, more string) *stand {
+// newTestAPI starts an app with this further configuration.
+func newTestAPI(t *testing.T, more string) *fixture {
 	t.Helper()
 	// Where Caddy keeps the id of the instance.
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	s := &stand{t: t, dir: t.TempDir(), apiKeys: make(map[string]string)}
+	s := &fixture{t: t, dir: t.TempDir(), apiKeys: make(map[string]string)}
 	if more != "" {
 		more = ", " + more
 	}
@@ -67,7 +67,7 @@ func newStand(t *testing.T, more string) *stand {
 }
 
 // furnish makes an organisation and one of everything for it.
-func (s *stand) furnish(org string) {
+func (s *fixture) furnish(org string) {
 	s.t.Helper()
 	ctx, r := s.t.Context(), s.app.Registry()
 	key, err := token.GenerateKey(org+"-key", token.ES256)
@@ -94,7 +94,7 @@ func (s *stand) furnish(org string) {
 }
 
 // key makes an API key.
-func (s *stand) key(role registry.Role, orgs ...string) string {
+func (s *fixture) key(role registry.Role, orgs ...string) string {
 	s.t.Helper()
 	text, err := s.app.Registry().CreateAPIKey(s.t.Context(), &registry.APIKey{Role: role, Orgs: orgs}, "test")
 	if err != nil {
@@ -142,7 +142,7 @@ func from(r *http.Request, address string) *http.Request {
 	return r
 }
 
-func (s *stand) send(r *http.Request) *answer {
+func (s *fixture) send(r *http.Request) *answer {
 	s.t.Helper()
 	w := httptest.NewRecorder()
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -156,7 +156,7 @@ func (s *stand) send(r *http.Request) *answer {
 }
 
 // do sends a request with an API key.
-func (s *stand) do(key, method, target, body string, headers ...string) *answer {
+func (s *fixture) do(key, method, target, body string, headers ...string) *answer {
 	s.t.Helper()
 	return s.send(request(method, target, body, append([]string{"Authorization: Bearer " + key}, headers...)...))
 }
@@ -198,7 +198,7 @@ func (a *answer) problem(status int) *Problem {
 }
 
 // all is what the registry holds, as text, so that a change of anything shows.
-func (s *stand) all() string {
+func (s *fixture) all() string {
 	s.t.Helper()
 	ctx := context.Background()
 	r := s.app.Registry()
@@ -219,4 +219,4 @@ func (s *stand) all() string {
 	return string(text)
 }
 
-func (s *stand) handlerApp() *app.App { return s.app }
+func (s *fixture) handlerApp() *app.App { return s.app }
