@@ -34,6 +34,8 @@ type Handler struct {
 	logger  *zap.Logger
 	csp     string
 	library *library
+	// libraryDir is where the library is, once there is a reference to it.
+	libraryDir string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,8 +66,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.logger.Warn("no stream_url is set, so that the player pages do not know what to play; write one into the global playgate block, such as stream_url https://live.example.com/live/{org}/{stream}/index.m3u8")
 	}
 	h.csp = policy(h.FrameAncestors)
-	h.library = libraryIn(filepath.Join(caddy.AppDataDir(), "playgate"))
-	return nil
+	dir := filepath.Join(caddy.AppDataDir(), "playgate")
+	if h.library, err = acquireLibrary(dir); err == nil {
+		h.libraryDir = dir
+	}
+	return err
+}
+
+// Cleanup gives the library back.
+func (h *Handler) Cleanup() error {
+	if h.libraryDir == "" {
+		return nil
+	}
+	return releaseLibrary(h.libraryDir)
 }
 
 // policy keeps the page to its own origin. blob: is how a MediaSource reaches
@@ -107,5 +120,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // hls.js plays HLS in browsers that do not by themselves. It comes from its
@@ -49,12 +51,30 @@ type library struct {
 	err    error
 }
 
-var libraries sync.Map // by directory: one download serves all configurations
+// libraries are those in use, by directory: one download serves all
+// configurations, and outlives reloads.
+var libraries = caddy.NewUsagePool()
 
-func libraryIn(dir string) *library {
-	l, _ := libraries.LoadOrStore(dir, &library{dir: dir, url: libraryURL, sha256: librarySHA256})
-	return l.(*library)
+// acquireLibrary takes a reference to the library of a directory, which
+// releaseLibrary gives back.
+func acquireLibrary(dir string) (*library, error) {
+	l, _, err := libraries.LoadOrNew(dir, func() (caddy.Destructor, error) {
+		return &library{dir: dir, url: libraryURL, sha256: librarySHA256}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.(*library), nil
 }
+
+func releaseLibrary(dir string) error {
+	_, err := libraries.Delete(dir)
+	return err
+}
+
+// Destruct implements caddy.Destructor. Nothing has to end: a download that runs
+// is for the disk too.
+func (*library) Destruct() error { return nil }
 
 func (l *library) path() string { return filepath.Join(l.dir, libraryName) }
 
