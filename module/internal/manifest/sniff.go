@@ -1,6 +1,9 @@
 package manifest
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 var (
 	byteOrderMark = []byte("\xef\xbb\xbf")
@@ -13,4 +16,12 @@ var (
 func IsHLS(head []byte) bool {
 	rest, ok := bytes.CutPrefix(bytes.TrimPrefix(head, byteOrderMark), hlsHead)
 	return ok && (len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r' || rest[0] == ' ' || rest[0] == '\t')
+}
+
+// IsXML tells whether head, the first bytes of a body, may begin an XML
+// document in UTF-8. Whether it is an MPD shows only behind prolog and
+// comments.
+func IsXML(head []byte) bool {
+	text := strings.TrimLeft(strings.TrimPrefix(string(head), string(byteOrderMark)), " \t\r\n")
+	return strings.HasPrefix(text, "<")
 }
