@@ -57,9 +57,13 @@ func (c *claims) read(name string, value jsontext.Value) error {
 	case "jti":
 		return readID(value, g)
 	case "ip":
-		return readAddresses(value, g)
+		return readEach(value, token.ParseAddressRule, &g.IPs,
+			"ip must be an array of at least one address or prefix",
+			"ip holds something that is no address or prefix: host bits, zones and rules that match everything are not accepted")
 	case "referer":
-		return readReferers(value, g)
+		return readEach(value, token.ParseHostPattern, &g.Referers,
+			"referer must be an array of at least one host pattern",
+			"referer holds something that is no host pattern: write example.com, *.example.com or example.com:8443")
 	case "tag":
 		return readText(name, value, &g.Tag)
 	case "sub":
@@ -183,33 +187,20 @@ func readText(name string, value jsontext.Value, to *string) error {
 	return nil
 }
 
-func readAddresses(value jsontext.Value, g *token.Grant) error {
+// readEach reads an array of at least one text, each of which parse understands.
+// The errors are none for what is no such array, and bad for an entry. The parser's
+// text may name the entry, and nobody has signed for it yet: it is not told.
+func readEach[T any](value jsontext.Value, parse func(string) (T, error), to *[]T, none, bad string) error {
 	list, ok := texts(value)
 	if !ok || len(list) == 0 {
-		return token.Malformed("ip must be an array of at least one address or prefix")
+		return token.Malformed(none)
 	}
 	for _, s := range list {
-		rule, err := token.ParseAddressRule(s)
+		entry, err := parse(s)
 		if err != nil {
-			// The parser's text may name the entry, and nobody has signed for it yet.
-			return token.Malformed("ip holds something that is no address or prefix: host bits, zones and rules that match everything are not accepted")
+			return token.Malformed(bad)
 		}
-		g.IPs = append(g.IPs, rule)
-	}
-	return nil
-}
-
-func readReferers(value jsontext.Value, g *token.Grant) error {
-	list, ok := texts(value)
-	if !ok || len(list) == 0 {
-		return token.Malformed("referer must be an array of at least one host pattern")
-	}
-	for _, s := range list {
-		pattern, err := token.ParseHostPattern(s)
-		if err != nil {
-			return token.Malformed("referer holds something that is no host pattern: write example.com, *.example.com or example.com:8443")
-		}
-		g.Referers = append(g.Referers, pattern)
+		*to = append(*to, entry)
 	}
 	return nil
 }
