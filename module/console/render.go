@@ -168,7 +168,7 @@ func (v *visit) mayAdmin() bool { return v.who.Role.Allows(registry.Admin) }
 // render answers with a page.
 func (v *visit) render(status int, name, section, title string, page any) error {
 	f := frame{
-		Prefix: v.h.Prefix, Version: version, User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
+		Prefix: v.h.Prefix, Version: assets.Version(), User: strings.TrimPrefix(v.who.Name, "console "), Form: formToken(v.who.Name),
 		Section: section, Title: title, Notice: notices[v.r.URL.Query().Get("done")],
 		MayIssue: v.who.Role.Allows(registry.Issue), MayAdmin: v.mayAdmin(),
 		Orgs: v.orgs, Page: page,
