@@ -7,8 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/sessiontoken"
+	"github.com/playgate/playgate/module/internal/redact"
 )
 
 // Cached is what a cache knows an answer by.
@@ -57,7 +56,7 @@ func AtURL(text string) (*Purging, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return nil, errors.New("write a whole URL, as https://live.example.com/live/acme/cam1/index.m3u8")
 	}
-	return &Purging{Host: withoutPort(strings.ToLower(u.Host)), Path: withoutTokenSegment(u.EscapedPath()), Query: withoutTokenPairs(u.RawQuery)}, nil
+	return &Purging{Host: withoutPort(strings.ToLower(u.Host)), Path: redact.Path(u.EscapedPath()), Query: redact.Query(u.RawQuery)}, nil
 }
 
 // matches reports whether an answer is to be forgotten.
@@ -76,25 +75,3 @@ func (p *Purging) matches(c *Cached) bool {
 func withoutPort(host string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 }
-
-func withoutTokenSegment(path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if text, marked := strings.CutPrefix(s, "~"); marked && hasTokenForm(text) {
-			return strings.Join(append(segments[:i:i], segments[i+1:]...), "/")
-		}
-	}
-	return path
-}
-
-func withoutTokenPairs(query string) string {
-	var kept []string
-	for pair := range strings.SplitSeq(query, "&") {
-		if _, value, _ := strings.Cut(pair, "="); pair != "" && !hasTokenForm(value) {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "&")
-}
-
-func hasTokenForm(text string) bool { return jwt.HasForm(text) || sessiontoken.HasForm(text) }

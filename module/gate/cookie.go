@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/redact"
 )
 
 // cookieValues are the values of one cookie (RFC 6265, section 4.2).
@@ -39,7 +41,7 @@ func (p *places) stripCookie(h http.Header) {
 		}
 		var pairs []string
 		for pair := range strings.SplitSeq(line, ";") {
-			if value, ok := cookieValue(pair, p.cookie); ok && isToken(value) {
+			if value, ok := cookieValue(pair, p.cookie); ok && redact.IsToken(value) {
 				continue
 			}
 			pairs = append(pairs, pair)

@@ -16,6 +16,7 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -223,7 +224,7 @@ func scoped(v access.Verdict) bool {
 func (x *exchange) readRequest() (inPath []string, err error) {
 	path := rawPath(x.r.URL)
 	if x.h.places.path {
-		path, inPath = x.h.rules.CutToken(path, isToken)
+		path, inPath = x.h.rules.CutToken(path, redact.IsToken)
 	}
 	if err := target.CheckPath(path); err != nil {
 		return nil, err

@@ -258,7 +258,7 @@ var plainByte = func() (set [256]bool) {
 // to its root.
 func (h *Handler) cleanURL(u *url.URL) url.URL {
 	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	path, _ := h.rules.CutToken(rawPath(u), isToken)
+	path, _ := h.rules.CutToken(rawPath(u), redact.IsToken)
 	query, err := h.places.readQuery(u.RawQuery)
 	if err != nil || target.CheckPath(path) != nil {
 		return clean
@@ -283,7 +283,7 @@ func stripBearer(h http.Header) {
 	lines := h["Authorization"]
 	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		text, bearer := bearerToken(line)
-		return bearer && isToken(text)
+		return bearer && redact.IsToken(text)
 	})
 	if len(kept) == len(lines) {
 		return
@@ -310,7 +310,7 @@ func (p *places) cleanReferer(referer string, rules *target.Rules) string {
 	origin, tail := scheme+"://"+rest[:at], rest[at:]
 	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
 	path, rawQuery, hasQuery := strings.Cut(tail, "?")
-	path, _ = rules.CutToken(path, isToken)
+	path, _ = rules.CutToken(path, redact.IsToken)
 	cleaned := origin + path
 	if hasQuery {
 		query, err := p.readQuery(rawQuery)

@@ -9,9 +9,8 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
-	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // places are where a token may be.
@@ -60,13 +59,9 @@ func (t *Tokens) compile() (places, error) {
 	return p, nil
 }
 
-// isToken reports whether a text has a token's form. Only such texts are ever
-// taken out of a request.
-func isToken(s string) bool { return jwt.HasForm(s) || sessiontoken.HasForm(s) }
-
 // inQuery reports whether a query pair carries a token.
 func (p *places) inQuery(name, value string) bool {
-	return slices.Contains(p.query, name) && isToken(value)
+	return slices.Contains(p.query, name) && redact.IsToken(value)
 }
 
 // readQuery reads a raw query once, tokens and all.
@@ -121,7 +116,7 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 			text, bearer := bearerToken(line)
 			switch {
 			case !bearer:
-			case isToken(text):
+			case redact.IsToken(text):
 				if !add(text) {
 					return f, ambiguous
 				}
@@ -139,7 +134,7 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 		// never rescues a bad one.
 		for _, text := range cookieValues(header["Cookie"], p.cookie) {
 			switch {
-			case !isToken(text):
+			case !redact.IsToken(text):
 				other = other || text != ""
 			case !add(text):
 				return f, ambiguous

@@ -15,6 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -232,7 +233,7 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		Names:   x.h.places.query,
 		Covers:  x.covers,
 
-		IsToken: isToken,
+		IsToken: redact.IsToken,
 	}
 	if x.h.Propagate == bySession {
 		rw.Token, rw.InPath = x.sessionToken(x.target.Stream), false
