@@ -17,6 +17,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
@@ -115,6 +116,7 @@ type Handler struct {
 	logger *zap.Logger
 	needsQ bool // a rule reads the query
 
+	caching   headers.CachingLimit
 	accessLog bool          // there may be one
 	deletions chan struct{} // of WHEP sessions, that are under way
 }

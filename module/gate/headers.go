@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -53,7 +53,7 @@ func forged(name string) bool {
 // anywhere, with who it was verified for. It changes the request in place, so
 // that placeholders and error routes see the same.
 func (x *exchange) prepare() {
-	dropHopByHop(x.r.Header)
+	headers.DropHopByHop(x.r.Header)
 	x.strip()
 	x.tellTarget()
 	if x.target.Open {
@@ -77,33 +77,6 @@ func (x *exchange) prepare() {
 	}
 }
 
-// dropHopByHop removes the headers that the client's Connection header names
-// (RFC 9110, section 7.6.1), and their names. Left to the proxy, a client could
-// name the headers that the gate is about to set.
-func dropHopByHop(h http.Header) {
-	lines := h["Connection"]
-	if len(lines) == 0 {
-		return
-	}
-	var kept []string
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			switch name = strings.TrimSpace(name); strings.ToLower(name) {
-			case "":
-			case "upgrade", "close", "keep-alive":
-				kept = append(kept, name)
-			default:
-				h.Del(name)
-			}
-		}
-	}
-	if len(kept) == 0 {
-		delete(h, "Connection")
-		return
-	}
-	h["Connection"] = []string{strings.Join(kept, ", ")}
-}
-
 // identify tells the origin who plays what. A public stream has no token.
 func (x *exchange) identify() {
 	if !x.public && !x.verified {
@@ -116,23 +89,9 @@ func (x *exchange) identify() {
 		// Of a session, this is the session's id: the token's own is not in it.
 		h["X-Playgate-Token-Id"] = x.line(x.grant.ID)
 		if x.grant.Tag != "" {
-			h["X-Playgate-Tag"] = x.line(asciiHeader(x.grant.Tag))
+			h["X-Playgate-Tag"] = x.line(headers.Text(x.grant.Tag))
 		}
 	}
-}
-
-// asciiHeader keeps a header value readable for every origin: what is not
-// ASCII is percent-encoded, and so is the percent sign.
-func asciiHeader(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c >= 0x20 && c < 0x7f && c != '%' {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }
 
 // strip takes tokens out of everything that is seen below the gate, and out of
@@ -179,10 +138,11 @@ func (x *exchange) strip() {
 		r.URL.RawQuery = x.target.Forward(x.query, keep)
 	}
 	if x.h.places.header && !keep {
-		stripBearer(r.Header)
+		// Other schemes, and what is no token, are the origin's business.
+		headers.DropBearers(r.Header, redact.IsToken)
 	}
-	if !keep {
-		x.h.places.stripCookie(r.Header)
+	if name := x.h.places.cookie; name != "" && !keep {
+		headers.DropCookies(r.Header, name, redact.IsToken)
 	}
 	if referers := r.Header["Referer"]; len(referers) > 0 {
 		for i, referer := range referers {
@@ -275,24 +235,6 @@ func unescapePath(raw string) (path, rawPath string) {
 		return "/", ""
 	}
 	return path, raw
-}
-
-// stripBearer removes bearer tokens. Other schemes, and what is no token, are
-// the origin's business.
-func stripBearer(h http.Header) {
-	lines := h["Authorization"]
-	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
-		text, bearer := bearerToken(line)
-		return bearer && redact.IsToken(text)
-	})
-	if len(kept) == len(lines) {
-		return
-	}
-	if len(kept) == 0 {
-		delete(h, "Authorization")
-		return
-	}
-	h["Authorization"] = kept
 }
 
 // cleanReferer takes tokens out of the address of the page before. One that

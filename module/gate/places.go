@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -113,7 +114,7 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 	}
 	if p.header {
 		for _, line := range header["Authorization"] {
-			text, bearer := bearerToken(line)
+			text, bearer := headers.Bearer(line)
 			switch {
 			case !bearer:
 			case redact.IsToken(text):
@@ -132,7 +133,7 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 	case !other && p.cookie != "":
 		// A cookie counts only when no other place has a token, so that it
 		// never rescues a bad one.
-		for _, text := range cookieValues(header["Cookie"], p.cookie) {
+		for _, text := range headers.CookieValues(header["Cookie"], p.cookie) {
 			switch {
 			case !redact.IsToken(text):
 				other = other || text != ""
@@ -148,10 +149,4 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 		return f, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
 	}
 	return f, access.Deny(access.MissingToken, "the request carries no token")
-}
-
-// bearerToken is the text after the Bearer scheme (RFC 6750, section 2.1).
-func bearerToken(line string) (text string, bearer bool) {
-	scheme, text, _ := strings.Cut(line, " ")
-	return strings.TrimSpace(text), strings.EqualFold(scheme, "Bearer")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -365,7 +366,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		return
 	}
 	if x.target.Kind == target.WHEP {
-		neverStore(h)
+		headers.NeverStore(h)
 		return
 	}
 	if splices {
@@ -376,7 +377,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		}
 		switch {
 		case status == http.StatusNotModified && x.rewritable():
-			tagETag(h, x.token.text)
+			headers.TagETag(h, x.token.text)
 		case x.r.Method == http.MethodHead && formatByType(h.Get("Content-Type")) != noManifest:
 			// These belong to the manifest as it was before rewriting.
 			h.Del("Content-Length")
@@ -384,17 +385,17 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		}
 	}
 	if splices && status == http.StatusNotModified && x.rewritable() {
-		neverStore(h)
+		headers.NeverStore(h)
 		return
 	}
 	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
 		x.setCookie(h)
-		neverStore(h)
+		headers.NeverStore(h)
 		return
 	}
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
 		now := x.h.now()
-		h["Cache-Control"] = x.line(limitCaching(h, x.grant.ExpiresAt().Sub(now), now))
+		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.grant.ExpiresAt().Sub(now), now))
 	}
 }
 

@@ -2,8 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -14,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
@@ -75,7 +74,7 @@ func (x *exchange) askForManifest(c care) {
 		r.Method = http.MethodGet
 	}
 	r.Header.Del("If-Modified-Since")
-	if tags := ownETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
+	if tags := headers.OwnETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
 		r.Header.Set("If-None-Match", tags)
 	} else {
 		r.Header.Del("If-None-Match")
@@ -179,9 +178,9 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
 		h.Del(name)
 	}
-	tagETag(h, x.token.text)
-	neverStore(h)
-	addVary(h, "Accept-Encoding")
+	headers.TagETag(h, x.token.text)
+	headers.NeverStore(h)
+	headers.AddVary(h, "Accept-Encoding")
 	if x.wantsGzip && len(out) >= minCompressed {
 		var err error
 		if out, err = compress(out); err != nil {
@@ -278,36 +277,4 @@ func (x *exchange) maps(path, rawQuery string) (t target.Target, at int, ok bool
 		return t, 0, false
 	}
 	return t, len(t.Rule.Prefix()), true
-}
-
-// tagETag makes the validator one of this token's copy of the manifest.
-func tagETag(h http.Header, token string) {
-	etag := h.Get("Etag")
-	if etag == "" {
-		return
-	}
-	opaque := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(etag, "W/"), `"`), `"`)
-	h.Set("Etag", `W/"`+opaque+etagSuffix(token)+`"`)
-}
-
-// ownETags are those validators of If-None-Match that belong to this token's
-// copy, as the origin wrote them. They are sent as weak ones, which is how
-// If-None-Match compares (RFC 9110, section 13.1.2).
-func ownETags(lines []string, token string) string {
-	suffix := etagSuffix(token) + `"`
-	var own []string
-	for _, line := range lines {
-		for tag := range strings.SplitSeq(line, ",") {
-			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-			if opaque, ok := strings.CutSuffix(tag, suffix); ok {
-				own = append(own, `W/`+opaque+`"`)
-			}
-		}
-	}
-	return strings.Join(own, ", ")
-}
-
-func etagSuffix(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return "-" + hex.EncodeToString(sum[:6])
 }

@@ -1,4 +1,4 @@
-package gate
+package headers
 
 import (
 	"net/http"
@@ -8,10 +8,16 @@ import (
 	"time"
 )
 
-// limitCaching keeps protected media out of shared caches in front of the
-// gate, and ends its freshness with the token (RFC 9111): it returns the value of
-// Cache-Control that says so. What the origin says more strictly stays.
-func limitCaching(h http.Header, left time.Duration, now time.Time) string {
+// CachingLimit keeps answers out of shared caches and bounds how long they are fresh
+// (RFC 9111). It remembers the last result, since nearly all answers of a site say the
+// same. The zero value is ready, and may be used by many at the same time.
+type CachingLimit struct{ last atomic.Pointer[limited] }
+
+// CacheControl returns the value of Cache-Control that makes an answer private, and
+// fresh for no longer than is left (in whole seconds, zero where that is negative).
+// What the origin says more strictly stays. It removes Expires, and the fields that
+// are for certain shared caches; Cache-Control the caller has to set.
+func (c *CachingLimit) CacheControl(h http.Header, left time.Duration, now time.Time) string {
 	dropTargeted(h)
 	const private = "private"
 	lines, expiring := h["Cache-Control"], len(h["Expires"]) > 0
@@ -19,8 +25,7 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) string {
 		return private
 	}
 	most := max(int64(left/time.Second), 0)
-	// Nearly all answers of a site say the same.
-	if last := lastLimited.Load(); last != nil && len(lines) == 1 && !expiring && lines[0] == last.from && last.age <= most {
+	if last := c.last.Load(); last != nil && len(lines) == 1 && !expiring && lines[0] == last.from && last.age <= most {
 		return last.to
 	}
 	age := int64(-1)
@@ -58,7 +63,7 @@ func limitCaching(h http.Header, left time.Duration, now time.Time) string {
 	}
 	to := string(kept)
 	if len(lines) == 1 && !expiring && age <= most {
-		lastLimited.Store(&limited{lines[0], to, age})
+		c.last.Store(&limited{lines[0], to, age})
 	}
 	return to
 }
@@ -70,10 +75,8 @@ type limited struct {
 	age      int64 // seconds
 }
 
-var lastLimited atomic.Pointer[limited]
-
-// neverStore keeps an answer that has somebody's token in it out of every cache.
-func neverStore(h http.Header) {
+// NeverStore keeps an answer that has somebody's token in it out of every cache.
+func NeverStore(h http.Header) {
 	h["Cache-Control"] = []string{"private, no-store"}
 	delete(h, "Expires")
 	dropTargeted(h)
