@@ -14,11 +14,9 @@ import (
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/headers"
+	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
 )
-
-// maxManifest is the largest manifest that is rewritten, before and after decoding.
-const maxManifest = 4 << 20
 
 type stage uint8
 
@@ -39,7 +37,7 @@ type response struct {
 	care      care // what is done with manifests
 	head      bool // the client asked with HEAD
 	stage     stage
-	format    format
+	format    manifest.Format
 	status    int           // of an answer that is held back
 	partly    bool          // a range of a manifest came; it is to be fetched again whole
 	committed bool          // the final header has gone out
@@ -145,14 +143,14 @@ func (rw *response) commit(status int) {
 
 func (rw *response) mayBeManifest() bool {
 	// Without a body there is nothing to rewrite; see finalHeader.
-	return rw.x.rewritable() || !rw.head && formatByType(rw.Header().Get("Content-Type")) != noManifest
+	return rw.x.rewritable() || !rw.head && manifest.FormatOf(rw.Header().Get("Content-Type")) != manifest.NoFormat
 }
 
 // partOfManifest reports whether a range is one of a manifest that did not
 // look like one: its path has no suffix that tells.
 func (rw *response) partOfManifest() bool {
-	f := formatByType(rw.Header().Get("Content-Type"))
-	return f == hls || f == dash
+	f := manifest.FormatOf(rw.Header().Get("Content-Type"))
+	return f == manifest.HLS || f == manifest.DASH
 }
 
 // again makes the response ready for another run of what stands below.
@@ -190,12 +188,12 @@ func (rw *response) Write(p []byte) (int, error) {
 	if rw.stream != nil {
 		return rw.stream.Write(p)
 	}
-	if rw.stage == buffering && rw.format == steering && rw.buf.Len()+len(p) > maxJSON {
+	if rw.stage == buffering && rw.format == manifest.JSON && rw.buf.Len()+len(p) > manifest.MaxJSON {
 		if err := rw.letGo(); err != nil {
 			return 0, err
 		}
 	}
-	if rw.stage == sniffing && rw.buf.Len()+len(p) > maxManifest {
+	if rw.stage == sniffing && rw.buf.Len()+len(p) > manifest.MaxSize {
 		// Enough for a decision, and too much to keep.
 		head := min(len(p), sniffed)
 		rw.buf.Write(p[:head])
@@ -209,9 +207,9 @@ func (rw *response) Write(p []byte) (int, error) {
 	switch {
 	case rw.stage == passing:
 		return rw.ResponseWriter.Write(p)
-	case rw.buf.Len()+len(p) > maxManifest:
-		rw.failure = errTooLarge
-		return 0, errTooLarge
+	case rw.buf.Len()+len(p) > manifest.MaxSize:
+		rw.failure = manifest.ErrTooLarge
+		return 0, manifest.ErrTooLarge
 	}
 	rw.buf.Write(p)
 	if rw.stage == sniffing {
@@ -224,11 +222,11 @@ func (rw *response) Write(p []byte) (int, error) {
 
 // decide looks at the first bytes. What is no manifest is let go.
 func (rw *response) decide(complete bool) error {
-	f, sure := rw.x.sniff(rw.buf.Bytes(), rw.Header(), complete)
+	f, sure := manifest.Sniff(rw.buf.Bytes(), rw.Header(), rw.x.rewritable(), complete)
 	switch {
 	case !sure:
 		return nil
-	case f != noManifest:
+	case f != manifest.NoFormat:
 		rw.stage, rw.format = buffering, f
 		return nil
 	}
@@ -262,7 +260,7 @@ func (rw *response) finish() error {
 	if rw.stage != buffering {
 		return nil
 	}
-	body, err := decode(rw.buf.Bytes(), rw.Header())
+	body, err := manifest.Decode(rw.buf.Bytes(), rw.Header())
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)
 	}
@@ -378,7 +376,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		switch {
 		case status == http.StatusNotModified && x.rewritable():
 			headers.TagETag(h, x.token.text)
-		case x.r.Method == http.MethodHead && formatByType(h.Get("Content-Type")) != noManifest:
+		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
 			// These belong to the manifest as it was before rewriting.
 			h.Del("Content-Length")
 			h.Del("Etag")

@@ -3,13 +3,8 @@ package gate
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
-	"sync"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/headers"
@@ -18,45 +13,10 @@ import (
 	"github.com/playgate/playgate/module/internal/target"
 )
 
-var (
-	errTooLarge = errors.New("the manifest is larger than 4 MiB")
-	errCoding   = errors.New("the manifest came in a content coding that was not asked for")
-	errCorrupt  = errors.New("the manifest's content coding is damaged")
-	errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
-)
-
-// format is a kind of text in which a token is put.
-type format uint8
-
-const (
-	noManifest format = iota
-	hls
-	dash
-	steering // and asset lists: JSON
-)
-
-// maxJSON is the largest JSON document that is looked at. Steering manifests
-// and asset lists are small; anything larger is something else.
-const maxJSON = 256 << 10
+var errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
 
 // rewritable reports whether the path looks like a manifest.
 func (x *exchange) rewritable() bool { return x.target.Kind == target.Manifest }
-
-// formatByType is what a media type announces. The types are the registered
-// ones (RFC 8216, section 4; ISO/IEC 23009-1, annex C) and those that are seen
-// in the wild.
-func formatByType(contentType string) format {
-	mime, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(mime)) {
-	case "application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl":
-		return hls
-	case "application/dash+xml", "video/vnd.mpeg.dash.mpd":
-		return dash
-	case "application/json", "application/vnd.apple.steering-list":
-		return steering
-	}
-	return noManifest
-}
 
 // askForManifest changes the request so that the answer can be read: the whole
 // manifest, and only if it has changed for this token, where it gets the token.
@@ -95,78 +55,21 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 	return gzipWanted
 }
 
-// sniff looks at the first bytes of an answer. It is not sure as long as there
-// are too few of them and the answer is not complete.
-func (x *exchange) sniff(head []byte, h http.Header, complete bool) (f format, sure bool) {
-	const enough = 16 // a byte order mark and #EXTM3U, or the first byte behind some blanks
-	coding := h.Get("Content-Encoding")
-	switch {
-	case coding == "" || strings.EqualFold(coding, "identity"):
-		if len(head) < enough && !complete {
-			return noManifest, false
-		}
-	case strings.EqualFold(coding, "gzip"):
-		var first [enough]byte
-		n := 0
-		if z, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
-			n, _ = io.ReadFull(z, first[:])
-		}
-		if n < len(first) && !complete && len(head) < maxJSON {
-			return noManifest, false
-		}
-		head = first[:n]
-	default:
-		// It cannot be told; the text of the error will say why.
-		return hls, true
-	}
-	announced := formatByType(h.Get("Content-Type"))
-	switch {
-	case manifest.IsHLS(head):
-		return hls, true
-	case manifest.IsXML(head) && (announced == dash || x.rewritable()):
-		return dash, true
-	case manifest.IsJSON(head) && announced == steering:
-		return steering, true
-	}
-	return noManifest, true
-}
-
-// decode undoes the content coding of a manifest.
-func decode(body []byte, h http.Header) ([]byte, error) {
-	switch coding := h.Get("Content-Encoding"); {
-	case coding == "" || strings.EqualFold(coding, "identity"):
-	case strings.EqualFold(coding, "gzip"):
-		z, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return nil, errCorrupt
-		}
-		if body, err = io.ReadAll(io.LimitReader(z, maxManifest+1)); err != nil {
-			return nil, errCorrupt
-		}
-	default:
-		return nil, errCoding
-	}
-	if len(body) > maxManifest {
-		return nil, errTooLarge
-	}
-	return body, nil
-}
-
 // spliced appends a manifest with the token in it to into. changed is false for a
 // text that turned out to be no manifest.
-func spliced(rw *manifest.Rewriter, c care, f format, into, body []byte) (out []byte, changed bool, err error) {
+func spliced(rw *manifest.Rewriter, c care, f manifest.Format, into, body []byte) (out []byte, changed bool, err error) {
 	if c == inspect {
 		rw.Covers = nil // nothing gets the token; what would leak it is still found
 	}
 	switch f {
-	case dash:
+	case manifest.DASH:
 		out, err = rw.DASH(into, body)
-	case steering:
+	case manifest.JSON:
 		out, err = rw.JSON(into, body)
 	default:
 		out, err = rw.HLS(into, body)
 	}
-	if err != nil || (f != hls || c == inspect) && bytes.Equal(out, body) {
+	if err != nil || (f != manifest.HLS || c == inspect) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
 	return out, true, nil
@@ -183,7 +86,7 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 	headers.AddVary(h, "Accept-Encoding")
 	if x.wantsGzip && len(out) >= minCompressed {
 		var err error
-		if out, err = compress(out); err != nil {
+		if out, err = manifest.Compress(out); err != nil {
 			return nil, err
 		}
 		h.Set("Content-Encoding", "gzip")
@@ -194,27 +97,6 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 
 // minCompressed is the size from which on compression pays.
 const minCompressed = 1 << 10
-
-var compressors = sync.Pool{New: func() any {
-	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a valid one
-	}
-	return z
-}}
-
-// compress codes a manifest again. The same token in every URI costs next to
-// nothing then.
-func compress(text []byte) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(len(text)/8 + 512)
-	z := compressors.Get().(*gzip.Writer)
-	defer compressors.Put(z)
-	z.Reset(&b)
-	_, err := z.Write(text)
-	err = errors.Join(err, z.Close())
-	return b.Bytes(), err
-}
 
 // rewriter knows the token of this request and where it may go.
 func (x *exchange) rewriter() *manifest.Rewriter {

@@ -19,7 +19,7 @@ type shape struct {
 
 // templated is what is known of a manifest that many viewers get.
 type templated struct {
-	format   format
+	format   manifest.Format
 	template *manifest.Template // nil: each copy has to be made of the manifest itself
 }
 
@@ -30,8 +30,8 @@ func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templa
 	key := shape{x.h, c, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
-		t.format, _ = x.sniff(s.Bytes(), h, true)
-		if t.format == noManifest || c != splice {
+		t.format, _ = manifest.Sniff(s.Bytes(), h, x.rewritable(), true)
+		if t.format == manifest.NoFormat || c != splice {
 			return t, 0
 		}
 		t.template = x.makeTemplate(rw, t.format, s.Bytes(), h)
@@ -44,7 +44,7 @@ func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templa
 
 // makeTemplate rewrites a manifest with marks in the place of tokens; nil where a
 // viewer's copy cannot be made of that.
-func (x *exchange) makeTemplate(rw *manifest.Rewriter, f format, body []byte, h http.Header) *manifest.Template {
+func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body []byte, h http.Header) *manifest.Template {
 	marker := &manifest.Marker{Seed: rand.Text()}
 	var ok bool
 	if rw.Token, ok = marker.Mark(x.target.Stream); !ok {
@@ -60,7 +60,7 @@ func (x *exchange) makeTemplate(rw *manifest.Rewriter, f format, body []byte, h 
 		complete = complete && ok
 		return at, mark, ok
 	}
-	body, err := decode(body, h)
+	body, err := manifest.Decode(body, h)
 	if err != nil {
 		return nil
 	}
@@ -96,8 +96,8 @@ func (rw *response) WantsWhole(head []byte) bool {
 	if rw.stage != sniffing {
 		return false
 	}
-	f, sure := rw.x.sniff(head, rw.Header(), false)
-	return sure && f != noManifest
+	f, sure := manifest.Sniff(head, rw.Header(), rw.x.rewritable(), false)
+	return sure && f != manifest.NoFormat
 }
 
 // WriteShared implements [handoff.SharedWriter].
