@@ -364,9 +364,9 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 			err = x.refuse(access.Deny(access.Internal, ""))
 		}
 	}()
-	if rw.care != letPass {
+	if rw.mode != passThrough {
 		x.wantsGzip = narrowCodings(x.r.Header)
-		x.askForManifest(rw.care)
+		x.askForManifest(rw.mode)
 	}
 	if err = next.ServeHTTP(rw, x.r); err == nil && rw.partly {
 		rw.again()

@@ -34,8 +34,8 @@ const (
 type response struct {
 	caddyhttp.ResponseWriterWrapper
 	x         *exchange
-	care      care // what is done with manifests
-	head      bool // the client asked with HEAD
+	mode      manifestMode // what is done with manifests
+	head      bool         // the client asked with HEAD
 	stage     stage
 	format    manifest.Format
 	status    int           // of an answer that is held back
@@ -53,7 +53,7 @@ func (rw *response) init(x *exchange) {
 		x.before = append(x.before, name)
 	}
 	rw.ResponseWriter, rw.x = x.w, x
-	rw.care, rw.head = x.care(), x.r.Method == http.MethodHead
+	rw.mode, rw.head = x.manifestMode(), x.r.Method == http.MethodHead
 }
 
 // sniffed is how many bytes tell, in any coding, whether they begin a manifest.
@@ -68,40 +68,6 @@ var (
 	outputs = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// care is what the gate does with manifests.
-type care uint8
-
-const (
-	letPass care = iota
-	inspect      // they pass unchanged, unless they would make the player leak the token
-	splice       // they get the token
-)
-
-// care tells what is done with manifests. A token in the path stays there, and
-// root-absolute URIs need it, whatever the mode that lets it stand. One in the
-// query is the player's to carry where a manifest tells it to.
-func (x *exchange) care() care {
-	if !x.verified || x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
-		return letPass
-	}
-	switch x.h.Propagate {
-	case bySession:
-		return splice
-	case byQuery:
-		if x.token.path || len(x.h.places.query) > 0 {
-			return splice
-		}
-	case byPath, byNothing:
-		if x.token.path {
-			return splice
-		}
-	}
-	if x.token.name != "" && x.r.Method != http.MethodHead {
-		return inspect
-	}
-	return letPass
-}
-
 // WriteHeader decides what becomes of the answer.
 func (rw *response) WriteHeader(status int) {
 	switch {
@@ -110,9 +76,9 @@ func (rw *response) WriteHeader(status int) {
 		rw.switched = true
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		rw.ResponseWriter.WriteHeader(status)
-	case rw.care != letPass && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
+	case rw.mode != passThrough && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
 		rw.stage, rw.partly = dropping, true
-	case rw.care != letPass && status == http.StatusOK && rw.mayBeManifest():
+	case rw.mode != passThrough && status == http.StatusOK && rw.mayBeManifest():
 		rw.stage, rw.status = sniffing, status
 		rw.buf = buffers.Get().(*bytes.Buffer)
 	default:
@@ -136,7 +102,7 @@ func (rw *response) commit(status int) {
 	if rw.x.socket && rw.x.running != nil && status == http.StatusOK && rw.x.r.ProtoMajor > 1 {
 		rw.stream = rw.x.running.Stream(rw.writeOut)
 	}
-	rw.x.finalHeader(rw.Header(), status, rw.care == splice)
+	rw.x.finalHeader(rw.Header(), status, rw.mode == splice)
 	rw.committed, rw.stage = true, passing
 	rw.ResponseWriter.WriteHeader(status)
 }
@@ -265,7 +231,7 @@ func (rw *response) finish() error {
 		return caddyhttp.Error(http.StatusBadGateway, err)
 	}
 	into := outputs.Get().(*[]byte)
-	out, changed, err := spliced(rw.x.rewriter(), rw.care, rw.format, (*into)[:0], body)
+	out, changed, err := spliced(rw.x.rewriter(), rw.mode, rw.format, (*into)[:0], body)
 	switch {
 	case err != nil:
 		return caddyhttp.Error(http.StatusBadGateway, err)

@@ -20,14 +20,14 @@ func (x *exchange) rewritable() bool { return x.target.Kind == target.Manifest }
 
 // askForManifest changes the request so that the answer can be read: the whole
 // manifest, and only if it has changed for this token, where it gets the token.
-func (x *exchange) askForManifest(c care) {
+func (x *exchange) askForManifest(mode manifestMode) {
 	r := x.r
 	if !x.rewritable() {
 		return
 	}
 	r.Header.Del("Range")
 	r.Header.Del("If-Range")
-	if c == inspect {
+	if mode == inspect {
 		return
 	}
 	if r.Method == http.MethodHead {
@@ -57,8 +57,8 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 
 // spliced appends a manifest with the token in it to into. changed is false for a
 // text that turned out to be no manifest.
-func spliced(rw *manifest.Rewriter, c care, f manifest.Format, into, body []byte) (out []byte, changed bool, err error) {
-	if c == inspect {
+func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, body []byte) (out []byte, changed bool, err error) {
+	if mode == inspect {
 		rw.Covers = nil // nothing gets the token; what would leak it is still found
 	}
 	switch f {
@@ -69,7 +69,7 @@ func spliced(rw *manifest.Rewriter, c care, f manifest.Format, into, body []byte
 	default:
 		out, err = rw.HLS(into, body)
 	}
-	if err != nil || (f != manifest.HLS || c == inspect) && bytes.Equal(out, body) {
+	if err != nil || (f != manifest.HLS || mode == inspect) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
 	return out, true, nil

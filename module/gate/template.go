@@ -11,7 +11,7 @@ import (
 // shape is all on which a template depends, besides the manifest and its address.
 type shape struct {
 	gate            *Handler
-	care            care
+	mode            manifestMode
 	scheme, host    string
 	name            string
 	inPath, inQuery bool
@@ -25,13 +25,13 @@ type templated struct {
 
 // template works out where tokens go in a body that many viewers get, once for all
 // of those whose tokens travel in the same way.
-func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templated {
+func (x *exchange) template(mode manifestMode, s handoff.SharedBody, h http.Header) *templated {
 	rw := x.rewriter()
-	key := shape{x.h, c, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
+	key := shape{x.h, mode, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
 		t.format, _ = manifest.Sniff(s.Bytes(), h, x.rewritable(), true)
-		if t.format == manifest.NoFormat || c != splice {
+		if t.format == manifest.NoFormat || mode != splice {
 			return t, 0
 		}
 		t.template = x.makeTemplate(rw, t.format, s.Bytes(), h)
@@ -109,7 +109,7 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 		_, err := rw.Write(s.Bytes())
 		return err
 	}
-	t := rw.x.template(rw.care, s, rw.Header())
+	t := rw.x.template(rw.mode, s, rw.Header())
 	if t.template != nil {
 		if tokens, ok := rw.x.tokens(t.template.Names); ok {
 			return rw.writeCopy(t.template, tokens)
