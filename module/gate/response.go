@@ -13,7 +13,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/handoff"
-	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -321,46 +320,6 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		buffered, err = followed.TakeNoMessages(buffered, rw.x.message)
 	}
 	return followed, buffered, err
-}
-
-// finalHeader is the last word on the header of an answer from below.
-func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
-	x.allowPages(h)
-	if !x.verified {
-		return
-	}
-	if x.target.Kind == target.WHEP {
-		headers.NeverStore(h)
-		return
-	}
-	if splices {
-		if status == http.StatusCreated || status >= 300 && status < 400 {
-			if location := h["Location"]; len(location) == 1 {
-				location[0] = x.rewriter().URI(location[0])
-			}
-		}
-		switch {
-		case status == http.StatusNotModified && x.rewritable():
-			headers.TagETag(h, x.token.text)
-		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
-			// These belong to the manifest as it was before rewriting.
-			h.Del("Content-Length")
-			h.Del("Etag")
-		}
-	}
-	if splices && status == http.StatusNotModified && x.rewritable() {
-		headers.NeverStore(h)
-		return
-	}
-	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
-		x.setCookie(h)
-		headers.NeverStore(h)
-		return
-	}
-	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
-		now := x.h.now()
-		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.grant.ExpiresAt().Sub(now), now))
-	}
 }
 
 // Interface guards.

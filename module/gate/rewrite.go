@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/headers"
@@ -74,29 +73,6 @@ func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, 
 	}
 	return out, true, nil
 }
-
-// rewritten makes the header fit a manifest with the token in it, and compresses
-// it where the client takes that.
-func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
-	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
-		h.Del(name)
-	}
-	headers.TagETag(h, x.token.text)
-	headers.NeverStore(h)
-	headers.AddVary(h, "Accept-Encoding")
-	if x.wantsGzip && len(out) >= minCompressed {
-		var err error
-		if out, err = manifest.Compress(out); err != nil {
-			return nil, err
-		}
-		h.Set("Content-Encoding", "gzip")
-	}
-	h.Set("Content-Length", strconv.Itoa(len(out)))
-	return out, nil
-}
-
-// minCompressed is the size from which on compression pays.
-const minCompressed = 1 << 10
 
 // rewriter knows the token of this request and where it may go.
 func (x *exchange) rewriter() *manifest.Rewriter {
