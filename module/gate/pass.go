@@ -31,20 +31,8 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 		p := recover()
 		if reason := x.wasCut(); reason != "" && !answered {
 			err = x.endCut(reason, rw.committed)
-			return
-		}
-		switch {
-		case p == nil:
-		case rw.committed:
-			// The answer has begun; only an aborted connection tells that it
-			// is not complete.
-			panic(p)
-		case p == any(http.ErrAbortHandler):
-			err = x.fail(http.StatusBadGateway, cmp.Or(rw.failure, errBrokeOff))
-		default:
-			x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 1))
-			x.resetHeader()
-			err = x.refuse(access.Deny(access.Internal, ""))
+		} else if p != nil {
+			err = x.endPanic(p)
 		}
 	}()
 	if rw.mode != passThrough {
@@ -66,8 +54,30 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 		panic(http.ErrAbortHandler)
 	}
 	answered = true
-	if rw.failure != nil {
-		return x.fail(http.StatusBadGateway, rw.failure)
+	return x.answerFailure(err)
+}
+
+// endPanic ends a request whose handler below the gate panicked.
+func (x *exchange) endPanic(p any) error {
+	rw := &x.way.answer
+	switch {
+	case rw.committed:
+		// The answer has begun; only an aborted connection tells that it
+		// is not complete.
+		panic(p)
+	case p == any(http.ErrAbortHandler):
+		return x.fail(http.StatusBadGateway, cmp.Or(rw.failure, errBrokeOff))
+	}
+	x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 2))
+	x.resetHeader()
+	return x.refuse(access.Deny(access.Internal, ""))
+}
+
+// answerFailure answers for a handler below the gate that returned an error before
+// its answer began.
+func (x *exchange) answerFailure(err error) error {
+	if failure := x.way.answer.failure; failure != nil {
+		return x.fail(http.StatusBadGateway, failure)
 	}
 	status := http.StatusInternalServerError
 	var ofHandler caddyhttp.HandlerError
