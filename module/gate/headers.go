@@ -2,17 +2,11 @@ package gate
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/headers"
-	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -94,71 +88,6 @@ func (x *exchange) identify() {
 	}
 }
 
-// strip takes tokens out of everything that is seen below the gate, and out of
-// the original request that placeholders and error routes go back to.
-func (x *exchange) strip() {
-	r := x.r
-	b := new(below)
-	if x.way == nil { // it has not been below yet
-		x.way = new(way)
-		b = &x.way.below
-	}
-	b.Context = r.Context()
-	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	original := &b.original
-	same := b.hasOriginal && original.URL != nil && original.URL.RawQuery == r.URL.RawQuery && original.URL.Path == r.URL.Path && original.URL.RawPath == r.URL.RawPath
-
-	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
-	if x.canonical {
-		bare.Path, bare.RawPath = unescapePath(x.path)
-		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
-	}
-	uri := requestURI(&bare)
-	if b.hasOriginal {
-		clean := bare
-		original.RequestURI = uri
-		if !same && original.URL != nil {
-			clean = x.h.cleanURL(original.URL)
-			original.RequestURI = requestURI(&clean)
-		}
-		if original.URL == nil {
-			original.URL = new(url.URL)
-		}
-		// Through the pointer, and as a fixed placeholder: a handler above may
-		// have given us a copy of the request that the server holds.
-		*original.URL = clean
-		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-			repl.Set("http.request.orig_uri", original.RequestURI)
-		}
-	}
-	*r.URL = bare
-	r.RequestURI = uri
-	keep := x.verified && x.h.UpstreamToken == "keep"
-	if x.target.Rule != nil {
-		r.URL.RawQuery = x.target.Forward(x.query, keep)
-	}
-	if x.h.places.header && !keep {
-		// Other schemes, and what is no token, are the origin's business.
-		headers.DropBearers(r.Header, redact.IsToken)
-	}
-	if name := x.h.places.cookie; name != "" && !keep {
-		headers.DropCookies(r.Header, name, redact.IsToken)
-	}
-	if referers := r.Header["Referer"]; len(referers) > 0 {
-		for i, referer := range referers {
-			referers[i] = x.h.places.cleanReferer(referer, &x.h.rules)
-		}
-		if referers = slices.DeleteFunc(referers, func(s string) bool { return s == "" }); len(referers) == 0 {
-			delete(r.Header, "Referer")
-		} else {
-			r.Header["Referer"] = referers
-		}
-	}
-	// In place: the server, and whoever holds this request, must not find the
-	// token in it afterwards.
-	*r = *r.WithContext(b)
-}
-
 // tellTarget lets the handlers below the gate know what was admitted.
 func (x *exchange) tellTarget() {
 	b := &x.way.below
@@ -179,99 +108,6 @@ func (x *exchange) tellTarget() {
 			b.target.Sent = append(b.target.Sent, handoff.Field{Name: name, Value: values[0]})
 		}
 	}
-}
-
-// requestURI is [url.URL.RequestURI], without a look at each byte of a plain
-// path.
-func requestURI(u *url.URL) string {
-	switch {
-	case u.RawPath != u.Path || !plainPath(u.Path):
-		return u.RequestURI()
-	case u.RawQuery != "" || u.ForceQuery:
-		return u.Path + "?" + u.RawQuery
-	}
-	return u.Path
-}
-
-// plainPath reports whether a path begins with a slash and is the same escaped and
-// unescaped.
-func plainPath(path string) bool {
-	if len(path) == 0 || path[0] != '/' {
-		return false
-	}
-	for i := range len(path) {
-		if !plainByte[path[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-var plainByte = func() (set [256]bool) {
-	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/" {
-		set[c] = true
-	}
-	return set
-}()
-
-// cleanURL is a URL without tokens. What cannot be read in one way is reduced
-// to its root.
-func (h *Handler) cleanURL(u *url.URL) url.URL {
-	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	path, _ := h.rules.CutToken(rawPath(u), redact.IsToken)
-	query, err := h.places.readQuery(u.RawQuery)
-	if err != nil || target.CheckPath(path) != nil {
-		return clean
-	}
-	clean.Path, clean.RawPath = unescapePath(path)
-	clean.RawQuery = query.WithoutTokens()
-	return clean
-}
-
-// unescapePath sets Path and RawPath so that the raw spelling is what goes out.
-func unescapePath(raw string) (path, rawPath string) {
-	path, err := url.PathUnescape(raw)
-	if err != nil {
-		return "/", ""
-	}
-	return path, raw
-}
-
-// cleanReferer takes tokens out of the address of the page before. One that
-// cannot be read, or has a token in another place, is reduced to its origin; it
-// is "" when even that is not safe.
-func (p *places) cleanReferer(referer string, rules *target.Rules) string {
-	scheme, rest, ok := strings.Cut(referer, "://")
-	if !ok {
-		return ifClean(referer, "")
-	}
-	at := strings.IndexAny(rest, "/?#")
-	if at < 0 {
-		return ifClean(referer, "")
-	}
-	origin, tail := scheme+"://"+rest[:at], rest[at:]
-	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
-	path, rawQuery, hasQuery := strings.Cut(tail, "?")
-	path, _ = rules.CutToken(path, redact.IsToken)
-	cleaned := origin + path
-	if hasQuery {
-		query, err := p.readQuery(rawQuery)
-		if err != nil {
-			return ifClean(origin+"/", "")
-		}
-		if rest := query.WithoutTokens(); rest != "" {
-			cleaned += "?" + rest
-		}
-	}
-	return ifClean(cleaned, ifClean(origin+"/", ""))
-}
-
-// ifClean is a text, or, where some token is in it, what may stand for it.
-func ifClean(text, otherwise string) string {
-	if redact.Found(text) {
-		return otherwise
-	}
-	return text
 }
 
 // earlyData reports whether the client's address is not proven yet: its request

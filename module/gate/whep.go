@@ -15,7 +15,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/manifest"
-	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
@@ -133,12 +132,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	path, _ = x.h.rules.CutToken(path, redact.IsToken)
-	q, err := x.h.places.readQuery(raw)
-	if err != nil || target.CheckPath(path) != nil {
-		return "", "", false
-	}
-	return path, q.WithoutTokens(), true
+	return x.h.withoutTokens(path, raw)
 }
 
 // propagateLocation writes the token into the Location header, as manifests get
