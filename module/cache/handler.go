@@ -95,16 +95,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		name = server.Name()
 	}
 	h.id = name + "/" + strconv.Itoa(a.(*app.App).Ordinal("cache of "+name))
-	h.store = claim(h, h.memory)
-	return nil
+	h.store, err = acquire(h, h.memory)
+	return err
 }
 
 // Cleanup leaves the cache of the process.
 func (h *Handler) Cleanup() error {
-	if h.store != nil {
-		unclaim(h)
+	if h.store == nil {
+		return nil
 	}
-	return nil
+	return release(h)
 }
 
 // ttl is what the rules say of a path.

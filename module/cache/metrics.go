@@ -69,8 +69,8 @@ var gauges = []prometheus.Collector{
 		Name: "playgate_cache_objects",
 		Help: "Answers in the cache's memory, and notes about such that must not be kept.",
 	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.objects.EstimatedSize())
+		if m := current(); m != nil {
+			return float64(m.store.objects.EstimatedSize())
 		}
 		return 0
 	}),
@@ -78,8 +78,8 @@ var gauges = []prometheus.Collector{
 		Name: "playgate_cache_stored_bytes",
 		Help: "Memory that stored answers take; at most three quarters of the cache's memory.",
 	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.objects.WeightedSize())
+		if m := current(); m != nil {
+			return float64(m.store.objects.WeightedSize())
 		}
 		return 0
 	}),
@@ -87,8 +87,8 @@ var gauges = []prometheus.Collector{
 		Name: "playgate_cache_passing_bytes",
 		Help: "Memory that answers take which are being fetched, or still read after they have left the store; at most a quarter of the cache's memory.",
 	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.room.inUse())
+		if m := current(); m != nil {
+			return float64(m.store.room.inUse())
 		}
 		return 0
 	}),

@@ -6,11 +6,11 @@ func init() { app.OnPurge(purge) }
 
 // purge forgets what matches, in the cache of the process.
 func purge(match func(*app.Cached) bool) int {
-	s := current()
-	if s == nil {
+	m := current()
+	if m == nil {
 		return 0
 	}
-	return s.forget(func(k *key) bool {
+	return m.store.forget(func(k *key) bool {
 		return match(&app.Cached{Host: k.host, URI: k.uri, Org: k.org, Stream: k.stream})
 	})
 }
