@@ -47,8 +47,8 @@ func init() {
 	}
 }
 
-// count counts a flight that has ended.
-func (f *flight) count(stored bool) {
+// count counts a fetch that has ended.
+func (f *fetch) count(stored bool) {
 	result := "failed"
 	switch {
 	case f.outcome == renewed:

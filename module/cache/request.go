@@ -84,7 +84,7 @@ const agent = "Playgate"
 // request that it was made of, which may be over long before. Of the header it has
 // what handlers of this site have set: what one client has sent must not decide
 // what all others get.
-func (f *flight) request(r *http.Request, t *handoff.Target) *http.Request {
+func (f *fetch) request(r *http.Request, t *handoff.Target) *http.Request {
 	ctx := r.Context()
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	ask := r.Clone(f.ctx)
@@ -96,7 +96,7 @@ func (f *flight) request(r *http.Request, t *handoff.Target) *http.Request {
 
 // dropOwn removes what is one client's own from the header of a copied request, and
 // keeps in mind what that was. proxied says that the request came over a trusted proxy.
-func (f *flight) dropOwn(h http.Header, proxied bool, t *handoff.Target) {
+func (f *fetch) dropOwn(h http.Header, proxied bool, t *handoff.Target) {
 	for _, name := range ownFields {
 		if len(h[name]) > 0 {
 			f.removed = append(f.removed, name)
@@ -119,7 +119,7 @@ func (f *flight) dropOwn(h http.Header, proxied bool, t *handoff.Target) {
 }
 
 // setFields sets what the cache itself asks with.
-func (f *flight) setFields(h http.Header) {
+func (f *fetch) setFields(h http.Header) {
 	if len(h["User-Agent"]) == 0 {
 		h["User-Agent"] = []string{agent}
 	}

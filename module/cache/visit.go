@@ -26,7 +26,7 @@ type visit struct {
 	why    string // the request is forwarded, as a parameter of Cache-Status
 }
 
-// tries is how often a request looks for a flight to join, before it goes alone.
+// tries is how often a request looks for a fetch to join, before it goes alone.
 const tries = 3
 
 // fetch gets the answer from the origin, together with all who want the same.
@@ -64,8 +64,8 @@ func (v *visit) fetch(t *handoff.Target) error {
 	return v.alone(v.why)
 }
 
-// begin starts the flight.
-func (f *flight) begin(v *visit, t *handoff.Target) {
+// begin starts the fetch.
+func (f *fetch) begin(v *visit, t *handoff.Target) {
 	f.ttl, f.pages, f.log = v.h.ttl(v.path()), t.Pages, v.h.logger
 	go f.run(f.request(v.r, t), v.next)
 }
@@ -77,8 +77,8 @@ func (v *visit) path() string {
 }
 
 // await waits for the header of the answer, and serves it. It is not done when
-// the flight was of another content coding.
-func (v *visit) await(f *flight, lead bool) (done bool, err error) {
+// the fetch was of another content coding.
+func (v *visit) await(f *fetch, lead bool) (done bool, err error) {
 	defer f.leave()
 	select {
 	case <-f.decided:
@@ -110,12 +110,12 @@ func (v *visit) await(f *flight, lead bool) (done bool, err error) {
 }
 
 // failed reports whether the origin has not answered what was asked.
-func (v *visit) failed(f *flight) bool {
+func (v *visit) failed(f *fetch) bool {
 	return f.outcome == failed || f.object != nil && f.object.status >= http.StatusInternalServerError && failure(f.object.status)
 }
 
-// follow serves what a flight brings, as it comes.
-func (v *visit) follow(f *flight, lead bool) error {
+// follow serves what a fetch brings, as it comes.
+func (v *visit) follow(f *fetch, lead bool) error {
 	how := v.why
 	switch {
 	case !lead:

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// outcome is what a flight is for those who wait for it.
+// outcome is what a fetch is for those who wait for it.
 type outcome uint8
 
 const (
@@ -23,10 +23,10 @@ const (
 	failed            // nobody gets an answer
 )
 
-// flight is one request to the origin for everybody who asks for the same at the
+// fetch is one request to the origin for everybody who asks for the same at the
 // same time. It does not belong to any of them: whoever leaves leaves the others
 // what they wait for.
-type flight struct {
+type fetch struct {
 	store   *store
 	key     key    // of the resource
 	at      key    // under which it can be joined
@@ -56,8 +56,8 @@ type flight struct {
 	header http.Header
 }
 
-func newFlight(s *store, k, at key, c coding, now time.Time, stale *object) *flight {
-	f := &flight{store: s, key: k, at: at, as: c, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{})}
+func newFetch(s *store, k, at key, c coding, now time.Time, stale *object) *fetch {
+	f := &fetch{store: s, key: k, at: at, as: c, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{})}
 	f.body = newBody(&s.room, s.most)
 	f.touched.Store(now.UnixNano())
 	return f
@@ -67,8 +67,8 @@ func newFlight(s *store, k, at key, c coding, now time.Time, stale *object) *fli
 // viewer has asked for, the next one may want.
 const linger = 10 * time.Second
 
-// leave is the end of having joined a flight.
-func (f *flight) leave() {
+// leave is the end of having joined a fetch.
+func (f *fetch) leave() {
 	if !f.body.letGo() {
 		return
 	}
@@ -88,7 +88,7 @@ func (f *flight) leave() {
 }
 
 // run asks the origin.
-func (f *flight) run(r *http.Request, next caddyhttp.Handler) {
+func (f *fetch) run(r *http.Request, next caddyhttp.Handler) {
 	defer f.cancel()
 	defer f.land()
 	defer func() {
@@ -117,8 +117,8 @@ var (
 	errNoAnswer = caddyhttp.Error(http.StatusBadGateway, errors.New("nothing below the cache answered; is there a reverse_proxy?"))
 )
 
-// fail ends the flight without a complete answer.
-func (f *flight) fail(err error) {
+// fail ends the fetch without a complete answer.
+func (f *fetch) fail(err error) {
 	f.body.end(err)
 	if f.outcome != undecided {
 		return
@@ -130,13 +130,13 @@ func (f *flight) fail(err error) {
 	f.decide(failed)
 }
 
-// land ends the flight, and stores what is complete.
-func (f *flight) land() {
+// land ends the fetch, and stores what is complete.
+func (f *fetch) land() {
 	s := f.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(f)
-	delete(s.flights, f)
+	delete(s.fetches, f)
 	keep := f.keeps && !f.outdated && f.body.ended && f.body.err == nil && !f.body.window
 	f.count(keep)
 	if keep {
@@ -146,8 +146,8 @@ func (f *flight) land() {
 	f.body.leaveStore()
 }
 
-// storedAt is the key of the flight's object.
-func (f *flight) storedAt() key {
+// storedAt is the key of the fetch's object.
+func (f *fetch) storedAt() key {
 	if f.object.varies {
 		return f.key.with(f.as)
 	}
@@ -155,10 +155,10 @@ func (f *flight) storedAt() key {
 }
 
 // Header implements [http.ResponseWriter].
-func (f *flight) Header() http.Header { return f.header }
+func (f *fetch) Header() http.Header { return f.header }
 
 // WriteHeader decides what becomes of the answer, for all who wait.
-func (f *flight) WriteHeader(status int) {
+func (f *fetch) WriteHeader(status int) {
 	if f.outcome != undecided || status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
@@ -184,7 +184,7 @@ func (f *flight) WriteHeader(status int) {
 
 // pass leaves the answer to who leads, or to nobody. The next ones go alone from
 // the start, for a while.
-func (f *flight) pass(o outcome) {
+func (f *fetch) pass(o outcome) {
 	s := f.store
 	s.mu.Lock()
 	s.remove(f)
@@ -203,7 +203,7 @@ func (f *flight) pass(o outcome) {
 const notKept = maxLag
 
 // share gives the answer to all who wait, and to later ones where it stays fresh.
-func (f *flight) share(j *judged) {
+func (f *fetch) share(j *judged) {
 	s := f.store
 	length := contentLength(f.header)
 	s.mu.Lock()
@@ -237,7 +237,7 @@ func (f *flight) share(j *judged) {
 
 // renew makes the stale object a new one, with what the origin says of it now
 // (RFC 9111, section 4.3.4).
-func (f *flight) renew(now time.Time) {
+func (f *fetch) renew(now time.Time) {
 	h := make(http.Header)
 	for i := range f.stale.fields {
 		h[f.stale.fields[i].name] = f.stale.fields[i].values
@@ -268,13 +268,13 @@ func (f *flight) renew(now time.Time) {
 	f.decide(renewed)
 }
 
-func (f *flight) decide(o outcome) {
+func (f *fetch) decide(o outcome) {
 	f.outcome = o
 	close(f.decided)
 }
 
 // Write implements [http.ResponseWriter].
-func (f *flight) Write(p []byte) (int, error) {
+func (f *fetch) Write(p []byte) (int, error) {
 	if f.outcome == undecided {
 		f.WriteHeader(http.StatusOK)
 	}
@@ -298,7 +298,7 @@ func (f *flight) Write(p []byte) (int, error) {
 
 // FlushError implements what [http.ResponseController] looks for. There is nothing
 // to flush: readers see each byte when it has been written.
-func (f *flight) FlushError() error { return nil }
+func (f *fetch) FlushError() error { return nil }
 
 // Interface guards.
-var _ http.ResponseWriter = (*flight)(nil)
+var _ http.ResponseWriter = (*fetch)(nil)
