@@ -13,8 +13,8 @@ import (
 	"github.com/playgate/playgate/module/internal/handoff"
 )
 
-// visit is one request on its way through the cache.
-type visit struct {
+// lookup is one request on its way through the cache.
+type lookup struct {
 	h      *Handler
 	w      http.ResponseWriter
 	r      *http.Request
@@ -30,64 +30,64 @@ type visit struct {
 const tries = 3
 
 // fetch gets the answer from the origin, together with all who want the same.
-func (v *visit) fetch(t *handoff.Target) error {
-	if len(v.r.Header["If-Match"]) > 0 || len(v.r.Header["If-Unmodified-Since"]) > 0 {
-		return v.alone(v.why)
+func (l *lookup) fetch(t *handoff.Target) error {
+	if len(l.r.Header["If-Match"]) > 0 || len(l.r.Header["If-Unmodified-Since"]) > 0 {
+		return l.alone(l.why)
 	}
 	for range tries {
-		stale := v.stale
+		stale := l.stale
 		if stale != nil && !stale.validates() {
 			stale = nil
 		}
 		// Who shows a cookie may join others. Nobody joins who shows one, and
 		// nobody fetches a whole to learn its header.
-		mayLead := v.r.Method == http.MethodGet && len(v.r.Header["Cookie"]) == 0
-		f, lead, o := v.h.store.join(v.key, v.coding, v.now, mayLead, stale)
+		mayLead := l.r.Method == http.MethodGet && len(l.r.Header["Cookie"]) == 0
+		f, lead, o := l.h.store.join(l.key, l.coding, l.now, mayLead, stale)
 		switch {
 		case o != nil && o.kind == uncached:
-			return v.alone("fwd=miss; detail=uncacheable")
+			return l.alone("fwd=miss; detail=uncacheable")
 		case o != nil:
 			requests.hit.Inc()
-			return v.serve(o, "hit")
+			return l.serve(o, "hit")
 		case f == nil:
-			return v.alone(v.why)
+			return l.alone(l.why)
 		}
 		if lead {
-			f.begin(v, t)
+			f.begin(l, t)
 		}
-		done, err := v.await(f, lead)
+		done, err := l.await(f, lead)
 		if done {
 			return err
 		}
-		v.now = time.Now()
+		l.now = time.Now()
 	}
-	return v.alone(v.why)
+	return l.alone(l.why)
 }
 
 // begin starts the fetch.
-func (f *fetch) begin(v *visit, t *handoff.Target) {
-	f.ttl, f.pages, f.log = v.h.ttl(v.path()), t.Pages, v.h.logger
-	go f.run(f.request(v.r, t), v.next)
+func (f *fetch) begin(l *lookup, t *handoff.Target) {
+	f.ttl, f.pages, f.log = l.h.ttl(l.path()), t.Pages, l.h.logger
+	go f.run(f.request(l.r, t), l.next)
 }
 
 // path is the public path.
-func (v *visit) path() string {
-	path, _, _ := strings.Cut(v.key.uri, "?")
+func (l *lookup) path() string {
+	path, _, _ := strings.Cut(l.key.uri, "?")
 	return path
 }
 
 // await waits for the header of the answer, and serves it. It is not done when
 // the fetch was of another content coding.
-func (v *visit) await(f *fetch, lead bool) (done bool, err error) {
+func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
 	defer f.leave()
 	select {
 	case <-f.decided:
-	case <-v.r.Context().Done():
+	case <-l.r.Context().Done():
 		return true, errLeft
 	}
-	if v.failed(f) && v.stale != nil && v.stale.onFailure(time.Now()) {
+	if l.failed(f) && l.stale != nil && l.stale.onFailure(time.Now()) {
 		requests.stale.Inc()
-		return true, v.serve(v.stale, "fwd=stale; detail=stale-if-error")
+		return true, l.serve(l.stale, "fwd=stale; detail=stale-if-error")
 	}
 	switch f.outcome {
 	case failed:
@@ -95,28 +95,28 @@ func (v *visit) await(f *fetch, lead bool) (done bool, err error) {
 		return true, f.err
 	case renewed:
 		requests.renewed.Inc()
-		return true, v.serve(f.object, v.why+"; fwd-status=304")
+		return true, l.serve(f.object, l.why+"; fwd-status=304")
 	case shared:
-		if f.object.varies && f.as != v.coding {
+		if f.object.varies && f.as != l.coding {
 			return false, nil
 		}
-		return true, v.follow(f, lead)
+		return true, l.follow(f, lead)
 	case alone:
 		if lead {
-			return true, v.follow(f, lead)
+			return true, l.follow(f, lead)
 		}
 	}
-	return true, v.alone(v.why)
+	return true, l.alone(l.why)
 }
 
 // failed reports whether the origin has not answered what was asked.
-func (v *visit) failed(f *fetch) bool {
+func (l *lookup) failed(f *fetch) bool {
 	return f.outcome == failed || f.object != nil && f.object.status >= http.StatusInternalServerError && failure(f.object.status)
 }
 
 // follow serves what a fetch brings, as it comes.
-func (v *visit) follow(f *fetch, lead bool) error {
-	how := v.why
+func (l *lookup) follow(f *fetch, lead bool) error {
+	how := l.why
 	switch {
 	case !lead:
 		how += "; collapsed"
@@ -128,31 +128,31 @@ func (v *visit) follow(f *fetch, lead bool) error {
 	} else {
 		requests.collapsed.Inc()
 	}
-	err := v.serve(f.object, how)
+	err := l.serve(f.object, how)
 	if errors.Is(err, errGoAlone) {
-		return v.alone(v.why)
+		return l.alone(l.why)
 	}
 	return err
 }
 
 // alone asks the origin for this client alone.
-func (v *visit) alone(why string) error {
+func (l *lookup) alone(why string) error {
 	requests.pass.Inc()
-	return v.next.ServeHTTP(&passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}, status: why}, v.r)
+	return l.next.ServeHTTP(&passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}, l.r)
 }
 
 // bypass lets a request pass that is not for the cache.
-func (v *visit) bypass(t *handoff.Target, why string) error {
+func (l *lookup) bypass(t *handoff.Target, why string) error {
 	requests.pass.Inc()
-	if t == nil || t.Own || len(v.r.Header["Upgrade"]) > 0 {
-		return v.next.ServeHTTP(v.w, v.r)
+	if t == nil || t.Own || len(l.r.Header["Upgrade"]) > 0 {
+		return l.next.ServeHTTP(l.w, l.r)
 	}
-	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w}, status: why}
-	if unsafe(v.r.Method) {
-		k := v.h.key(v.r, t)
-		p.changes = func() { v.h.store.invalidate(k) }
+	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}
+	if unsafe(l.r.Method) {
+		k := l.h.key(l.r, t)
+		p.changes = func() { l.h.store.invalidate(k) }
 	}
-	return v.next.ServeHTTP(p, v.r)
+	return l.next.ServeHTTP(p, l.r)
 }
 
 // unsafe reports whether a method may change what it is applied to (RFC 9110,
