@@ -42,8 +42,8 @@ type fetch struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	touched  atomic.Int64 // when the last news came, in nanoseconds of the wall clock
-	outdated bool         // what it brings is not stored; under the store's lock
+	touched     atomic.Int64 // when the last news came, in nanoseconds of the wall clock
+	invalidated bool         // what it brings is not stored; under the store's lock
 
 	// What follows is written before decided is closed, by the one goroutine that
 	// fetches.
@@ -137,7 +137,7 @@ func (f *fetch) land() {
 	defer s.mu.Unlock()
 	s.remove(f)
 	delete(s.fetches, f)
-	keep := f.keeps && !f.outdated && f.body.ended && f.body.err == nil && !f.body.window
+	keep := f.keeps && !f.invalidated && f.body.ended && f.body.err == nil && !f.body.window
 	f.count(keep)
 	if keep {
 		s.put(f.storedAt(), f.object)
@@ -188,7 +188,7 @@ func (f *fetch) pass(o outcome) {
 	s := f.store
 	s.mu.Lock()
 	s.remove(f)
-	if !f.outdated && f.object.status < http.StatusBadRequest {
+	if !f.invalidated && f.object.status < http.StatusBadRequest {
 		s.put(f.at, &object{kind: uncached})
 	}
 	s.mu.Unlock()
@@ -227,7 +227,7 @@ func (f *fetch) share(j *judged) {
 		s.remove(f)
 	case !f.keeps || !f.object.fresh(f.object.came):
 		s.remove(f) // those who wait get it, and nobody else
-	case j.varies && f.at == f.key && !f.outdated:
+	case j.varies && f.at == f.key && !f.invalidated:
 		s.put(f.key, &object{kind: varied})
 		s.listAs(f, f.key.with(f.as))
 	}
@@ -261,7 +261,7 @@ func (f *fetch) renew(now time.Time) {
 	s := f.store
 	s.mu.Lock()
 	s.remove(f)
-	if j.use == useStored && !f.outdated {
+	if j.use == useStored && !f.invalidated {
 		s.put(f.storedAt(), f.object)
 	}
 	s.mu.Unlock()

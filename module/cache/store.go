@@ -119,7 +119,7 @@ func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object
 		return nil, false, nil
 	}
 	if f != nil {
-		f.outdated = true
+		f.invalidated = true
 	}
 	f = newFetch(s, k, at, c, now, stale)
 	f.body.hold()
@@ -157,8 +157,8 @@ func (s *store) forget(match func(k *key) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for f := range s.fetches {
-		if !f.outdated && match(&f.key) {
-			f.outdated = true
+		if !f.invalidated && match(&f.key) {
+			f.invalidated = true
 			s.remove(f)
 			n++
 		}
@@ -180,7 +180,7 @@ func (s *store) invalidate(k key) {
 	defer s.mu.Unlock()
 	for f := range s.fetches {
 		if f.key == k {
-			f.outdated = true
+			f.invalidated = true
 			s.remove(f)
 		}
 	}
