@@ -34,8 +34,6 @@ type Handler struct {
 	logger  *zap.Logger
 	csp     string
 	library *library
-	// libraryDir is where the library is, once there is a reference to it.
-	libraryDir string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -66,19 +64,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.logger.Warn("no stream_url is set, so that the player pages do not know what to play; write one into the global playgate block, such as stream_url https://live.example.com/live/{org}/{stream}/index.m3u8")
 	}
 	h.csp = policy(h.FrameAncestors)
-	dir := filepath.Join(caddy.AppDataDir(), "playgate")
-	if h.library, err = acquireLibrary(dir); err == nil {
-		h.libraryDir = dir
-	}
-	return err
+	h.library = acquireLibrary(filepath.Join(caddy.AppDataDir(), "playgate"))
+	return nil
 }
 
-// Cleanup gives the library back.
+// Cleanup releases the library.
 func (h *Handler) Cleanup() error {
-	if h.libraryDir == "" {
+	if h.library == nil {
 		return nil
 	}
-	return releaseLibrary(h.libraryDir)
+	return h.library.release()
 }
 
 // policy keeps the page to its own origin. blob: is how a MediaSource reaches

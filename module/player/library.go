@@ -51,30 +51,21 @@ type library struct {
 	err    error
 }
 
-// libraries are those in use, by directory: one download serves all
-// configurations, and outlives reloads.
+// libraries are those of the process, by directory: one download serves all
+// configurations.
 var libraries = caddy.NewUsagePool()
 
-// acquireLibrary takes a reference to the library of a directory, which
-// releaseLibrary gives back.
-func acquireLibrary(dir string) (*library, error) {
-	l, _, err := libraries.LoadOrNew(dir, func() (caddy.Destructor, error) {
-		return &library{dir: dir, url: libraryURL, sha256: librarySHA256}, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l.(*library), nil
+// acquireLibrary returns the library in a directory, which has to be released.
+func acquireLibrary(dir string) *library {
+	l, _ := libraries.LoadOrStore(dir, &library{dir: dir, url: libraryURL, sha256: librarySHA256})
+	return l.(*library)
 }
 
-func releaseLibrary(dir string) error {
-	_, err := libraries.Delete(dir)
+// release is the end of acquireLibrary.
+func (l *library) release() error {
+	_, err := libraries.Delete(l.dir)
 	return err
 }
-
-// Destruct implements caddy.Destructor. Nothing has to end: a download that runs
-// is for the disk too.
-func (*library) Destruct() error { return nil }
 
 func (l *library) path() string { return filepath.Join(l.dir, libraryName) }
 
