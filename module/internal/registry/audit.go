@@ -42,7 +42,7 @@ func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[s
 	if err == nil {
 		// Times in milliseconds have 13 digits until the year 2286.
 		key := org + "." + strconv.FormatInt(e.Time.UnixMilli(), 10) + "-" + token.NewID(6)
-		if err = within(ctx, auditTry, func(ctx context.Context) error { _, err := r.audit.Create(ctx, key, data); return err }); err != nil && !r.settings.embedded() && r.ctx.Err() == nil {
+		if err = r.tryAudit(ctx, key, data); err != nil && !r.settings.embedded() && r.ctx.Err() == nil {
 			r.running.Go(func() {
 				_, err := r.audit.Create(r.ctx, key, data)
 				r.audited(e, err)
@@ -56,6 +56,13 @@ func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[s
 // auditTry is how long a change waits for its entry in the audit trail. It is
 // written later where the servers do not take it in time.
 const auditTry = time.Second
+
+func (r *Registry) tryAudit(ctx context.Context, key string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, auditTry)
+	defer cancel()
+	_, err := r.audit.Create(ctx, key, data)
+	return err
+}
 
 func (r *Registry) audited(e *Event, err error) {
 	if err != nil && !errors.Is(err, ErrExists) {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // backupForm is the version of a backup's form: lines of JSON, a head, the
@@ -38,8 +40,8 @@ type backupLine struct {
 var ErrBackup = errors.New("this is not a whole backup of Playgate")
 
 // buckets of a backup, in its order. The audit trail goes along.
-func (r *Registry) buckets() map[string]*natsBucket {
-	return map[string]*natsBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit}
+func (r *Registry) buckets() map[string]*kv.NATSBucket {
+	return map[string]*kv.NATSBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit}
 }
 
 // kept reports whether a record belongs to a store and not into a backup:
@@ -146,7 +148,7 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 }
 
 // putAll writes many records at once: each write waits for the disk.
-func (r *Registry) putAll(ctx context.Context, b *natsBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
+func (r *Registry) putAll(ctx context.Context, b *kv.NATSBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
 	const workers = 16
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -191,7 +193,7 @@ func readBackup(from io.Reader) (at time.Time, records map[string]map[string]jso
 	records = map[string]map[string]jsontext.Value{"edge": {}, "issuing": {}, "audit": {}}
 	sum := sha256.New()
 	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, 2*maxValue)
+	lines.Buffer(nil, 2*kv.MaxValue)
 	n := 0
 	for first := true; lines.Scan(); first = false {
 		var l backupLine

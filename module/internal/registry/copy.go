@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // viewFile is the name of the view's copy in the store's directory. With it an
@@ -32,9 +34,9 @@ type copyHead struct {
 	Seen time.Time `json:"seen"`
 	// Edge and Issuing are how far the two buckets had come. A store that has
 	// come less far has lost something.
-	Edge    extent `json:"edge"`
-	Issuing extent `json:"issuing"`
-	SHA256  string `json:"sha256"`
+	Edge    kv.Extent `json:"edge"`
+	Issuing kv.Extent `json:"issuing"`
+	SHA256  string    `json:"sha256"`
 	// Journal names the file that has what changed since.
 	Journal string `json:"journal,omitempty"`
 
@@ -42,7 +44,7 @@ type copyHead struct {
 }
 
 // writeCopy keeps entries on disk, and returns how many bytes they take.
-func writeCopy(dir string, head copyHead, entries []Entry) (int64, error) {
+func writeCopy(dir string, head copyHead, entries []kv.Entry) (int64, error) {
 	body, err := json.Marshal(entries)
 	if err != nil {
 		return 0, err
@@ -57,7 +59,7 @@ func writeCopy(dir string, head copyHead, entries []Entry) (int64, error) {
 }
 
 // readCopy reads the copy of a directory, with its journal.
-func readCopy(dir string) (head copyHead, entries []Entry, err error) {
+func readCopy(dir string) (head copyHead, entries []kv.Entry, err error) {
 	path := filepath.Join(dir, viewFile)
 	f, err := os.Open(path)
 	if err != nil {
@@ -88,7 +90,7 @@ func readCopy(dir string) (head copyHead, entries []Entry, err error) {
 
 // usable reads the copy of a directory if it is whole and young enough. The
 // head of one that is merely too old is returned all the same.
-func usable(dir string, now time.Time) (copyHead, []Entry, error) {
+func usable(dir string, now time.Time) (copyHead, []kv.Entry, error) {
 	head, entries, err := readCopy(dir)
 	switch age := now.Sub(head.Seen); {
 	case err != nil:

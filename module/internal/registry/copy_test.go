@@ -6,14 +6,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // A copy that is not whole, in whatever way, does not count.
 func TestDamagedCopies(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
-	entries := []Entry{{Key: orgKey("acme"), Value: []byte(`{"schema":1,"org":"acme","secure":"on"}`), Revision: 3}}
-	if _, err := writeCopy(dir, copyHead{Seen: now, Edge: extent{Last: 3, Records: 1}}, entries); err != nil {
+	entries := []kv.Entry{{Key: orgKey("acme"), Value: []byte(`{"schema":1,"org":"acme","secure":"on"}`), Revision: 3}}
+	if _, err := writeCopy(dir, copyHead{Seen: now, Edge: kv.Extent{Last: 3, Records: 1}}, entries); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, viewFile)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // The test binary is a process of its own when this is set: what it does.
@@ -220,7 +222,7 @@ func TestLostTokens(t *testing.T) {
 	if head.Issuing.Records < 100 || head.Issuing.Last < 100 {
 		t.Errorf("the copy knows of %+v", head.Issuing)
 	}
-	for what, seen := range map[string]extent{
+	for what, seen := range map[string]kv.Extent{
 		"records": {Last: head.Issuing.Last, Records: head.Issuing.Records + 1}, "changes": {Last: head.Issuing.Last + 1, Records: head.Issuing.Records},
 	} {
 		lost := head

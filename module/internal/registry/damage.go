@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // errDamaged: the store has lost what it had acknowledged.
@@ -18,34 +20,25 @@ var errDamaged = errors.New("the store is damaged, or an older one was put in it
 // what is left of a damaged store. It is taken away when that is done.
 const acceptFile = "accept-loss"
 
-// extent is how far a bucket has come. Neither number ever becomes smaller:
-// a record that was deleted leaves a mark.
-type extent struct {
-	Last    uint64 `json:"last"`    // revision
-	Records uint64 `json:"records"` // deleted ones included
-	// Created is when the bucket was made. One that was made anew is another.
-	Created time.Time `json:"created,omitzero"`
-}
-
 // checkLoss finds a store that has lost something. JetStream itself goes on
 // with the rest, and without a word: what is missing could be a switch, a
 // retired key or, worse, a revocation. head tells how far the store had
 // been, and known what was in it.
-func (r *Registry) checkLoss(ctx context.Context, head copyHead, known []Entry) error {
+func (r *Registry) checkLoss(ctx context.Context, head copyHead, known []kv.Entry) error {
 	var lost []error
 	for _, b := range []struct {
 		what   string
-		bucket *natsBucket
-		seen   extent
+		bucket *kv.NATSBucket
+		seen   kv.Extent
 	}{
 		{"organisations, streams and keys", r.edge, head.Edge},
 		{"tokens and API keys", r.issuing, head.Issuing},
 	} {
-		now, err := b.bucket.extent(ctx)
+		now, err := b.bucket.Extent(ctx)
 		switch {
 		case err != nil:
 			return err
-		case now.another(b.seen):
+		case now.Another(b.seen):
 			lost = append(lost, fmt.Errorf("the bucket of %s was made anew at %s", b.what, now.Created.Format(time.RFC3339)))
 		case now.Records < b.seen.Records:
 			lost = append(lost, fmt.Errorf("of %d records of %s, %d are missing", b.seen.Records, b.what, b.seen.Records-now.Records))
@@ -62,11 +55,6 @@ func (r *Registry) checkLoss(ctx context.Context, head copyHead, known []Entry) 
 		return nil
 	}
 	return fmt.Errorf("%w: %w", errDamaged, errors.Join(lost...))
-}
-
-// another reports whether a bucket is not the one that was seen before.
-func (x extent) another(seen extent) bool {
-	return !seen.Created.IsZero() && !x.Created.Equal(seen.Created)
 }
 
 // accepts takes the operator's word that a damage is to be lived with, and
@@ -113,7 +101,7 @@ func (r *Registry) lost(damage error) error {
 // damaged has the watch begin anew, and find what a comparison has found.
 func (r *Registry) damaged(damage error) {
 	r.compared.Store(&damage)
-	r.edges.kick()
+	r.edges.Restart()
 }
 
 // found forgets a damage that is none any more.
@@ -128,14 +116,14 @@ func (r *Registry) found() {
 // is still the one that it was. What is missing would never come, and what took
 // its place would not be seen.
 func (r *Registry) same(ctx context.Context, after uint64) (bool, error) {
-	now, err := r.edge.extent(ctx)
+	now, err := r.edge.Extent(ctx)
 	if err != nil {
 		return false, err
 	}
 	switch compared := r.compared.Load(); {
 	case compared != nil:
 		err = *compared
-	case now.another(extent{Created: r.created}):
+	case now.Another(kv.Extent{Created: r.created}):
 		err = fmt.Errorf("%w: it was made anew at %s", errDamaged, now.Created.Format(time.RFC3339))
 	case now.Last < after:
 		err = fmt.Errorf("%w: the last %d changes are missing", errDamaged, after-now.Last)
@@ -148,21 +136,6 @@ func (r *Registry) same(ctx context.Context, after uint64) (bool, error) {
 		r.created = now.Created
 	}
 	return false, err
-}
-
-// sameAs is [follower.same] for a bucket of which nothing is kept: one that was
-// made anew, or has lost its last changes, is read anew.
-func sameAs(b *natsBucket) func(context.Context, uint64) (bool, error) {
-	var created time.Time
-	return func(ctx context.Context, after uint64) (bool, error) {
-		now, err := b.extent(ctx)
-		if err != nil {
-			return false, err
-		}
-		same := !now.another(extent{Created: created}) && now.Last >= after
-		created = now.Created
-		return same, nil
-	}
 }
 
 // accepting reports whether the operator has accepted a damage since.
@@ -178,7 +151,12 @@ func (r *Registry) accepting() bool {
 // whole snapshot if not. Following from a revision on misses what a store that
 // was set back has written since under revisions that were known before.
 func (r *Registry) compare(ctx context.Context) error {
-	known, reached := r.view.all(), r.edges.position()
+	known, reached := r.view.all(), r.edges.Position()
+	return r.compareWith(ctx, known, reached)
+}
+
+// compareWith compares what was known when a revision had been reached.
+func (r *Registry) compareWith(ctx context.Context, known []kv.Entry, reached uint64) error {
 	newest, err := r.newest(ctx)
 	if err != nil {
 		return err
@@ -210,14 +188,14 @@ func (r *Registry) compare(ctx context.Context) error {
 	}
 	if unseen > 0 {
 		r.logger.Error("the view differs from the store; it is read anew", zap.Int("records", unseen))
-		r.edges.begin()
+		r.edges.Resync()
 	}
 	return nil
 }
 
 // missing counts the entries that are neither in the edge bucket any more nor
 // marked as deleted there.
-func (r *Registry) missing(ctx context.Context, known []Entry) (n int, err error) {
+func (r *Registry) missing(ctx context.Context, known []kv.Entry) (n int, err error) {
 	newest, err := r.newest(ctx)
 	for _, k := range known {
 		if newest[k.Key].Revision < k.Revision {
@@ -232,14 +210,14 @@ const newestStalled = 30 * time.Second
 
 // newest are the newest entries of the edge bucket by their keys, without values.
 // That takes as long as it takes, unless nothing more arrives.
-func (r *Registry) newest(ctx context.Context) (map[string]Entry, error) {
+func (r *Registry) newest(ctx context.Context) (map[string]kv.Entry, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	entries, err := r.edge.watch(ctx, 0, true)
+	entries, err := r.edge.WatchKeys(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	newest := make(map[string]Entry)
+	newest := make(map[string]kv.Entry)
 	stalled := time.NewTimer(newestStalled)
 	defer stalled.Stop()
 	for {
@@ -252,7 +230,7 @@ func (r *Registry) newest(ctx context.Context) (map[string]Entry, error) {
 				return newest, nil
 			}
 			newest[e.Key] = e
-			r.edges.sign() // what the watch brings waits behind this
+			r.edges.Touch() // what the watch brings waits behind this
 			stalled.Reset(newestStalled)
 		case <-stalled.C:
 			return nil, fmt.Errorf("%w: nothing more arrives", ErrUnavailable)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // healEvery is how often a store that takes no changes is opened again.
@@ -33,9 +35,9 @@ func (r *Registry) examine(err error) error {
 	if !r.settings.embedded() {
 		return fmt.Errorf("%w; is a majority of the NATS servers up?", err)
 	}
-	why := fmt.Errorf("%w: the store %s took no change within %s; is its disk full or read-only?", ErrUnavailable, r.settings.Dir, writeTimeout)
-	if last := r.server.log.last.Load(); last != nil {
-		why = fmt.Errorf("%w: the store %s takes no changes; make room on its disk, or make it writable (%s)", ErrUnavailable, r.settings.Dir, *last)
+	why := fmt.Errorf("%w: the store %s took no change within %s; is its disk full or read-only?", ErrUnavailable, r.settings.Dir, kv.WriteTimeout)
+	if last := r.server.LastError(); last != "" {
+		why = fmt.Errorf("%w: the store %s takes no changes; make room on its disk, or make it writable (%s)", ErrUnavailable, r.settings.Dir, last)
 	}
 	if r.ctx.Err() == nil && r.sick.CompareAndSwap(nil, &why) {
 		r.logger.Error("nothing can be changed at the moment; playback goes on", zap.Error(why))
@@ -63,13 +65,13 @@ func (r *Registry) heal() {
 }
 
 func (r *Registry) restart() error {
-	r.server.halt()
-	if err := r.server.start(r.settings.Dir, r.logger.Named("nats")); err != nil {
+	r.server.Halt()
+	if err := r.server.Start(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, kv.StartTimeout)
 	defer cancel()
-	if err := r.enter(ctx); err != nil {
+	if err := r.store.OpenOn(ctx, r.server); err != nil {
 		return err
 	}
 	return r.probe(ctx)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // The library's watcher can be silent for many seconds after a server of a
@@ -37,9 +39,9 @@ func (r *Registry) knewAt(seen time.Time) {
 }
 
 // reset takes a whole snapshot of the edge bucket.
-func (r *Registry) reset(entries []Entry) {
+func (r *Registry) reset(entries []kv.Entry) {
 	r.sawBeat()
-	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Key == beatKey })
+	entries = slices.DeleteFunc(entries, func(e kv.Entry) bool { return e.Key == beatKey })
 	var news []journalLine
 	for _, e := range r.view.news(entries) {
 		news = append(news, journalLine{Entry: &e})
@@ -57,7 +59,7 @@ func (r *Registry) reset(entries []Entry) {
 }
 
 // take takes a change of the edge bucket.
-func (r *Registry) take(e Entry) {
+func (r *Registry) take(e kv.Entry) {
 	if e.Key == beatKey {
 		r.sawBeat()
 		return
@@ -94,12 +96,12 @@ func (r *Registry) watchdog() {
 		case <-tick.C:
 		}
 		now, age := time.Now(), time.Since(r.Seen())
-		if age >= wait && r.edges.caughtUp() && r.conn.IsConnected() {
+		if age >= wait && r.edges.CaughtUp() && r.store.Conn().IsConnected() {
 			r.writeBeat()
 			wait = patience()
 		}
 		if r.accepting() {
-			r.edges.kick()
+			r.edges.Restart()
 		}
 		if age = time.Since(r.Seen()); age <= beatLost {
 			if gap {
@@ -112,15 +114,15 @@ func (r *Registry) watchdog() {
 			continue
 		}
 		// Where much arrives, and the heartbeat behind it, nothing is silent.
-		silent := min(age, r.edges.quiet())
+		silent := min(age, r.edges.Idle())
 		if silent > beatLost && now.Sub(began) > beatLost {
 			began, gap = now, true
-			r.edges.kick()
+			r.edges.Restart()
 		}
-		if silent > beatHopeless && now.Sub(moved) > beatHopeless && r.conn.IsConnected() {
+		if silent > beatHopeless && now.Sub(moved) > beatHopeless && r.store.Conn().IsConnected() {
 			moved = now
 			r.logger.Warn("no sign of life arrives from the registry; another server is tried", zap.Duration("for", silent))
-			_ = r.conn.ForceReconnect() // it tries for ever
+			_ = r.store.Conn().ForceReconnect() // it tries for ever
 		}
 	}
 }
@@ -133,8 +135,8 @@ func (r *Registry) compareOnce() {
 	defer r.comparing.Unlock()
 	ctx, stop := context.WithCancel(r.ctx)
 	defer stop()
-	for _, b := range []*natsBucket{r.edge, r.issuing} {
-		if err := within(ctx, time.Minute, b.tidyWatchers); err != nil {
+	for _, b := range []*kv.NATSBucket{r.edge, r.issuing} {
+		if err := tidyWatchers(ctx, b); err != nil {
 			r.logger.Debug("former watches may be left on the servers", zap.Error(err))
 		}
 	}
@@ -156,6 +158,12 @@ func (r *Registry) compareOnce() {
 			return
 		}
 	}
+}
+
+func tidyWatchers(ctx context.Context, b *kv.NATSBucket) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return b.TidyWatchers(ctx)
 }
 
 // writeBeat writes the next heartbeat; whoever is faster wins.

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -28,7 +29,7 @@ const journalPrefix = viewFile + "."
 // journalLine is one line of a journal, behind its checksum.
 type journalLine struct {
 	After string    `json:"after,omitempty"` // only in the first line: the journal before
-	Entry *Entry    `json:"entry,omitempty"`
+	Entry *kv.Entry `json:"entry,omitempty"`
 	Head  *copyHead `json:"head,omitempty"` // how far the store has come, and when that was known
 }
 
@@ -132,7 +133,7 @@ func (j *journal) end() {
 }
 
 // replay adds to a copy what its journals say.
-func replay(dir string, head *copyHead, entries []Entry) ([]Entry, error) {
+func replay(dir string, head *copyHead, entries []kv.Entry) ([]kv.Entry, error) {
 	if head.Journal == "" {
 		return entries, nil
 	}
@@ -140,7 +141,7 @@ func replay(dir string, head *copyHead, entries []Entry) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[string]Entry, len(entries))
+	known := make(map[string]kv.Entry, len(entries))
 	for _, e := range entries {
 		known[e.Key] = e
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // journaled is a directory with a copy and what a journal adds to it.
@@ -22,7 +24,7 @@ func journaled(t *testing.T) (dir string, j *journal) {
 		t.Fatal(err)
 	}
 	t.Cleanup(j.end)
-	entries := []Entry{{Key: "a", Value: []byte("1"), Revision: 1}, {Key: "b", Value: []byte("1"), Revision: 2}}
+	entries := []kv.Entry{{Key: "a", Value: []byte("1"), Revision: 1}, {Key: "b", Value: []byte("1"), Revision: 2}}
 	if _, err := writeCopy(dir, copyHead{Seen: time.Now(), Journal: id}, entries); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func wantCopy(t *testing.T, dir, want string) {
 }
 
 func put(key, value string, revision uint64) journalLine {
-	return journalLine{Entry: &Entry{Key: key, Value: []byte(value), Revision: revision}}
+	return journalLine{Entry: &kv.Entry{Key: key, Value: []byte(value), Revision: revision}}
 }
 
 // A process that is killed at any time has lost nothing that it added.
@@ -54,7 +56,7 @@ func TestJournal(t *testing.T) {
 	wantCopy(t, dir, "map[a:1 b:1]")
 	seen := time.Now().Add(time.Hour).Truncate(time.Second)
 	j.append(put("c", "3", 3), put("a", "4", 4), put("b", "old", 1))
-	j.append(journalLine{Entry: &Entry{Key: "b", Revision: 5, Deleted: true}}, journalLine{Head: &copyHead{Seen: seen, Edge: extent{Last: 5, Records: 3}}})
+	j.append(journalLine{Entry: &kv.Entry{Key: "b", Revision: 5, Deleted: true}}, journalLine{Head: &copyHead{Seen: seen, Edge: kv.Extent{Last: 5, Records: 3}}})
 	wantCopy(t, dir, "map[a:4 c:3]")
 	if head, _, _ := readCopy(dir); !head.Seen.Equal(seen) || head.Edge.Last != 5 {
 		t.Errorf("the head is %+v", head)
@@ -135,9 +137,9 @@ func TestJournalOfSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.reset([]Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}})
-	r.take(Entry{Key: "org.b", Value: []byte(`{"schema":1,"org":"b"}`), Revision: 4})
-	r.reset([]Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}, {Key: "org.c", Value: []byte(`{"schema":1,"org":"c"}`), Revision: 5}})
+	r.reset([]kv.Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}})
+	r.take(kv.Entry{Key: "org.b", Value: []byte(`{"schema":1,"org":"b"}`), Revision: 4})
+	r.reset([]kv.Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}, {Key: "org.c", Value: []byte(`{"schema":1,"org":"c"}`), Revision: 5}})
 	lines, err := readJournal(filepath.Join(r.settings.Dir, journalPrefix+id))
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +158,7 @@ func TestJournalOfSnapshot(t *testing.T) {
 // A journal's line that is older than the copy takes nothing back.
 func TestJournalLinesThatAreOld(t *testing.T) {
 	dir, j := journaled(t) // b has revision 2
-	j.append(journalLine{Entry: &Entry{Key: "b", Value: []byte("former"), Revision: 1}})
+	j.append(journalLine{Entry: &kv.Entry{Key: "b", Value: []byte("former"), Revision: 1}})
 	_, entries, err := readCopy(dir)
 	if err != nil {
 		t.Fatal(err)

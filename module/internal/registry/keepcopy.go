@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // copyPause is how long changes are collected before the journal says how far
@@ -34,7 +36,7 @@ func (r *Registry) rewrite() {
 // change in between.
 func (r *Registry) keepCopy() {
 	defer r.journal.end()
-	if r.edges.wait(r.ctx, 0) != nil {
+	if r.edges.Wait(r.ctx, 0) != nil {
 		return
 	}
 	tick := time.NewTicker(copyPause)
@@ -79,7 +81,7 @@ func (r *Registry) holdsDir() bool {
 	if r.settings.embedded() || r.dirLock != nil {
 		return true
 	}
-	locked, err := lock(r.settings.Dir)
+	locked, err := kv.Lock(r.settings.Dir)
 	if err == nil {
 		r.dirLock = locked
 	} else if !errors.Is(err, ErrLocked) && !r.lockTold {
@@ -103,10 +105,10 @@ func (r *Registry) writeCopy(whole bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), copyPause)
 	defer cancel()
 	var err error
-	if head.Edge, err = r.edge.extent(ctx); err != nil {
+	if head.Edge, err = r.edge.Extent(ctx); err != nil {
 		return err
 	}
-	if head.Issuing, err = r.issuing.extent(ctx); err != nil {
+	if head.Issuing, err = r.issuing.Extent(ctx); err != nil {
 		return err
 	}
 	if !whole {

@@ -65,7 +65,7 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, revision); err != nil {
+		if err := r.edges.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 	if _, err := r.index(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.records.wait(ctx, revision); err != nil {
+	if err := r.records.Wait(ctx, revision); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Authenticate(ctx, "pgk_abcdefghijkl_x"); !errors.Is(err, ErrNoAPIKey) {
@@ -110,7 +110,7 @@ func TestUnreadableRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(t.Context(), revision); err != nil {
+		if err := r.edges.Wait(t.Context(), revision); err != nil {
 			t.Fatal(err)
 		}
 		if word := r.View().Secure("acme", r.now()); word != On {

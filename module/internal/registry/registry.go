@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -33,6 +31,8 @@ type Settings struct {
 	// Monitor are the monitoring URLs of the operator's servers; none to leave
 	// unknown whether they sync every write.
 	Monitor []string
+
+	noSync bool // see [kv.ServerSettings]
 }
 
 // DefaultBucket is the name of the edge bucket when nobody says another.
@@ -53,20 +53,20 @@ type Registry struct {
 	mu      sync.Mutex // of starting and closing
 	started bool
 	failure atomic.Pointer[error] // why the store could not be opened, though the view could
-	server  *embedded
-	conn    *nats.Conn
-	edge    *natsBucket
-	issuing *natsBucket
-	audit   *natsBucket
+	server  *kv.Server
+	store   *kv.Store
+	edge    *kv.NATSBucket
+	issuing *kv.NATSBucket
+	audit   *kv.NATSBucket
 	opened  chan struct{} // closed once the buckets are there
-	edges   *follower
+	edges   *kv.Follower
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
 	indexing sync.Mutex
 	tokens   *Index
-	records  *follower
+	records  *kv.Follower
 
 	sealMu sync.Mutex
 	sealed *sealer
@@ -99,12 +99,12 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	r := &Registry{
 		settings: s, logger: logger, now: time.Now, made: time.Now(), view: newView(logger), opened: make(chan struct{}),
 		journal: journal{logger: logger}, whole: make(chan struct{}, 1),
-		edge: new(natsBucket), issuing: new(natsBucket), audit: new(natsBucket),
+		store: kv.NewStore(kv.Settings{URLs: s.URLs, Credentials: s.Credentials, Domain: s.Domain}, logger),
 	}
-	for _, b := range []*natsBucket{r.edge, r.issuing, r.audit} {
-		b.watchers.prefix = watcherPrefix + token.NewID(8) + "-"
-	}
-	r.edges = follow(r.edge, logger, r.reset, r.take)
+	r.edge = r.store.Add(kv.BucketSettings{Name: s.Bucket, About: "Playgate: what every gate knows"})
+	r.issuing = r.store.Add(kv.BucketSettings{Name: s.Bucket + "_issuing", About: "Playgate: token records, API keys, sealed keys"})
+	r.audit = r.store.Add(kv.BucketSettings{Name: s.Bucket + "_audit", About: "Playgate: who changed what", Keep: auditKept})
+	r.edges = kv.NewFollower(r.edge, logger, r.reset, r.take)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
@@ -167,14 +167,14 @@ func (r *Registry) Start() error {
 	return nil
 }
 
-func (r *Registry) startEmbedded(head copyHead, known []Entry) error {
+func (r *Registry) startEmbedded(head copyHead, known []kv.Entry) error {
 	var err error
-	if r.server, err = startServer(r.settings.Dir, r.logger.Named("nats")); err != nil {
+	if r.server, err = kv.StartServer(kv.ServerSettings{Dir: r.settings.Dir, NoSync: r.settings.noSync}, r.logger.Named("nats")); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, kv.StartTimeout)
 	defer cancel()
-	if err := r.enter(ctx); err != nil {
+	if err := r.store.OpenOn(ctx, r.server); err != nil {
 		return err
 	}
 	if err := r.checkLoss(ctx, head, known); err != nil {
@@ -187,7 +187,7 @@ func (r *Registry) startEmbedded(head copyHead, known []Entry) error {
 	}
 	close(r.opened)
 	r.followEdge()
-	if err := r.edges.wait(ctx, 0); err != nil {
+	if err := r.edges.Wait(ctx, 0); err != nil {
 		return err
 	}
 	r.furnish(ctx)
@@ -202,64 +202,32 @@ func (r *Registry) furnish(ctx context.Context) {
 	}
 }
 
-// enter connects to the embedded server and opens the buckets.
-func (r *Registry) enter(ctx context.Context) error {
-	conn, err := nats.Connect("", append(connectOptions(), nats.InProcessServer(r.server.server))...)
-	if err != nil {
-		return err
-	}
-	if r.conn != nil {
-		r.conn.Close()
-	}
-	r.conn = conn
-	return r.openBuckets(ctx)
-}
-
 func (r *Registry) connect() error {
-	opts := connectOptions()
-	if r.settings.Credentials != "" {
-		if _, err := os.Stat(r.settings.Credentials); err != nil {
-			return fmt.Errorf("store nats: credentials: %w", err)
+	err := r.store.Connect(r.ctx, func() {
+		r.edges.Restart()
+		r.indexing.Lock()
+		defer r.indexing.Unlock()
+		if r.records != nil {
+			r.records.Restart()
 		}
-		opts = append(opts, nats.UserCredentials(r.settings.Credentials))
-	}
-	opts = append(opts,
-		nats.SetCustomDialer(dialer{}),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if r.ctx.Err() == nil {
-				r.logger.Warn("the connection to the registry is lost; what is known goes on to count", zap.Error(err))
-			}
-		}),
-		nats.ReconnectHandler(func(c *nats.Conn) {
-			r.logger.Info("connected to the registry again", zap.String("server", c.ConnectedUrlRedacted()))
-			r.edges.kick()
-			r.indexing.Lock()
-			defer r.indexing.Unlock()
-			if r.records != nil {
-				r.records.kick()
-			}
-		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			r.logger.Error("the registry's server says", zap.Error(err))
-		}))
-	var err error
-	if r.conn, err = nats.Connect(strings.Join(r.settings.URLs, ","), opts...); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return r.listen()
 }
 
 // openSoon opens the buckets of the operator's servers as soon as they are there.
-func (r *Registry) openSoon(head copyHead, known []Entry) {
+func (r *Registry) openSoon(head copyHead, known []kv.Entry) {
 	told := ""
 	for r.ctx.Err() == nil {
 		err := r.openOnce(head, known)
 		if err == nil {
 			close(r.opened)
 			r.followEdge()
-			r.warnOfReplicas()
-			r.running.Go(r.watchSync)
-			if r.edges.wait(r.ctx, 0) == nil {
+			r.store.WarnOfReplicas()
+			r.running.Go(func() { kv.WatchSync(r.ctx, r.settings.Monitor, r.logger) })
+			if r.edges.Wait(r.ctx, 0) == nil {
 				r.furnish(r.ctx)
 			}
 			return
@@ -283,11 +251,11 @@ const (
 	openTry   = 3 * time.Second
 )
 
-func (r *Registry) openOnce(head copyHead, known []Entry) error {
-	if !r.conn.IsConnected() {
+func (r *Registry) openOnce(head copyHead, known []kv.Entry) error {
+	if !r.store.Conn().IsConnected() {
 		return fmt.Errorf("%w: no server answers", ErrUnavailable)
 	}
-	if err := within(r.ctx, openTry, r.openBuckets); err != nil {
+	if err := r.tryOpen(); err != nil {
 		return err
 	}
 	err := r.checkLoss(r.ctx, head, known)
@@ -300,70 +268,28 @@ func (r *Registry) openOnce(head copyHead, known []Entry) error {
 	if err != nil {
 		return err
 	}
-	now, err := r.edge.extent(r.ctx)
+	now, err := r.edge.Extent(r.ctx)
 	r.created = now.Created
 	return err
 }
 
-// replicas is how many servers of a cluster keep each bucket.
-const replicas = 3
-
-// warnOfReplicas tells when a cluster keeps a bucket on too few servers.
-func (r *Registry) warnOfReplicas() {
-	if r.conn.ConnectedClusterName() == "" {
-		return
-	}
-	for name, b := range map[string]*natsBucket{"": r.edge, "_issuing": r.issuing, "_audit": r.audit} {
-		if n := b.open.Load().replicas; n < replicas {
-			stream := streamOf(r.settings.Bucket + name)
-			r.logger.Warn("a bucket is on too few servers of its cluster: without them nothing can be changed, and edges that start know nothing; run nats stream edit --replicas 3 "+stream,
-				zap.String("stream", stream), zap.Int("replicas", n))
-		}
-	}
-}
-
-// openBuckets opens the three buckets on the connection.
-func (r *Registry) openBuckets(ctx context.Context) error {
-	js, err := jetstream.New(r.conn)
-	if r.settings.Domain != "" {
-		js, err = jetstream.NewWithDomain(r.conn, r.settings.Domain)
-	}
-	if err != nil {
-		return err
-	}
-	copies := 1
-	if r.conn.ConnectedClusterName() != "" {
-		copies = replicas
-	}
-	for _, b := range []struct {
-		bucket *natsBucket
-		bucketSettings
-	}{
-		{r.edge, bucketSettings{name: r.settings.Bucket, about: "Playgate: what every gate knows"}},
-		{r.issuing, bucketSettings{name: r.settings.Bucket + "_issuing", about: "Playgate: token records, API keys, sealed keys"}},
-		{r.audit, bucketSettings{name: r.settings.Bucket + "_audit", about: "Playgate: who changed what", keep: auditKept}},
-	} {
-		b.replicas, b.patient = copies, !r.settings.embedded()
-		o, err := openBucket(ctx, js, b.bucketSettings)
-		if err != nil {
-			return err
-		}
-		b.bucket.open.Store(o)
-	}
-	return nil
+func (r *Registry) tryOpen() error {
+	ctx, cancel := context.WithTimeout(r.ctx, openTry)
+	defer cancel()
+	return r.store.Open(ctx)
 }
 
 // followEdge begins to follow the edge bucket, and to keep its copy.
 func (r *Registry) followEdge() {
 	if !r.settings.embedded() {
-		r.edges.same = r.same
+		r.edges.Same = r.same
 	}
 	if r.holdsDir() {
 		if _, err := r.journal.next(r.settings.Dir); err != nil {
 			r.logger.Warn("the journal of the registry's copy cannot be written", zap.Error(err))
 		}
 	}
-	r.running.Go(func() { r.edges.run(r.ctx) })
+	r.running.Go(func() { r.edges.Run(r.ctx) })
 	r.running.Go(func() { r.keepCopy() })
 	if !r.settings.embedded() {
 		r.running.Go(func() { r.watchdog() })
@@ -378,12 +304,12 @@ func (r *Registry) index(ctx context.Context) (*Index, error) {
 	r.indexing.Lock()
 	if r.tokens == nil {
 		r.tokens = newIndex(r.logger)
-		r.records = follow(r.issuing, r.logger, r.tokens.reset, r.tokens.apply)
-		r.records.same = sameAs(r.issuing)
-		r.running.Go(func() { r.records.run(r.ctx) })
+		r.records = kv.NewFollower(r.issuing, r.logger, r.tokens.reset, r.tokens.apply)
+		r.records.Same = kv.SameAs(r.issuing)
+		r.running.Go(func() { r.records.Run(r.ctx) })
 	}
 	r.indexing.Unlock()
-	if err := r.records.wait(ctx, 0); err != nil {
+	if err := r.records.Wait(ctx, 0); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return r.tokens, nil
@@ -435,11 +361,9 @@ func (r *Registry) Close() error {
 func (r *Registry) shut() {
 	r.stop()
 	r.running.Wait()
-	if r.conn != nil {
-		r.conn.Close()
-	}
+	r.store.Close()
 	if r.server != nil {
-		r.server.stop()
+		r.server.Stop()
 	}
 	if r.dirLock != nil {
 		_ = r.dirLock.Close() // which ends the lock
@@ -447,10 +371,10 @@ func (r *Registry) shut() {
 }
 
 // settled waits until what has been written can be read here.
-func (r *Registry) settled(ctx context.Context, b Bucket, revision uint64) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+func (r *Registry) settled(ctx context.Context, b kv.Bucket, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, kv.WriteTimeout)
 	defer cancel()
-	var f *follower
+	var f *kv.Follower
 	switch b {
 	case r.edge:
 		f = r.edges
@@ -460,11 +384,11 @@ func (r *Registry) settled(ctx context.Context, b Bucket, revision uint64) {
 		r.indexing.Unlock()
 	}
 	if f != nil {
-		_ = f.wait(ctx, revision) // it is written, whatever this node has seen of it
+		_ = f.Wait(ctx, revision) // it is written, whatever this node has seen of it
 	}
 }
 
-func (r *Registry) create(ctx context.Context, b Bucket, key string, rec record) (uint64, error) {
+func (r *Registry) create(ctx context.Context, b kv.Bucket, key string, rec record) (uint64, error) {
 	data, err := encode(rec)
 	if err != nil {
 		return 0, err
@@ -478,7 +402,7 @@ func (r *Registry) create(ctx context.Context, b Bucket, key string, rec record)
 
 // update reads a record, changes it and writes it, again when somebody else was
 // faster.
-func (r *Registry) update(ctx context.Context, b Bucket, key string, rec record, change func() error) error {
+func (r *Registry) update(ctx context.Context, b kv.Bucket, key string, rec record, change func() error) error {
 	const tries = 8
 	if err := r.writable(); err != nil {
 		return err
@@ -510,7 +434,7 @@ func (r *Registry) update(ctx context.Context, b Bucket, key string, rec record,
 	return ErrConflict
 }
 
-func (r *Registry) remove(ctx context.Context, b Bucket, key string) error {
+func (r *Registry) remove(ctx context.Context, b kv.Bucket, key string) error {
 	if err := r.writable(); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -208,7 +209,7 @@ func (r *Registry) expireRevocations(ctx context.Context) {
 
 // takeRevocation takes an entry of the view, or that it is gone. One that cannot
 // be read refuses all tokens of its organisation: nobody knows whom it means.
-func (v *View) takeRevocation(e Entry) {
+func (v *View) takeRevocation(e kv.Entry) {
 	_, rest, _ := strings.Cut(e.Key, ".")
 	org, _, _ := strings.Cut(rest, ".")
 	old := v.revokedBy[e.Key]

@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/kv/kvtest"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -132,7 +134,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, revision); err != nil {
+		if err := r.edges.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 		return revision
@@ -151,7 +153,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, gone); err != nil {
+		if err := r.edges.Wait(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
 		if r.View().Revoked(bearer(1000)) {
@@ -232,7 +234,7 @@ func TestOnRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := again.View()
-	v.reset(append(v.all(), Entry{Key: missed.key(), Value: data, Revision: 1000}))
+	v.reset(append(v.all(), kv.Entry{Key: missed.key(), Value: data, Revision: 1000}))
 	if want := []string{"three"}; !slices.Equal(told, want) {
 		t.Errorf("told of %v instead of %v", told, want)
 	}
@@ -322,7 +324,7 @@ func TestPlannedRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, dir)
-	eventually(t, "what began meanwhile", func() bool { return revoked(again, "down") })
+	kvtest.Eventually(t, "what began meanwhile", func() bool { return revoked(again, "down") })
 	if revoked(again, "up") {
 		t.Error("a plan holds after a restart")
 	}
@@ -363,7 +365,7 @@ func TestRevocationPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.apply(Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
+		v.apply(kv.Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
 		want = append(want, x.Value)
 	}
 	for i := 0; i < len(want); i += 2 { // acme stands before beta

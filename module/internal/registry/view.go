@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -40,7 +41,7 @@ type View struct {
 	revocations atomic.Int64 // how many
 
 	mu      sync.Mutex // of what follows
-	entries map[string]Entry
+	entries map[string]kv.Entry
 	streams map[string]map[string]*Stream // by organisation and name
 	made    []SigningKey
 	// revokedBy are the revocations by their keys, and unreadable the
@@ -64,7 +65,7 @@ func newView(logger *zap.Logger) *View {
 }
 
 func (v *View) clear() {
-	v.entries = make(map[string]Entry)
+	v.entries = make(map[string]kv.Entry)
 	v.streams = make(map[string]map[string]*Stream)
 	v.made = nil
 	v.revokedBy = make(map[string]*Revocation)
@@ -141,26 +142,26 @@ func (v *View) BrokenGlass(now time.Time) int {
 
 // reset takes a whole snapshot in place of what was known. What is known already
 // of later changes stays: a server that is behind may have made the snapshot.
-func (v *View) reset(entries []Entry) {
+func (v *View) reset(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	last := uint64(0)
 	for _, e := range entries {
 		last = max(last, e.Revision)
 	}
-	v.become(v.keeping(entries, func(old, _ Entry) bool { return old.Revision > last }))
+	v.become(v.keeping(entries, func(old, _ kv.Entry) bool { return old.Revision > last }))
 }
 
 // merge takes a whole snapshot of a store that has lost something: what is known
 // stays where the store knows less.
-func (v *View) merge(entries []Entry) {
+func (v *View) merge(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.become(v.keeping(entries, func(old, now Entry) bool { return old.Revision > now.Revision }))
+	v.become(v.keeping(entries, func(old, now kv.Entry) bool { return old.Revision > now.Revision }))
 }
 
 // keeping is a snapshot with those of the known entries that are to be kept.
-func (v *View) keeping(entries []Entry, keep func(old, now Entry) bool) []Entry {
+func (v *View) keeping(entries []kv.Entry, keep func(old, now kv.Entry) bool) []kv.Entry {
 	at := make(map[string]int, len(entries))
 	for i, e := range entries {
 		at[e.Key] = i
@@ -170,7 +171,7 @@ func (v *View) keeping(entries []Entry, keep func(old, now Entry) bool) []Entry 
 		switch {
 		case there && keep(old, entries[i]):
 			entries[i] = old
-		case !there && keep(old, Entry{}):
+		case !there && keep(old, kv.Entry{}):
 			entries = append(entries, old)
 		}
 	}
@@ -178,10 +179,10 @@ func (v *View) keeping(entries []Entry, keep func(old, now Entry) bool) []Entry 
 }
 
 // news are those of a snapshot that are not known yet.
-func (v *View) news(entries []Entry) []Entry {
+func (v *View) news(entries []kv.Entry) []kv.Entry {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var list []Entry
+	var list []kv.Entry
 	for _, e := range entries {
 		if old, known := v.entries[e.Key]; e.Revision > old.Revision && (known || !e.Deleted) {
 			list = append(list, e)
@@ -191,14 +192,14 @@ func (v *View) news(entries []Entry) []Entry {
 }
 
 // replace takes a whole snapshot in place of all that was known.
-func (v *View) replace(entries []Entry) {
+func (v *View) replace(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.become(entries)
 }
 
-func (v *View) become(entries []Entry) {
-	v.entries = make(map[string]Entry, len(entries))
+func (v *View) become(entries []kv.Entry) {
+	v.entries = make(map[string]kv.Entry, len(entries))
 	v.streams = make(map[string]map[string]*Stream)
 	gone := slices.Concat(slices.Collect(maps.Keys(v.revokedBy)), slices.Collect(maps.Keys(v.unreadable)))
 	orgs := make(map[string]*orgState)
@@ -214,7 +215,7 @@ func (v *View) become(entries []Entry) {
 	}
 	for _, key := range gone {
 		if _, there := v.entries[key]; !there {
-			v.takeRevocation(Entry{Key: key, Deleted: true})
+			v.takeRevocation(kv.Entry{Key: key, Deleted: true})
 		}
 	}
 	v.orgs.Store(&orgs)
@@ -225,7 +226,7 @@ func (v *View) become(entries []Entry) {
 }
 
 // apply takes one change.
-func (v *View) apply(e Entry) {
+func (v *View) apply(e kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if old, ok := v.entries[e.Key]; ok && old.Revision >= e.Revision {
@@ -267,7 +268,7 @@ func state(orgs map[string]*orgState, org string) *orgState {
 	return s
 }
 
-func (v *View) take(orgs map[string]*orgState, e Entry) {
+func (v *View) take(orgs map[string]*orgState, e kv.Entry) {
 	prefix, rest, _ := strings.Cut(e.Key, ".")
 	switch prefix {
 	case orgPrefix:
@@ -314,7 +315,7 @@ func (v *View) publish(orgs map[string]*orgState, org, stream string, public boo
 }
 
 // drop takes an entry out that was known.
-func (v *View) drop(orgs map[string]*orgState, old Entry) {
+func (v *View) drop(orgs map[string]*orgState, old kv.Entry) {
 	prefix, rest, _ := strings.Cut(old.Key, ".")
 	switch prefix {
 	case orgPrefix:
@@ -418,10 +419,10 @@ func (v *View) signing() []SigningKey {
 }
 
 // all are the entries, in the order of their keys.
-func (v *View) all() []Entry {
+func (v *View) all() []kv.Entry {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	list := slices.Collect(maps.Values(v.entries))
-	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(list, func(a, b kv.Entry) int { return strings.Compare(a.Key, b.Key) })
 	return list
 }

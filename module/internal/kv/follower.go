@@ -1,4 +1,4 @@
-package registry
+package kv
 
 import (
 	"context"
@@ -9,17 +9,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// follower keeps something in memory like a bucket: first a snapshot, then
+// Follower keeps something in memory like a bucket: first a snapshot, then
 // every change. A watch that ends, or is told to, is begun again where it was.
-type follower struct {
-	bucket Bucket
+// Its fields are set before Run.
+type Follower struct {
+	// Bucket is what is followed.
+	Bucket Bucket
+	// Reset takes a whole snapshot, Apply one change. Only Run calls them.
+	Reset func([]Entry)
+	Apply func(Entry)
+	// Same reports whether the watch may go on from a revision; else it begins
+	// with a snapshot. Default: it always may.
+	Same func(ctx context.Context, after uint64) (bool, error)
+
 	logger *zap.Logger
-	// reset takes a whole snapshot, apply one change.
-	reset func([]Entry)
-	apply func(Entry)
-	// same, where it is there, reports whether the watch may go on from a
-	// revision; else it begins with a snapshot.
-	same func(ctx context.Context, after uint64) (bool, error)
 
 	again chan struct{} // begin the watch anew
 
@@ -33,40 +36,41 @@ type follower struct {
 	moved   chan struct{} // closed and replaced when applied grows
 }
 
-func follow(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(Entry)) *follower {
-	return &follower{bucket: bucket, logger: logger, reset: reset, apply: apply, made: time.Now(), again: make(chan struct{}, 1), moved: make(chan struct{})}
+// NewFollower makes a follower that does nothing before Run.
+func NewFollower(bucket Bucket, logger *zap.Logger, reset func([]Entry), apply func(Entry)) *Follower {
+	return &Follower{Bucket: bucket, logger: logger, Reset: reset, Apply: apply, made: time.Now(), again: make(chan struct{}, 1), moved: make(chan struct{})}
 }
 
-// sign notes that something has come on the watch's connection.
-func (f *follower) sign() { f.arrived.Store(int64(time.Since(f.made))) }
+// Touch notes that something has come on the watch's connection.
+func (f *Follower) Touch() { f.arrived.Store(int64(time.Since(f.made))) }
 
-// quiet is for how long nothing has come, of what kind ever. A large snapshot may
+// Idle is for how long nothing has come, of what kind ever. A large snapshot may
 // take minutes; nobody should begin it anew meanwhile.
-func (f *follower) quiet() time.Duration {
+func (f *Follower) Idle() time.Duration {
 	if f.working.Load() {
 		return 0
 	}
 	return time.Since(f.made) - time.Duration(f.arrived.Load())
 }
 
-// kick begins the watch anew, at once, where it was.
-func (f *follower) kick() {
+// Restart begins the watch anew, at once, where it was.
+func (f *Follower) Restart() {
 	select {
 	case f.again <- struct{}{}:
 	default:
 	}
 }
 
-// begin begins the watch anew with a snapshot.
-func (f *follower) begin() {
+// Resync begins the watch anew with a snapshot.
+func (f *Follower) Resync() {
 	f.mu.Lock()
 	f.applied = 0
 	f.mu.Unlock()
-	f.kick()
+	f.Restart()
 }
 
-// run follows until the context ends.
-func (f *follower) run(ctx context.Context) {
+// Run follows until the context ends.
+func (f *Follower) Run(ctx context.Context) {
 	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
 	told := false
 	for wait := shortest; ctx.Err() == nil; wait = min(2*wait, longest) {
@@ -88,12 +92,12 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-func (f *follower) once(ctx context.Context) error {
+func (f *Follower) once(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	after := f.position()
-	if f.same != nil {
-		same, err := f.same(ctx, after)
+	after := f.Position()
+	if f.Same != nil {
+		same, err := f.Same(ctx, after)
 		if err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func (f *follower) once(ctx context.Context) error {
 			f.mu.Unlock()
 		}
 	}
-	entries, err := f.bucket.Watch(ctx, after)
+	entries, err := f.Bucket.Watch(ctx, after)
 	if err != nil {
 		return err
 	}
@@ -119,7 +123,7 @@ func (f *follower) once(ctx context.Context) error {
 			f.working.Store(true)
 			switch {
 			case e.Key == "" && !whole:
-				f.reset(snapshot)
+				f.Reset(snapshot)
 				whole = true
 				last := uint64(0)
 				for _, e := range snapshot {
@@ -130,12 +134,12 @@ func (f *follower) once(ctx context.Context) error {
 			case e.Key == "":
 				f.move(0)
 			case whole:
-				f.apply(e)
+				f.Apply(e)
 				f.move(e.Revision)
 			default:
 				snapshot = append(snapshot, e)
 			}
-			f.sign()
+			f.Touch()
 			f.working.Store(false)
 		case <-f.again:
 			return nil
@@ -145,7 +149,7 @@ func (f *follower) once(ctx context.Context) error {
 	}
 }
 
-func (f *follower) move(revision uint64) {
+func (f *Follower) move(revision uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.applied, f.synced = max(f.applied, revision), true
@@ -153,21 +157,22 @@ func (f *follower) move(revision uint64) {
 	f.moved = make(chan struct{})
 }
 
-// caughtUp reports whether the snapshot has been taken, once.
-func (f *follower) caughtUp() bool {
+// CaughtUp reports whether the snapshot has been taken, once.
+func (f *Follower) CaughtUp() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.synced
 }
 
-func (f *follower) position() uint64 {
+// Position is the last revision that has been applied.
+func (f *Follower) Position() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.applied
 }
 
-// wait returns when a revision has been applied; 0 waits for the snapshot.
-func (f *follower) wait(ctx context.Context, revision uint64) error {
+// Wait returns when a revision has been applied; 0 waits for the snapshot.
+func (f *Follower) Wait(ctx context.Context, revision uint64) error {
 	for {
 		f.mu.Lock()
 		reached, moved := f.synced && f.applied >= revision, f.moved

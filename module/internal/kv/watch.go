@@ -1,4 +1,4 @@
-package registry
+package kv
 
 import (
 	"context"
@@ -38,12 +38,16 @@ type watchers struct {
 
 // Watch sends the newest values of all keys, then an entry without a key, then
 // every change. See [Bucket].
-func (b *natsBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, error) {
+func (b *NATSBucket) Watch(ctx context.Context, after uint64) (<-chan Entry, error) {
 	return b.watch(ctx, after, false)
 }
 
-// watch is Watch, with or without the values.
-func (b *natsBucket) watch(ctx context.Context, after uint64, bare bool) (<-chan Entry, error) {
+// WatchKeys is Watch, without the values.
+func (b *NATSBucket) WatchKeys(ctx context.Context, after uint64) (<-chan Entry, error) {
+	return b.watch(ctx, after, true)
+}
+
+func (b *NATSBucket) watch(ctx context.Context, after uint64, bare bool) (<-chan Entry, error) {
 	o := b.open.Load()
 	switch {
 	case o == nil:
@@ -73,7 +77,7 @@ func (b *natsBucket) watch(ctx context.Context, after uint64, bare bool) (<-chan
 		}) // the server forgets it by itself, or is tidied later
 	}
 	var consumer jetstream.PushConsumer
-	err := within(ctx, writeTimeout, func(ctx context.Context) (err error) {
+	err := within(ctx, WriteTimeout, func(ctx context.Context) (err error) {
 		consumer, err = o.js.CreatePushConsumer(ctx, streamOf(o.kv.Bucket()), config)
 		return err
 	})
@@ -166,10 +170,10 @@ func (w *watch) take(ctx context.Context, m jetstream.Msg) {
 	}
 }
 
-// tidyWatchers removes consumers that nobody listens to: those of this node, made
+// TidyWatchers removes consumers that nobody listens to: those of this node, made
 // by requests whose answers did not arrive, and those of nodes that have died. A
 // server forgets them by itself, but not soon when it was started again meanwhile.
-func (b *natsBucket) tidyWatchers(ctx context.Context) error {
+func (b *NATSBucket) TidyWatchers(ctx context.Context) error {
 	o := b.open.Load()
 	if o == nil {
 		return errNotOpen

@@ -1,4 +1,4 @@
-package registry
+package kv
 
 import (
 	"context"
@@ -20,23 +20,24 @@ import (
 // syncEvery is how often the operator's servers are asked how they sync.
 const syncEvery = time.Hour
 
-// watchSync logs servers of the operator's that do not sync every write.
-func (r *Registry) watchSync() {
-	if len(r.settings.Monitor) == 0 {
-		r.logger.Info("nobody knows whether the NATS servers sync every write; they should have sync_interval: always in their jetstream block. Name their monitoring URLs to have it looked at: monitor http://10.0.0.1:8222")
+// WatchSync logs the operator's servers that do not sync every write, until the
+// context ends. monitors are the URLs of their monitoring endpoints.
+func WatchSync(ctx context.Context, monitors []string, logger *zap.Logger) {
+	if len(monitors) == 0 {
+		logger.Info("nobody knows whether the NATS servers sync every write; they should have sync_interval: always in their jetstream block. Name their monitoring URLs to have it looked at: monitor http://10.0.0.1:8222")
 		return
 	}
 	told := make(map[string]string)
 	for {
-		for _, monitor := range r.settings.Monitor {
-			text, level := "it syncs every write", r.logger.Info
-			switch interval, err := syncsEvery(r.ctx, monitor); {
-			case r.ctx.Err() != nil:
+		for _, monitor := range monitors {
+			text, level := "it syncs every write", logger.Info
+			switch interval, err := syncsEvery(ctx, monitor); {
+			case ctx.Err() != nil:
 				return
 			case err != nil:
-				text, level = fmt.Sprintf("nobody knows whether it syncs every write: %v", err), r.logger.Warn
+				text, level = fmt.Sprintf("nobody knows whether it syncs every write: %v", err), logger.Warn
 			case interval > 0:
-				text, level = fmt.Sprintf("it syncs only every %s: when its power fails, what was acknowledged in between is lost; write sync_interval: always into its jetstream block", interval), r.logger.Warn
+				text, level = fmt.Sprintf("it syncs only every %s: when its power fails, what was acknowledged in between is lost; write sync_interval: always into its jetstream block", interval), logger.Warn
 			}
 			if told[monitor] != text {
 				told[monitor] = text
@@ -45,7 +46,7 @@ func (r *Registry) watchSync() {
 		}
 		select {
 		case <-time.After(syncEvery):
-		case <-r.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}

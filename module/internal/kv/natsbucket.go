@@ -1,11 +1,10 @@
-package registry
+package kv
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -13,25 +12,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// writeTimeout bounds how long a write may take. Without an answer by then it
-// may or may not have happened.
-const writeTimeout = 5 * time.Second
+// WriteTimeout bounds how long a write to the embedded server may take. Without
+// an answer by then it may or may not have happened.
+const WriteTimeout = 5 * time.Second
 
-// On servers of the operator's a write is tried again for writePatience: when
+// On servers of the operator's a write is tried again for WritePatience: when
 // the one that leads a bucket dies, the others need 6 to 8 seconds to choose
-// another. Each try waits for writeTry.
+// another. Each try waits for WriteTry.
 const (
-	writePatience = 20 * time.Second
-	writeTry      = 2 * time.Second
+	WritePatience = 20 * time.Second
+	WriteTry      = 2 * time.Second
 	writePause    = 200 * time.Millisecond
 )
 
-// maxValue is the largest record, in bytes.
-const maxValue = 256 << 10
+// MaxValue is the largest value, in bytes.
+const MaxValue = 256 << 10
 
-// natsBucket is a bucket in JetStream. Whoever holds it goes on with another
-// connection when the embedded server was started again.
-type natsBucket struct {
+// NATSBucket is a [Bucket] in JetStream. Its holder goes on with another
+// connection after the embedded server was started again. Until its [Store] is
+// open, all its methods return ErrUnavailable.
+type NATSBucket struct {
+	settings BucketSettings
 	open     atomic.Pointer[opened]
 	watchers watchers
 }
@@ -47,7 +48,7 @@ type opened struct {
 }
 
 // kv is the bucket, or one that has nothing as long as it is not open.
-func (b *natsBucket) kv() jetstream.KeyValue {
+func (b *NATSBucket) kv() jetstream.KeyValue {
 	if o := b.open.Load(); o != nil {
 		return o.kv
 	}
@@ -77,28 +78,29 @@ func (closed) Watch(context.Context, string, ...jetstream.WatchOpt) (jetstream.K
 
 var errNotOpen = errors.New("the store is not open")
 
-// bucketSettings say how a bucket is made when it is not there yet.
-type bucketSettings struct {
-	name     string
-	about    string
-	replicas int
-	keep     time.Duration // how long entries live; 0 for ever
-	patient  bool
+// BucketSettings say how a bucket is made if it does not exist yet.
+type BucketSettings struct {
+	// Name is that of the bucket.
+	Name string
+	// About describes it to an operator who lists the buckets.
+	About string
+	// Keep is how long entries live. Default: for ever.
+	Keep time.Duration
 }
 
-// openBucket opens a bucket, and makes it when it is not there.
-func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (*opened, error) {
-	kv, err := js.KeyValue(ctx, s.name)
+// openBucket opens a bucket, and makes it on so many servers if it does not exist.
+func openBucket(ctx context.Context, js jetstream.JetStream, s BucketSettings, replicas int, patient bool) (*opened, error) {
+	kv, err := js.KeyValue(ctx, s.Name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = makeBucket(ctx, js, s)
+		kv, err = makeBucket(ctx, js, s, replicas)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", s.name, err)
+		return nil, fmt.Errorf("bucket %s: %w", s.Name, err)
 	}
-	o := &opened{js: js, kv: kv, patient: s.patient}
-	stream, err := js.Stream(ctx, streamOf(s.name))
+	o := &opened{js: js, kv: kv, patient: patient}
+	stream, err := js.Stream(ctx, streamOf(s.Name))
 	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", s.name, err)
+		return nil, fmt.Errorf("bucket %s: %w", s.Name, err)
 	}
 	o.replicas = stream.CachedInfo().Config.Replicas
 	return o, nil
@@ -107,20 +109,20 @@ func openBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (
 // streamOf is the name of the stream that a bucket is.
 func streamOf(bucket string) string { return "KV_" + bucket }
 
-func makeBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (jetstream.KeyValue, error) {
+func makeBucket(ctx context.Context, js jetstream.JetStream, s BucketSettings, replicas int) (jetstream.KeyValue, error) {
 	kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: s.name, Description: s.about, MaxValueSize: maxValue, History: 1,
-		TTL: s.keep, Storage: jetstream.FileStorage, Replicas: s.replicas,
+		Bucket: s.Name, Description: s.About, MaxValueSize: MaxValue, History: 1,
+		TTL: s.Keep, Storage: jetstream.FileStorage, Replicas: replicas,
 	})
 	switch {
 	case errors.Is(err, jetstream.ErrBucketExists):
-		return js.KeyValue(ctx, s.name) // another node was faster
-	case err != nil || s.replicas == 1:
+		return js.KeyValue(ctx, s.Name) // another node was faster
+	case err != nil || replicas == 1:
 		return kv, err
 	}
 	// By default any replica answers, also one that is behind: a change would
 	// be made of what is old already, and refused.
-	stream, err := js.Stream(ctx, streamOf(s.name))
+	stream, err := js.Stream(ctx, streamOf(s.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +131,7 @@ func makeBucket(ctx context.Context, js jetstream.JetStream, s bucketSettings) (
 	if _, err := js.UpdateStream(ctx, config); err != nil {
 		return nil, err
 	}
-	return js.KeyValue(ctx, s.name)
+	return js.KeyValue(ctx, s.Name)
 }
 
 // translate makes errors of JetStream those of a bucket.
@@ -149,7 +151,8 @@ func translate(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-func (b *natsBucket) Get(ctx context.Context, key string) (e Entry, err error) {
+// Get returns the newest value. See [Bucket].
+func (b *NATSBucket) Get(ctx context.Context, key string) (e Entry, err error) {
 	err = b.persist(ctx, func(ctx context.Context) error {
 		var found jetstream.KeyValueEntry
 		if found, err = b.kv().Get(ctx, key); err == nil {
@@ -164,7 +167,8 @@ func entry(e jetstream.KeyValueEntry) Entry {
 	return Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
 }
 
-func (b *natsBucket) Create(ctx context.Context, key string, value []byte) (revision uint64, err error) {
+// Create writes a key that must not be there. See [Bucket].
+func (b *NATSBucket) Create(ctx context.Context, key string, value []byte) (revision uint64, err error) {
 	err = b.persist(ctx, func(ctx context.Context) error {
 		revision, err = b.kv().Create(ctx, key, value)
 		return err
@@ -172,7 +176,8 @@ func (b *natsBucket) Create(ctx context.Context, key string, value []byte) (revi
 	return revision, err
 }
 
-func (b *natsBucket) Update(ctx context.Context, key string, value []byte, from uint64) (revision uint64, err error) {
+// Update writes a key whose newest revision must be this one. See [Bucket].
+func (b *NATSBucket) Update(ctx context.Context, key string, value []byte, from uint64) (revision uint64, err error) {
 	err = b.persist(ctx, func(ctx context.Context) error {
 		revision, err = b.kv().Update(ctx, key, value, from)
 		return err
@@ -180,7 +185,8 @@ func (b *natsBucket) Update(ctx context.Context, key string, value []byte, from 
 	return revision, err
 }
 
-func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
+// Delete removes a key whose newest revision must be this one. See [Bucket].
+func (b *NATSBucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
 	err := b.persist(ctx, func(ctx context.Context) error {
 		return b.kv().Delete(ctx, key, jetstream.LastRevision(revision))
 	}, func(ctx context.Context) bool {
@@ -190,12 +196,12 @@ func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) (u
 	if err != nil {
 		return 0, err
 	}
-	now, err := b.extent(ctx)
+	now, err := b.Extent(ctx)
 	return now.Last, err
 }
 
 // holds reports whether a key has a value, and at which revision.
-func (b *natsBucket) holds(ctx context.Context, key string, value []byte, revision *uint64) bool {
+func (b *NATSBucket) holds(ctx context.Context, key string, value []byte, revision *uint64) bool {
 	e, err := b.kv().Get(ctx, key)
 	if err != nil || !bytes.Equal(e.Value(), value) {
 		return false
@@ -207,21 +213,21 @@ func (b *natsBucket) holds(ctx context.Context, key string, value []byte, revisi
 // persist tries something until it is answered. A try that was not answered may
 // have been done all the same: when a later one says that somebody has changed
 // the key, done tells whether that was this one.
-func (b *natsBucket) persist(ctx context.Context, try func(context.Context) error, done func(context.Context) bool) error {
+func (b *NATSBucket) persist(ctx context.Context, try func(context.Context) error, done func(context.Context) bool) error {
 	o := b.open.Load()
 	if o == nil || !o.patient {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 		defer cancel()
 		return translate(try(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	ctx, cancel := context.WithTimeout(ctx, WritePatience)
 	defer cancel()
 	for unanswered := false; ; {
-		err := translate(within(ctx, writeTry, try))
+		err := translate(within(ctx, WriteTry, try))
 		switch {
 		case !errors.Is(err, ErrUnavailable):
 			if err != nil && unanswered && done != nil {
-				tried, cancel := context.WithTimeout(ctx, writeTry)
+				tried, cancel := context.WithTimeout(ctx, WriteTry)
 				defer cancel()
 				if done(tried) {
 					return nil
@@ -256,7 +262,8 @@ func final(err error) bool {
 	return api.Code < 500 && api.Code != 408
 }
 
-func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
+// List returns the newest values of all keys below a prefix. See [Bucket].
+func (b *NATSBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
 	filter := ">"
 	if prefix != "" {
 		filter = prefix + ".>"
@@ -283,34 +290,18 @@ func (b *natsBucket) List(ctx context.Context, prefix string) ([]Entry, error) {
 	}
 }
 
-// extent is how far the bucket has come.
-func (b *natsBucket) extent(ctx context.Context) (extent, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+// Extent is how far the bucket has come.
+func (b *NATSBucket) Extent(ctx context.Context) (Extent, error) {
+	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
 	o := b.open.Load()
 	if o == nil {
-		return extent{}, translate(errNotOpen)
+		return Extent{}, translate(errNotOpen)
 	}
 	stream, err := o.js.Stream(ctx, streamOf(o.kv.Bucket()))
 	if err != nil {
-		return extent{}, translate(err)
+		return Extent{}, translate(err)
 	}
 	info := stream.CachedInfo()
-	return extent{Last: info.State.LastSeq, Records: info.State.Msgs, Created: info.Created.UTC()}, nil
-}
-
-// connectOptions are those of every connection. Nothing is kept to be sent once
-// there is a connection again: whoever asked has been told that it failed. How
-// many pings have no answer does not count; see [dialer].
-func connectOptions() []nats.Option {
-	return []nats.Option{
-		nats.Name("playgate"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
-		nats.ReconnectJitter(100*time.Millisecond, 250*time.Millisecond),
-		nats.ReconnectBufSize(-1),
-		nats.PingInterval(time.Second),
-		nats.MaxPingsOutstanding(math.MaxInt),
-		nats.RetryOnFailedConnect(true),
-	}
+	return Extent{Last: info.State.LastSeq, Records: info.State.Msgs, Created: info.Created.UTC()}, nil
 }

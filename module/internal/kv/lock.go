@@ -1,4 +1,4 @@
-package registry
+package kv
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 // ErrLocked: another process has the directory.
 var ErrLocked = errors.New("in use by another process")
 
-// lock takes a directory for this process alone. NATS itself would let two
+// Lock takes a directory for this process alone, or returns ErrLocked. NATS itself would let two
 // servers write into one directory, and lose what they have acknowledged. The
-// lock ends with the process, however it ends.
-func lock(dir string) (*os.File, error) {
+// lock ends when the file is closed, and with the process, however it ends.
+func Lock(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
