@@ -55,7 +55,7 @@ const apiKeyPrefix = "apikey"
 
 // CreateAPIKey makes an API key and returns it, which nothing else will.
 func (r *Registry) CreateAPIKey(ctx context.Context, k *APIKey, by string) (secret string, err error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return "", err
 	}
 	k.ID = token.NewID(12)

@@ -42,12 +42,14 @@ func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[s
 	if err == nil {
 		// Times in milliseconds have 13 digits until the year 2286.
 		key := org + "." + strconv.FormatInt(e.Time.UnixMilli(), 10) + "-" + token.NewID(6)
-		if err = r.tryAudit(ctx, key, data); err != nil && !r.settings.embedded() && r.ctx.Err() == nil {
-			r.running.Go(func() {
-				_, err := r.audit.Create(r.ctx, key, data)
+		if err = r.tryAudit(ctx, key, data); err != nil && !r.store.Embedded() {
+			later := r.replica.Go(func(ctx context.Context) {
+				_, err := r.audit.Create(ctx, key, data)
 				r.audited(e, err)
 			})
-			return
+			if later {
+				return
+			}
 		}
 	}
 	r.audited(e, err)
@@ -73,7 +75,7 @@ func (r *Registry) audited(e *Event, err error) {
 // Events lists the newest entries of the audit trail, newest first: those of
 // one organisation, or all for "".
 func (r *Registry) Events(ctx context.Context, org string, most int) ([]*Event, error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	entries, err := r.audit.List(ctx, org)

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 // backupForm is the version of a backup's form: lines of JSON, a head, the
@@ -48,9 +49,9 @@ func (r *Registry) buckets() map[string]*kv.NATSBucket {
 // session keys, which whoever reads a backup must not have, and signs of life.
 func kept(bucket, key string) bool {
 	switch key {
-	case sessionRecord, beatKey:
+	case sessionRecord, replica.HeartbeatKey:
 		return bucket == "edge"
-	case probeKey:
+	case replica.ProbeKey:
 		return bucket == "audit"
 	}
 	return false
@@ -59,7 +60,7 @@ func kept(bucket, key string) bool {
 // Backup writes all records and returns their number. Private keys are in it as
 // they are in the store: sealed with a key that is not. Session keys are left out.
 func (r *Registry) Backup(ctx context.Context, w io.Writer) (records int, err error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return 0, err
 	}
 	sum := sha256.New()
@@ -107,7 +108,7 @@ type Restored struct {
 // Restore makes the registry what a backup says. Nothing is touched before the
 // whole of it was read and checked. What was changed after the backup is lost.
 func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Restored, error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	at, records, err := readBackup(from)
@@ -129,13 +130,13 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 				continue
 			}
 			if _, err := b.Delete(ctx, e.Key, e.Revision); err != nil {
-				return nil, r.examine(err)
+				return nil, r.replica.ClassifyWriteError(err)
 			}
 			done.Removed++
 		}
 		last, err := r.putAll(ctx, b, wanted, revisions)
 		if err != nil {
-			return nil, r.examine(err)
+			return nil, r.replica.ClassifyWriteError(err)
 		}
 		r.settled(ctx, b, last)
 		done.Records += len(wanted)

@@ -130,7 +130,7 @@ func TestBadBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := backup.String()
-	before := r.View().changes.Load()
+	before := r.View().Changes()
 	for name, bad := range map[string]string{
 		"empty":          "",
 		"something else": "{}\n",
@@ -145,7 +145,7 @@ func TestBadBackups(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if r.View().changes.Load() != before {
+	if r.View().Changes() != before {
 		t.Error("something was changed")
 	}
 }

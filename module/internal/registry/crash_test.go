@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 // The test binary is a process of its own when this is set: what it does.
@@ -176,73 +176,6 @@ func TestSecondProcess(t *testing.T) {
 	}
 }
 
-// A single record that is lost is noticed too, though the store counts it.
-func TestLostRecord(t *testing.T) {
-	dir := t.TempDir()
-	r := open(t, dir)
-	fill(t, r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	head, entries, err := readCopy(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head.Edge.Records--
-	for i := range entries {
-		if entries[i].Key == orgKey("acme") {
-			entries[i].Key = orgKey("lost")
-		}
-	}
-	if _, err := writeCopy(dir, head, entries); err != nil {
-		t.Fatal(err)
-	}
-	again := New(Settings{Dir: dir}, zap.NewNop())
-	defer func() { _ = again.Close() }()
-	if err := again.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Writable(); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "1 records") {
-		t.Errorf("the store: %v", err)
-	}
-}
-
-// So are records of tokens, of which the copy knows only the number.
-func TestLostTokens(t *testing.T) {
-	dir := t.TempDir()
-	r := open(t, dir)
-	fill(t, r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	head, entries, err := readCopy(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if head.Issuing.Records < 100 || head.Issuing.Last < 100 {
-		t.Errorf("the copy knows of %+v", head.Issuing)
-	}
-	for what, seen := range map[string]kv.Extent{
-		"records": {Last: head.Issuing.Last, Records: head.Issuing.Records + 1}, "changes": {Last: head.Issuing.Last + 1, Records: head.Issuing.Records},
-	} {
-		lost := head
-		lost.Issuing = seen
-		if _, err := writeCopy(dir, lost, entries); err != nil {
-			t.Fatal(err)
-		}
-		again := New(Settings{Dir: dir}, zap.NewNop())
-		if err := again.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if err := again.Writable(); !errors.Is(err, errDamaged) {
-			t.Errorf("%s: the store: %v", what, err)
-		}
-		if err := again.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // damage changes bytes in the middle of every file of messages below a directory.
 func damage(t *testing.T, dir string) {
 	t.Helper()
@@ -308,23 +241,23 @@ func TestDamagedStore(t *testing.T) {
 	}
 
 	// One that is too old to play with tells of the damage all the same.
-	head, entries, err := readCopy(dir)
+	head, entries, err := replica.ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head.Seen = head.Seen.Add(-2 * MaxCopyAge)
-	if _, err := writeCopy(dir, head, entries); err != nil {
+	head.Seen = head.Seen.Add(-2 * replica.MaxCopyAge)
+	if _, err := replica.WriteCopy(dir, head, entries); err != nil {
 		t.Fatal(err)
 	}
 	old := New(Settings{Dir: dir}, zap.NewNop())
 	err = old.Start()
-	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "touch "+filepath.Join(dir, acceptFile)) || old.View().Complete() {
+	if !errors.Is(err, replica.ErrDamaged) || !strings.Contains(err.Error(), "touch "+filepath.Join(dir, replica.AcceptFile)) || old.View().Complete() {
 		t.Errorf("with an old copy: %v", err)
 	}
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rest := open(t, dir)

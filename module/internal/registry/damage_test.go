@@ -15,6 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/internal/kv/kvtest"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 func revoke(t *testing.T, r *Registry, id string) {
@@ -30,12 +31,10 @@ func revoked(r *Registry, id string) bool { return r.TokenRevocation("acme", id)
 // no edge forget what was revoked. What they say is added to it, and nothing is
 // changed through an edge that knows better, until its operator accepts the loss.
 func TestServersMadeAnew(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Second
 	n := newNATS(t)
 	n.Start(t)
 	dir, dir2 := t.TempDir(), t.TempDir()
-	knows, accepts := n.edge(t, dir), n.edge(t, dir2)
+	knows, accepts := n.impatient(t, dir), n.impatient(t, dir2)
 	kvtest.Eventually(t, "the view", func() bool { return knows.View().Complete() && len(knows.View().Keys()) == 2 })
 	// Later than anything that the servers will know when they are new.
 	for i := range 200 {
@@ -48,10 +47,10 @@ func TestServersMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Start(t)
-	fresh := n.edge(t, t.TempDir())
+	fresh := n.impatient(t, t.TempDir())
 	kvtest.Eventually(t, "the other view", func() bool { return fresh.View().Complete() && len(fresh.View().Keys()) == 2 })
-	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(knows.Writable(), errDamaged) })
-	if text := knows.Writable().Error(); !strings.Contains(text, "made anew") || !strings.Contains(text, "touch "+filepath.Join(dir, acceptFile)) {
+	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(knows.Writable(), replica.ErrDamaged) })
+	if text := knows.Writable().Error(); !strings.Contains(text, "made anew") || !strings.Contains(text, "touch "+filepath.Join(dir, replica.AcceptFile)) {
 		t.Errorf("the error is %s", text)
 	}
 	if !revoked(knows, "leaked") || revoked(fresh, "leaked") {
@@ -67,8 +66,8 @@ func TestServersMadeAnew(t *testing.T) {
 	}
 
 	// The loss is accepted while what was lost is later than all that is there.
-	kvtest.Eventually(t, "the damage on the other node", func() bool { return errors.Is(accepts.Writable(), errDamaged) })
-	if err := os.WriteFile(filepath.Join(dir2, acceptFile), nil, 0o600); err != nil {
+	kvtest.Eventually(t, "the damage on the other node", func() bool { return errors.Is(accepts.Writable(), replica.ErrDamaged) })
+	if err := os.WriteFile(filepath.Join(dir2, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kvtest.Eventually(t, "the loss to be accepted", func() bool { return accepts.Writable() == nil && !revoked(accepts, "leaked") })
@@ -80,18 +79,18 @@ func TestServersMadeAnew(t *testing.T) {
 	if err := knows.Close(); err != nil {
 		t.Fatal(err)
 	}
-	knows = n.edge(t, dir)
+	knows = n.impatient(t, dir)
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten by a restart")
 	}
-	kvtest.Eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), errDamaged) })
+	kvtest.Eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), replica.ErrDamaged) })
 	revoke(t, fresh, "meanwhile")
 	kvtest.Eventually(t, "what the others revoke after a restart", func() bool { return revoked(knows, "meanwhile") })
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten after a restart")
 	}
 
-	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kvtest.Eventually(t, "the loss to be accepted", func() bool { return knows.Writable() == nil && !revoked(knows, "leaked") })
@@ -105,9 +104,10 @@ func TestServersMadeAnew(t *testing.T) {
 // Servers whose disks were set back to what they had been make no edge forget what
 // was revoked since.
 func TestServersSetBack(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Second
-	n, r := served(t)
+	n := newNATS(t)
+	n.Start(t)
+	r := n.impatient(t, t.TempDir())
+	kvtest.Eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
 	revoke(t, r, "before")
 	n.Stop()
 	former := t.TempDir()
@@ -115,7 +115,7 @@ func TestServersSetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Start(t)
-	kvtest.Eventually(t, "the node to follow again", func() bool { return time.Since(r.Seen()) < beatLost })
+	kvtest.Eventually(t, "the node to follow again", func() bool { return time.Since(r.Seen()) < 3*beat })
 	for i := range 50 {
 		revoke(t, r, fmt.Sprintf("since%d", i))
 	}
@@ -125,94 +125,12 @@ func TestServersSetBack(t *testing.T) {
 	}
 	n.Dir = former
 	n.Start(t)
-	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(r.Writable(), errDamaged) })
+	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(r.Writable(), replica.ErrDamaged) })
 	if text := r.Writable().Error(); !strings.Contains(text, "changes are missing") {
 		t.Errorf("the error is %s", text)
 	}
 	if !revoked(r, "before") || !revoked(r, "since49") {
 		t.Error("what was revoked was forgotten")
-	}
-}
-
-// One that has just become the leader may not have read all yet: a damage is
-// believed when it lasts, and no longer than that.
-func TestDamageThatPasses(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Hour
-	r := New(Settings{Dir: t.TempDir(), URLs: []string{"nats://127.0.0.1:1"}}, zap.NewNop())
-	r.view.reset(nil)
-	for range 2 {
-		if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
-			t.Fatalf("it is believed at once: %v", err)
-		}
-	}
-	damageLasts = 0
-	if err := r.lost(errDamaged); err != nil || r.failure.Load() == nil {
-		t.Fatalf("it is not believed: %v", err)
-	}
-	damageLasts = time.Hour
-	r.found()
-	if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
-		t.Errorf("another one is believed at once: %v", err)
-	}
-}
-
-// A bucket that was made anew is another one, whatever is in it.
-func TestBucketMadeAnewSinceTheCopy(t *testing.T) {
-	_, r := served(t)
-	var head copyHead
-	var err error
-	if head.Edge, err = r.edge.Extent(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if head.Issuing, err = r.issuing.Extent(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.checkLoss(t.Context(), head, nil); err != nil {
-		t.Errorf("the same: %v", err)
-	}
-	for _, x := range []*kv.Extent{&head.Edge, &head.Issuing} {
-		former := x.Created
-		x.Created = former.Add(-time.Hour)
-		if err := r.checkLoss(t.Context(), head, nil); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "made anew") {
-			t.Errorf("another one: %v", err)
-		}
-		x.Created = former
-	}
-}
-
-// A comparison finds what the store has lost, and has what the view has missed
-// read anew.
-func TestCompare(t *testing.T) {
-	_, r := served(t)
-	revoke(t, r, "a")
-	if err := r.compare(t.Context()); err != nil {
-		t.Errorf("the same: %v", err)
-	}
-
-	// The view misses a record, as after a message that was lost.
-	v := r.TokenRevocation("acme", "a")
-	r.view.mu.Lock()
-	delete(r.view.entries, v.key())
-	r.view.takeRevocation(kv.Entry{Key: v.key(), Deleted: true})
-	r.view.mu.Unlock()
-	if revoked(r, "a") {
-		t.Fatal("it is not missing")
-	}
-	if err := r.compare(t.Context()); err != nil {
-		t.Errorf("a record that was missed: %v", err)
-	}
-	kvtest.Eventually(t, "what was missed", func() bool { return revoked(r, "a") })
-
-	// The view knows one that the store does not have.
-	r.view.apply(kv.Entry{Key: orgKey("beta"), Value: []byte(`{"schema":1,"org":"beta"}`), Revision: 1})
-	if err := r.compare(t.Context()); !errors.Is(err, errDamaged) {
-		t.Errorf("a record that was lost: %v", err)
-	}
-
-	// A server that is behind says nothing about what is lost.
-	if err := r.compareWith(t.Context(), r.view.all(), 1<<40); err != nil {
-		t.Errorf("one that is behind: %v", err)
 	}
 }
 
@@ -252,12 +170,12 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 		take func(*View, []kv.Entry)
 		want map[string]bool
 	}{
-		{"reset", (*View).reset, map[string]bool{"a": false, "b": false, "c": true, "d": true}},
-		{"merge", (*View).merge, map[string]bool{"a": true, "b": true, "c": true, "d": true}},
-		{"replace", (*View).replace, map[string]bool{"a": false, "b": false, "c": false, "d": true}},
+		{"reset", (*View).Reset, map[string]bool{"a": false, "b": false, "c": true, "d": true}},
+		{"merge", (*View).Merge, map[string]bool{"a": true, "b": true, "c": true, "d": true}},
+		{"replace", (*View).Replace, map[string]bool{"a": false, "b": false, "c": false, "d": true}},
 	} {
 		v := newView(zap.NewNop())
-		v.reset([]kv.Entry{entry("a", 1), entry("b", 2), entry("c", 7)})
+		v.Reset([]kv.Entry{entry("a", 1), entry("b", 2), entry("c", 7)})
 		tc.take(v, []kv.Entry{entry("d", 5)})
 		for org, want := range tc.want {
 			if got := v.Secure(org, time.Now()) == Off; got != want {
@@ -267,7 +185,7 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 		// A record of which a later revision is known.
 		former := entry("e", 4)
 		former.Value = []byte(`{"schema":1,"org":"e","secure":"on"}`)
-		v.apply(entry("e", 8))
+		v.Apply(entry("e", 8))
 		tc.take(v, []kv.Entry{entry("d", 5), former})
 		if got := v.Secure("e", time.Now()); (got == Off) != tc.want["c"] {
 			t.Errorf("%s: a record of a later revision says %v", tc.what, got)
@@ -282,18 +200,18 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 // A change that comes again, or later than a newer one, changes nothing.
 func TestChangesThatAreOld(t *testing.T) {
 	v := newView(zap.NewNop())
-	v.reset(nil)
+	v.Reset(nil)
 	entry := func(secure string, revision uint64) kv.Entry {
 		return kv.Entry{Key: orgKey("a"), Value: []byte(`{"schema":1,"org":"a","secure":"` + secure + `"}`), Revision: revision}
 	}
-	v.apply(entry("on", 5))
+	v.Apply(entry("on", 5))
 	for _, revision := range []uint64{4, 5} {
-		v.apply(entry("off", revision))
+		v.Apply(entry("off", revision))
 		if v.Secure("a", time.Now()) != On {
 			t.Errorf("revision %d counts after 5", revision)
 		}
 	}
-	v.apply(entry("off", 6))
+	v.Apply(entry("off", 6))
 	if v.Secure("a", time.Now()) != Off {
 		t.Error("revision 6 does not count")
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"math"
 	"sync"
 	"time"
@@ -91,7 +92,7 @@ func (r *Registry) listen() error {
 // Ask asks all other nodes of this registry, and returns what they answer within
 // half a second. There is none with an embedded store.
 func (r *Registry) Ask(question []byte) (answers [][]byte) {
-	if r.settings.embedded() || r.store.Conn() == nil || !r.store.Conn().IsConnected() {
+	if r.store.Embedded() || r.store.Conn() == nil || !r.store.Conn().IsConnected() {
 		return nil
 	}
 	expected, counted := r.asking.expected()
@@ -100,7 +101,7 @@ func (r *Registry) Ask(question []byte) (answers [][]byte) {
 		expected = everybody
 	case r.asking.due(time.Now()):
 		// Nodes that have come since are counted while nobody waits.
-		r.running.Go(func() { r.gather([]byte("{}"), everybody) })
+		r.replica.Go(func(context.Context) { r.gather([]byte("{}"), everybody) })
 	}
 	return r.gather(question, expected)
 }
@@ -136,4 +137,4 @@ func (r *Registry) gather(question []byte, expected int) (answers [][]byte) {
 }
 
 // Position is the revision up to which the view is known.
-func (r *Registry) Position() uint64 { return r.edges.Position() }
+func (r *Registry) Position() uint64 { return r.replica.Position() }

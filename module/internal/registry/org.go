@@ -49,7 +49,7 @@ func orgKey(org string) string { return orgPrefix + "." + org }
 
 // CreateOrg adds an organisation, or returns ErrExists.
 func (r *Registry) CreateOrg(ctx context.Context, o *Org, by string) error {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	o.Created, o.By = r.now().UTC().Truncate(time.Millisecond), by

@@ -36,7 +36,7 @@ func orgKeyKey(org, id string) string { return orgKeyPrefix + "." + org + "." + 
 // AddOrgKey adds the public key of an organisation, or returns ErrExists. A key
 // that Playgate made, or that the configuration has, wins over one of the same id.
 func (r *Registry) AddOrgKey(ctx context.Context, org string, key *token.Key, by string) (*OrgKey, error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	public, err := key.MarshalJWK(true)
@@ -70,7 +70,7 @@ func (r *Registry) RetireOrgKey(ctx context.Context, org, id, by string) error {
 // OrgKeys lists the keys of customers, by organisation and id.
 func (r *Registry) OrgKeys() []*OrgKey {
 	var list []*OrgKey
-	for _, e := range r.view.all() {
+	for _, e := range r.view.All() {
 		if strings.HasPrefix(e.Key, orgKeyPrefix+".") {
 			if k := new(OrgKey); decode(e.Value, k) == nil {
 				k.Revision = e.Revision

@@ -65,7 +65,7 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.Wait(ctx, revision); err != nil {
+		if err := r.replica.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +110,7 @@ func TestUnreadableRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.Wait(t.Context(), revision); err != nil {
+		if err := r.replica.Wait(t.Context(), revision); err != nil {
 			t.Fatal(err)
 		}
 		if word := r.View().Secure("acme", r.now()); word != On {

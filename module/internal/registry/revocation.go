@@ -95,7 +95,7 @@ func (r *Registry) Revoke(ctx context.Context, v *Revocation, by string) error {
 	if err := v.check(); err != nil {
 		return err
 	}
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	v.At, v.By = r.now().UTC().Truncate(time.Millisecond), by

@@ -15,6 +15,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/internal/kv/kvtest"
+	"github.com/playgate/playgate/module/internal/replica"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -108,16 +109,16 @@ func TestRevocation(t *testing.T) {
 	if !again.View().Revoked(bearer(5000)) {
 		t.Error("it does not hold after a restart")
 	}
-	_, entries, err := readCopy(dir)
+	_, entries, err := replica.ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fromCopy := newView(again.logger)
-	fromCopy.reset(entries)
+	fromCopy.Reset(entries)
 	if !fromCopy.Revoked(bearer(5000)) {
 		t.Error("it does not hold from the copy")
 	}
-	fromCopy.replace(nil)
+	fromCopy.Replace(nil)
 	if fromCopy.Revoked(bearer(5000)) {
 		t.Error("a snapshot without it still has it")
 	}
@@ -134,7 +135,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.Wait(ctx, revision); err != nil {
+		if err := r.replica.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 		return revision
@@ -153,7 +154,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.Wait(ctx, gone); err != nil {
+		if err := r.replica.Wait(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
 		if r.View().Revoked(bearer(1000)) {
@@ -234,7 +235,7 @@ func TestOnRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := again.View()
-	v.reset(append(v.all(), kv.Entry{Key: missed.key(), Value: data, Revision: 1000}))
+	v.Reset(append(v.All(), kv.Entry{Key: missed.key(), Value: data, Revision: 1000}))
 	if want := []string{"three"}; !slices.Equal(told, want) {
 		t.Errorf("told of %v instead of %v", told, want)
 	}
@@ -329,7 +330,7 @@ func TestPlannedRevocation(t *testing.T) {
 		t.Error("a plan holds after a restart")
 	}
 	again.View().now = func() time.Time { return hour }
-	again.View().reset(again.View().all())
+	again.View().Reset(again.View().All())
 	if !revoked(again, "up") {
 		t.Error("its time has come, and it does not hold")
 	}
@@ -365,7 +366,7 @@ func TestRevocationPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.apply(kv.Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
+		v.Apply(kv.Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
 		want = append(want, x.Value)
 	}
 	for i := 0; i < len(want); i += 2 { // acme stands before beta

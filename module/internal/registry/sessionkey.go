@@ -32,7 +32,7 @@ func (r *Registry) EnsureSessions(ctx context.Context) error {
 	if len(r.view.Sessions()) > 0 {
 		return nil
 	}
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	secret := make([]byte, token.MinSecret)

@@ -55,7 +55,7 @@ func (r *Registry) EnsureSigning(ctx context.Context) error {
 	if len(r.view.signing()) > 0 {
 		return nil
 	}
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	active, err := r.newSigningKey(ctx, token.Active)
@@ -171,7 +171,7 @@ func (r *Registry) SigningKeys() []SigningKey { return r.view.signing() }
 
 // Signer is the active key, with its private part.
 func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	if err := r.EnsureSigning(ctx); err != nil {

@@ -34,7 +34,7 @@ func streamKey(org, stream string) string {
 
 // CreateStream adds a stream, or returns ErrExists.
 func (r *Registry) CreateStream(ctx context.Context, s *Stream, by string) error {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	s.Created, s.By = r.now().UTC().Truncate(time.Millisecond), by

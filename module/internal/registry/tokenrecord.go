@@ -47,7 +47,7 @@ func tokenKey(org, id string) string { return tokenPrefix + "." + org + "." + na
 // CreateToken keeps a token's record. Only when it has returned may the token
 // be shown.
 func (r *Registry) CreateToken(ctx context.Context, t *Token) error {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	revision, err := r.create(ctx, r.issuing, tokenKey(t.Org, t.ID), t)

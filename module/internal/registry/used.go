@@ -36,7 +36,7 @@ func hexadecimal(hash uint64) string { return strconv.FormatUint(hash, 16) }
 // (organisation, token id). A later time that is there already stays. It returns
 // what could not be stored.
 func (r *Registry) NoteUses(ctx context.Context, at map[uint64]int64) (left map[uint64]int64, err error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return at, err
 	}
 	byRecord := make(map[string]map[uint64]int64)

@@ -55,7 +55,9 @@ func TestUses(t *testing.T) {
 	if !index.LastUsed(one).IsZero() || index.LastUsed(one+usedRecords).IsZero() {
 		t.Error("what is long past is kept, or what is not is gone")
 	}
-	r.stop()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	if left, err := r.NoteUses(cancelled, map[uint64]int64{1: 2}); err == nil || left[1] != 2 {

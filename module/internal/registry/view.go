@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -41,7 +42,7 @@ type View struct {
 	revocations atomic.Int64 // how many
 
 	mu      sync.Mutex // of what follows
-	entries map[string]kv.Entry
+	entries replica.Entries
 	streams map[string]map[string]*Stream // by organisation and name
 	made    []SigningKey
 	// revokedBy are the revocations by their keys, and unreadable the
@@ -65,7 +66,7 @@ func newView(logger *zap.Logger) *View {
 }
 
 func (v *View) clear() {
-	v.entries = make(map[string]kv.Entry)
+	v.entries = make(replica.Entries)
 	v.streams = make(map[string]map[string]*Stream)
 	v.made = nil
 	v.revokedBy = make(map[string]*Revocation)
@@ -140,66 +141,40 @@ func (v *View) BrokenGlass(now time.Time) int {
 	return n
 }
 
-// reset takes a whole snapshot in place of what was known. What is known already
-// of later changes stays: a server that is behind may have made the snapshot.
-func (v *View) reset(entries []kv.Entry) {
+// Reset takes a whole snapshot in place of what was known. See [replica.State].
+func (v *View) Reset(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	last := uint64(0)
-	for _, e := range entries {
-		last = max(last, e.Revision)
-	}
-	v.become(v.keeping(entries, func(old, _ kv.Entry) bool { return old.Revision > last }))
+	v.become(v.entries.Later(entries))
 }
 
-// merge takes a whole snapshot of a store that has lost something: what is known
-// stays where the store knows less.
-func (v *View) merge(entries []kv.Entry) {
+// Merge takes a whole snapshot of a store that has lost something. See
+// [replica.State].
+func (v *View) Merge(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.become(v.keeping(entries, func(old, now kv.Entry) bool { return old.Revision > now.Revision }))
+	v.become(v.entries.Best(entries))
 }
 
-// keeping is a snapshot with those of the known entries that are to be kept.
-func (v *View) keeping(entries []kv.Entry, keep func(old, now kv.Entry) bool) []kv.Entry {
-	at := make(map[string]int, len(entries))
-	for i, e := range entries {
-		at[e.Key] = i
-	}
-	for key, old := range v.entries {
-		i, there := at[key]
-		switch {
-		case there && keep(old, entries[i]):
-			entries[i] = old
-		case !there && keep(old, kv.Entry{}):
-			entries = append(entries, old)
-		}
-	}
-	return entries
-}
-
-// news are those of a snapshot that are not known yet.
-func (v *View) news(entries []kv.Entry) []kv.Entry {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var list []kv.Entry
-	for _, e := range entries {
-		if old, known := v.entries[e.Key]; e.Revision > old.Revision && (known || !e.Deleted) {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
-// replace takes a whole snapshot in place of all that was known.
-func (v *View) replace(entries []kv.Entry) {
+// Replace takes a whole snapshot in place of all that was known.
+func (v *View) Replace(entries []kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.become(entries)
 }
 
+// News are those of a snapshot that are not known yet.
+func (v *View) News(entries []kv.Entry) []kv.Entry {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.entries.News(entries)
+}
+
+// Changes grows with each change.
+func (v *View) Changes() uint64 { return v.changes.Load() }
+
 func (v *View) become(entries []kv.Entry) {
-	v.entries = make(map[string]kv.Entry, len(entries))
+	v.entries = make(replica.Entries, len(entries))
 	v.streams = make(map[string]map[string]*Stream)
 	gone := slices.Concat(slices.Collect(maps.Keys(v.revokedBy)), slices.Collect(maps.Keys(v.unreadable)))
 	orgs := make(map[string]*orgState)
@@ -225,20 +200,15 @@ func (v *View) become(entries []kv.Entry) {
 	v.onChange()
 }
 
-// apply takes one change.
-func (v *View) apply(e kv.Entry) {
+// Apply takes one change.
+func (v *View) Apply(e kv.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if old, ok := v.entries[e.Key]; ok && old.Revision >= e.Revision {
+	old, changed := v.entries.Apply(e)
+	if !changed {
 		return
 	}
 	v.changes.Add(1)
-	old := v.entries[e.Key]
-	if e.Deleted {
-		delete(v.entries, e.Key)
-	} else {
-		v.entries[e.Key] = e
-	}
 	switch prefix, _, _ := strings.Cut(e.Key, "."); prefix {
 	case orgPrefix, streamPrefix:
 		orgs := maps.Clone(*v.orgs.Load())
@@ -418,11 +388,9 @@ func (v *View) signing() []SigningKey {
 	return slices.Clone(v.made)
 }
 
-// all are the entries, in the order of their keys.
-func (v *View) all() []kv.Entry {
+// All are the entries, in the order of their keys.
+func (v *View) All() []kv.Entry {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	list := slices.Collect(maps.Values(v.entries))
-	slices.SortFunc(list, func(a, b kv.Entry) int { return strings.Compare(a.Key, b.Key) })
-	return list
+	return v.entries.Sorted()
 }

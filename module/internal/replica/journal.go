@@ -1,4 +1,4 @@
-package registry
+package replica
 
 import (
 	"bufio"
@@ -30,7 +30,7 @@ const journalPrefix = viewFile + "."
 type journalLine struct {
 	After string    `json:"after,omitempty"` // only in the first line: the journal before
 	Entry *kv.Entry `json:"entry,omitempty"`
-	Head  *copyHead `json:"head,omitempty"` // how far the store has come, and when that was known
+	Head  *Head     `json:"head,omitempty"` // how far the store has come, and when that was known
 }
 
 // journal is the one that is written to. The zero value writes nothing.
@@ -133,7 +133,7 @@ func (j *journal) end() {
 }
 
 // replay adds to a copy what its journals say.
-func replay(dir string, head *copyHead, entries []kv.Entry) ([]kv.Entry, error) {
+func replay(dir string, head *Head, entries []kv.Entry) ([]kv.Entry, error) {
 	if head.Journal == "" {
 		return entries, nil
 	}

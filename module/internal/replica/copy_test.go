@@ -1,4 +1,4 @@
-package registry
+package replica
 
 import (
 	"os"
@@ -14,8 +14,8 @@ import (
 func TestDamagedCopies(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()
-	entries := []kv.Entry{{Key: orgKey("acme"), Value: []byte(`{"schema":1,"org":"acme","secure":"on"}`), Revision: 3}}
-	if _, err := writeCopy(dir, copyHead{Seen: now, Edge: kv.Extent{Last: 3, Records: 1}}, entries); err != nil {
+	entries := []kv.Entry{{Key: "org.acme", Value: []byte(`{"schema":1,"org":"acme","secure":"on"}`), Revision: 3}}
+	if _, err := WriteCopy(dir, Head{Seen: now, Edge: kv.Extent{Last: 3, Records: 1}}, entries); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, viewFile)

@@ -1,4 +1,4 @@
-package registry
+package replica
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ func journaled(t *testing.T) (dir string, j *journal) {
 	}
 	t.Cleanup(j.end)
 	entries := []kv.Entry{{Key: "a", Value: []byte("1"), Revision: 1}, {Key: "b", Value: []byte("1"), Revision: 2}}
-	if _, err := writeCopy(dir, copyHead{Seen: time.Now(), Journal: id}, entries); err != nil {
+	if _, err := WriteCopy(dir, Head{Seen: time.Now(), Journal: id}, entries); err != nil {
 		t.Fatal(err)
 	}
 	return dir, j
@@ -33,7 +33,7 @@ func journaled(t *testing.T) (dir string, j *journal) {
 
 func wantCopy(t *testing.T, dir, want string) {
 	t.Helper()
-	_, entries, err := readCopy(dir)
+	_, entries, err := ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +56,9 @@ func TestJournal(t *testing.T) {
 	wantCopy(t, dir, "map[a:1 b:1]")
 	seen := time.Now().Add(time.Hour).Truncate(time.Second)
 	j.append(put("c", "3", 3), put("a", "4", 4), put("b", "old", 1))
-	j.append(journalLine{Entry: &kv.Entry{Key: "b", Revision: 5, Deleted: true}}, journalLine{Head: &copyHead{Seen: seen, Edge: kv.Extent{Last: 5, Records: 3}}})
+	j.append(journalLine{Entry: &kv.Entry{Key: "b", Revision: 5, Deleted: true}}, journalLine{Head: &Head{Seen: seen, Edge: kv.Extent{Last: 5, Records: 3}}})
 	wantCopy(t, dir, "map[a:4 c:3]")
-	if head, _, _ := readCopy(dir); !head.Seen.Equal(seen) || head.Edge.Last != 5 {
+	if head, _, _ := ReadCopy(dir); !head.Seen.Equal(seen) || head.Edge.Last != 5 {
 		t.Errorf("the head is %+v", head)
 	}
 
@@ -97,7 +97,7 @@ func TestJournalsFollow(t *testing.T) {
 	j.append(put("d", "4", 4))
 	wantCopy(t, dir, "map[a:1 b:1 c:3 d:4]")
 
-	head, _, err := readCopy(dir)
+	head, _, err := ReadCopy(dir)
 	if err != nil || head.last != j.id {
 		t.Fatalf("the last journal is %q, %v", head.last, err)
 	}
@@ -132,15 +132,15 @@ func TestJournalsFollow(t *testing.T) {
 
 // What a snapshot brings is in the journal before the copy is written anew.
 func TestJournalOfSnapshot(t *testing.T) {
-	r := New(Settings{Dir: t.TempDir(), URLs: []string{"nats://127.0.0.1:1"}}, zap.NewNop())
-	id, err := r.journal.next(r.settings.Dir)
+	r := node(t, t.TempDir(), kv.Settings{URLs: []string{"nats://127.0.0.1:1"}})
+	id, err := r.copies.journal.next(r.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.reset([]kv.Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}})
 	r.take(kv.Entry{Key: "org.b", Value: []byte(`{"schema":1,"org":"b"}`), Revision: 4})
 	r.reset([]kv.Entry{{Key: "org.a", Value: []byte(`{"schema":1,"org":"a"}`), Revision: 3}, {Key: "org.c", Value: []byte(`{"schema":1,"org":"c"}`), Revision: 5}})
-	lines, err := readJournal(filepath.Join(r.settings.Dir, journalPrefix+id))
+	lines, err := readJournal(filepath.Join(r.Dir, journalPrefix+id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestJournalOfSnapshot(t *testing.T) {
 func TestJournalLinesThatAreOld(t *testing.T) {
 	dir, j := journaled(t) // b has revision 2
 	j.append(journalLine{Entry: &kv.Entry{Key: "b", Value: []byte("former"), Revision: 1}})
-	_, entries, err := readCopy(dir)
+	_, entries, err := ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestJournalLinesThatAreAltered(t *testing.T) {
 	wantCopy(t, dir, "map[a:1 b:1]")
 	damaged := func() {
 		t.Helper()
-		if _, _, err := readCopy(dir); err == nil || !strings.Contains(err.Error(), "damaged") {
+		if _, _, err := ReadCopy(dir); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("a line that was lost: %v", err)
 		}
 	}

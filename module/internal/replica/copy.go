@@ -1,4 +1,4 @@
-package registry
+package replica
 
 import (
 	"bytes"
@@ -27,8 +27,9 @@ const copyForm = 1
 // MaxCopyAge is how old a copy may be at start. An older one may miss too much.
 const MaxCopyAge = 24 * time.Hour
 
-// copyHead is the first line of the file. The rest is what the sum is of.
-type copyHead struct {
+// Head is the first line of a copy. The rest is what the sum is of.
+type Head struct {
+	// Form is the version of the copy's form.
 	Form int `json:"form"`
 	// Seen is when the view was known to be true.
 	Seen time.Time `json:"seen"`
@@ -43,8 +44,9 @@ type copyHead struct {
 	last string // the last one of its journals
 }
 
-// writeCopy keeps entries on disk, and returns how many bytes they take.
-func writeCopy(dir string, head copyHead, entries []kv.Entry) (int64, error) {
+// WriteCopy keeps entries on disk, and returns how many bytes they take. It sets
+// the head's form and checksum.
+func WriteCopy(dir string, head Head, entries []kv.Entry) (int64, error) {
 	body, err := json.Marshal(entries)
 	if err != nil {
 		return 0, err
@@ -58,8 +60,9 @@ func writeCopy(dir string, head copyHead, entries []kv.Entry) (int64, error) {
 	return int64(len(body)), writeFile(filepath.Join(dir, viewFile), append(append(first, '\n'), body...))
 }
 
-// readCopy reads the copy of a directory, with its journal.
-func readCopy(dir string) (head copyHead, entries []kv.Entry, err error) {
+// ReadCopy reads the copy of a directory, with its journals. The error is that of
+// the file system, or says what is damaged.
+func ReadCopy(dir string) (head Head, entries []kv.Entry, err error) {
 	path := filepath.Join(dir, viewFile)
 	f, err := os.Open(path)
 	if err != nil {
@@ -77,9 +80,9 @@ func readCopy(dir string) (head copyHead, entries []kv.Entry, err error) {
 	sum := sha256.Sum256(body)
 	switch {
 	case head.Form != copyForm:
-		return copyHead{}, nil, fmt.Errorf("%s has form %d; this version reads %d", path, head.Form, copyForm)
+		return Head{}, nil, fmt.Errorf("%s has form %d; this version reads %d", path, head.Form, copyForm)
 	case hex.EncodeToString(sum[:]) != head.SHA256:
-		return copyHead{}, nil, fmt.Errorf("%s is damaged: its checksum differs", path)
+		return Head{}, nil, fmt.Errorf("%s is damaged: its checksum differs", path)
 	}
 	if err := json.Unmarshal(body, &entries); err != nil {
 		return head, nil, fmt.Errorf("%s is damaged: %w", path, err)
@@ -90,8 +93,8 @@ func readCopy(dir string) (head copyHead, entries []kv.Entry, err error) {
 
 // usable reads the copy of a directory if it is whole and young enough. The
 // head of one that is merely too old is returned all the same.
-func usable(dir string, now time.Time) (copyHead, []kv.Entry, error) {
-	head, entries, err := readCopy(dir)
+func usable(dir string, now time.Time) (Head, []kv.Entry, error) {
+	head, entries, err := ReadCopy(dir)
 	switch age := now.Sub(head.Seen); {
 	case err != nil:
 	case age > MaxCopyAge:
