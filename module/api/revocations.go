@@ -100,14 +100,14 @@ func listRevocations(_ context.Context, c *call, in *struct {
 		}
 		filter.Orgs = []string{in.Org}
 	}
-	var after *registry.Place
+	var after *registry.SortCursor
 	if in.Cursor != "" {
 		var at revocationCursor
 		if err := readCursor(in.Cursor, &at); err != nil {
 			return nil, err
 		}
 		if at != (revocationCursor{}) {
-			after = (*registry.Place)(&at)
+			after = (*registry.SortCursor)(&at)
 		}
 	}
 	list, next := c.registry.Revocations(filter, after, in.Limit)

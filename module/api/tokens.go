@@ -316,9 +316,9 @@ func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Fil
 	if order == "used" {
 		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t).Unix(), 0) }
 	}
-	var after *registry.Place
+	var after *registry.SortCursor
 	if at != nil {
-		after = &registry.Place{By: at.By, Org: at.Org, ID: at.ID}
+		after = &registry.SortCursor{By: at.By, Org: at.Org, ID: at.ID}
 	}
 	list, next := index.Sorted(f, by, after, n, c.now)
 	if next == nil {

@@ -25,7 +25,7 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 		return false // it may say on
 	}
 	switch view.Secure(org, now) {
-	case registry.Broken:
+	case registry.BreakGlass:
 		return true
 	case registry.On:
 		return (!said || off) && view.Public(org, stream)

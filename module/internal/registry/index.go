@@ -204,11 +204,11 @@ func (x *Index) Page(f Filter, after *Cursor, n int, now time.Time) (page []*Tok
 }
 
 // Sorted lists at most n tokens by a number of each, the least first, from after
-// a place on. next is nil at the end. It looks at all tokens of the filter.
-func (x *Index) Sorted(f Filter, by func(*Token) int64, after *Place, n int, now time.Time) (page []*Token, next *Place) {
-	return least(func(yield func(Place, *Token) bool) {
+// a cursor on. next is nil at the end. It looks at all tokens of the filter.
+func (x *Index) Sorted(f Filter, by func(*Token) int64, after *SortCursor, n int, now time.Time) (page []*Token, next *SortCursor) {
+	return firstN(func(yield func(SortCursor, *Token) bool) {
 		for _, t := range x.all(f.Orgs) {
-			if f.match(t, now) && !yield(Place{by(t), t.Org, t.ID}, t) {
+			if f.match(t, now) && !yield(SortCursor{by(t), t.Org, t.ID}, t) {
 				return
 			}
 		}

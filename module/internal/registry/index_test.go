@@ -139,13 +139,13 @@ func TestSortedPages(t *testing.T) {
 		"same":    func(*Token) int64 { return 0 },
 	} {
 		for _, size := range []int{1, 7, 500, 1000, 2000} {
-			var after *Place
-			var last Place
+			var after *SortCursor
+			var last SortCursor
 			seen := make(map[string]bool)
 			for {
 				page, next := x.Sorted(Filter{Orgs: []string{"org3", "org4"}}, by, after, size, now)
 				for _, tok := range page {
-					p := Place{by(tok), tok.Org, tok.ID}
+					p := SortCursor{by(tok), tok.Org, tok.ID}
 					if seen[tok.ID] || len(seen) > 0 && p.compare(last) <= 0 || tok.Org != "org3" && tok.Org != "org4" {
 						t.Fatalf("%s by %d: %v after %v", name, size, p, last)
 					}

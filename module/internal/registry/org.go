@@ -86,7 +86,7 @@ func (r *Registry) DeleteOrg(ctx context.Context, hash, by string) error {
 
 // Orgs lists the organisations in the order of their hashes.
 func (r *Registry) Orgs() []*Org {
-	list := r.view.allOrgs()
+	list := r.view.directory.all()
 	slices.SortFunc(list, func(a, b *Org) int { return strings.Compare(a.Hash, b.Hash) })
 	return list
 }
@@ -96,7 +96,7 @@ func (r *Registry) Org(hash string) (*Org, error) {
 	if !token.ValidOrg(hash) {
 		return nil, ErrNotFound
 	}
-	if o := r.view.org(hash); o != nil {
+	if o := r.view.directory.org(hash); o != nil {
 		return o, nil
 	}
 	return nil, ErrNotFound

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
 )
@@ -79,28 +78,5 @@ func (r *Registry) OrgKeys() []*OrgKey {
 		}
 	}
 	slices.SortFunc(list, func(a, b *OrgKey) int { return strings.Compare(a.Org+"."+a.ID, b.Org+"."+b.ID) })
-	return list
-}
-
-func (v *View) takeOrgKeys() []*token.Key {
-	var list []*token.Key
-	for _, e := range v.entries {
-		if !strings.HasPrefix(e.Key, orgKeyPrefix+".") {
-			continue
-		}
-		k := new(OrgKey)
-		err := decode(e.Value, k)
-		var key *token.Key
-		if err == nil {
-			key, err = token.ParseKey(k.JWK, k.ID, k.Algorithm)
-		}
-		if err != nil || e.Key != orgKeyKey(k.Org, k.ID) || !slices.Contains(token.States, k.State) || key.Symmetric() {
-			v.logger.Error("a customer's key cannot be used; its tokens are refused", zap.Error(err))
-			continue
-		}
-		key.State, key.Orgs = k.State, []string{k.Org}
-		list = append(list, key)
-	}
-	slices.SortFunc(list, func(a, b *token.Key) int { return strings.Compare(a.ID+a.Orgs[0], b.ID+b.Orgs[0]) })
 	return list
 }

@@ -3,14 +3,11 @@ package registry
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -179,12 +176,12 @@ func (f *RevocationFilter) match(v *Revocation) bool {
 	return (f.Orgs == nil || slices.Contains(f.Orgs, v.Org)) && (f.Kind == "" || f.Kind == v.Kind) && (f.Value == "" || f.Value == v.Value)
 }
 
-// Revocations lists at most n, the newest first, from after a place on. next is nil
+// Revocations lists at most n, the newest first, from after a cursor on. next is nil
 // at the end.
-func (r *Registry) Revocations(f RevocationFilter, after *Place, n int) (page []*Revocation, next *Place) {
-	return least(func(yield func(Place, *Revocation) bool) {
+func (r *Registry) Revocations(f RevocationFilter, after *SortCursor, n int) (page []*Revocation, next *SortCursor) {
+	return firstN(func(yield func(SortCursor, *Revocation) bool) {
 		for _, v := range r.view.allRevocations() {
-			if f.match(v) && !yield(Place{-v.At.UnixMilli(), v.Org, v.Kind + "." + v.Value}, v) {
+			if f.match(v) && !yield(SortCursor{-v.At.UnixMilli(), v.Org, v.Kind + "." + v.Value}, v) {
 				return
 			}
 		}
@@ -205,93 +202,4 @@ func (r *Registry) expireRevocations(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// takeRevocation takes an entry of the view, or that it is gone. One that cannot
-// be read refuses all tokens of its organisation: nobody knows whom it means.
-func (v *View) takeRevocation(e kv.Entry) {
-	_, rest, _ := strings.Cut(e.Key, ".")
-	org, _, _ := strings.Cut(rest, ".")
-	old := v.revokedBy[e.Key]
-	delete(v.revokedBy, e.Key)
-	delete(v.unreadable, e.Key)
-	if t := v.planned[e.Key]; t != nil {
-		t.Stop()
-		delete(v.planned, e.Key)
-	}
-	var now *Revocation
-	if !e.Deleted {
-		now = new(Revocation)
-		if err := decode(e.Value, now); err != nil || now.check() != nil || now.key() != e.Key {
-			v.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
-			now = nil
-			v.unreadable[e.Key] = org
-		} else {
-			now.Revision = e.Revision
-			v.revokedBy[e.Key] = now
-		}
-	}
-	v.revocations.Store(int64(len(v.revokedBy) + len(v.unreadable)))
-	// What is new counts before what is old does not.
-	for _, x := range []*Revocation{now, {Org: org, Kind: byOrg}, old} {
-		if x != nil {
-			v.settle(x)
-		}
-	}
-	switch {
-	case now == nil:
-	case !now.Holds(v.now()):
-		v.await(now)
-	case v.Complete() && (old == nil || old.Revision != now.Revision): // what was there at the start is no news
-		v.onRevoke(now)
-	}
-}
-
-// await has a revocation begin when its time comes.
-func (v *View) await(x *Revocation) {
-	v.planned[x.key()] = time.AfterFunc(x.From.Sub(v.now()), func() { v.begin(x) })
-}
-
-// begin puts a revocation in force whose time has come, if it is still wanted.
-func (v *View) begin(x *Revocation) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if holds := v.revokedBy[x.key()]; holds == nil || holds.Revision != x.Revision || v.revokedOf(x.Kind).has(x.hash(), 0) {
-		return // it was taken back, is another one, or has begun
-	}
-	if !x.Holds(v.now()) { // the clock has been set back
-		v.await(x)
-		return
-	}
-	delete(v.planned, x.key())
-	v.settle(x)
-	v.onChange()
-	v.onRevoke(x)
-}
-
-// settle puts into the set what holds for the value of a revocation.
-func (v *View) settle(x *Revocation) {
-	holds, set := v.revokedBy[x.key()], v.revokedOf(x.Kind)
-	switch {
-	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(v.unreadable)), x.Org):
-		set.add(x.hash(), everLater)
-	case holds == nil || !holds.Holds(v.now()):
-		set.remove(x.hash())
-	case holds.IssuedBefore.IsZero():
-		set.add(x.hash(), everLater)
-	default:
-		set.add(x.hash(), holds.IssuedBefore.Unix())
-	}
-}
-
-func (v *View) revocation(org, id string) *Revocation {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.revokedBy[revokedPrefix+"."+org+"."+id]
-}
-
-func (v *View) allRevocations() []*Revocation {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Collect(maps.Values(v.revokedBy))
 }

@@ -195,7 +195,7 @@ func TestOnRevoke(t *testing.T) {
 	r := New(Settings{Dir: dir}, zap.NewNop())
 	var told []string
 	r.OnRevoke(func(v *Revocation) {
-		if !r.View().revoked.has(v.hash(), 1) {
+		if !r.View().revoked.values.has(v.hash(), 1) {
 			t.Errorf("%s is told before it is in force", v.Value)
 		}
 		told = append(told, v.Value)
@@ -287,7 +287,7 @@ func TestPlannedRevocation(t *testing.T) {
 	if err := r.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
 		t.Fatal(err)
 	}
-	if r.View().planned[undone.key()] != nil {
+	if r.View().revoked.planned[undone.key()] != nil {
 		t.Error("a timer is left of what was taken back")
 	}
 	r.View().begin(undone) // by a timer that could not be stopped any more
@@ -329,7 +329,7 @@ func TestPlannedRevocation(t *testing.T) {
 	if revoked(again, "up") {
 		t.Error("a plan holds after a restart")
 	}
-	again.View().now = func() time.Time { return hour }
+	again.View().revoked.now = func() time.Time { return hour }
 	again.View().Reset(again.View().All())
 	if !revoked(again, "up") {
 		t.Error("its time has come, and it does not hold")
@@ -392,7 +392,7 @@ func TestRevocationPages(t *testing.T) {
 		}
 		for _, n := range []int{1, 3, 20, 500} {
 			var got []string
-			for after := (*Place)(nil); ; {
+			for after := (*SortCursor)(nil); ; {
 				page, next := r.Revocations(tc.filter, after, n)
 				if len(page) > n || next != nil && len(page) != n {
 					t.Fatalf("%+v: a page of %d", tc.filter, len(page))

@@ -78,7 +78,7 @@ const (
 // RevocationOf is why all that a token may play is refused, or will be, or nil. A
 // revoked stream is only one of those that a token may play.
 func (r *Registry) RevocationOf(t *Token) (first *Revocation) {
-	if !r.view.Revokes() {
+	if r.view.Revocations() == 0 {
 		return nil
 	}
 	for _, v := range []Revocation{
