@@ -48,7 +48,7 @@ func (s *server) apiKeys() {
 	route(s, toAdminister, huma.Operation{
 		OperationID: "list-apikeys", Method: http.MethodGet, Path: "/api/v1/apikeys", Tags: tags, Summary: "Lists the API keys of own organisations",
 	}, func(ctx context.Context, c *call, _ *struct{}) (*struct{ Body APIKeys }, error) {
-		list, err := c.registry.APIKeys(ctx)
+		list, err := c.registry.APIKeys.List(ctx)
 		out := APIKeys{APIKeys: make([]APIKey, 0)}
 		for _, k := range list {
 			if c.ownsAll(k.Orgs) {
@@ -102,7 +102,7 @@ func createAPIKey(ctx context.Context, c *call, in *struct{ Body NewAPIKey }) (*
 		}
 	}
 	k := &registry.APIKey{Name: b.Name, Role: registry.Role(b.Role), Orgs: b.Orgs, Expires: expires.UTC()}
-	text, err := c.registry.CreateAPIKey(ctx, k, c.Name)
+	text, err := c.registry.APIKeys.Create(ctx, k, c.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +113,13 @@ func deleteAPIKey(ctx context.Context, c *call, in *struct {
 	ID string `path:"id" doc:"The API key's id."`
 },
 ) (*nothing, error) {
-	list, err := c.registry.APIKeys(ctx)
+	list, err := c.registry.APIKeys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range list {
 		if k.ID == in.ID && c.ownsAll(k.Orgs) {
-			return nil, c.registry.DeleteAPIKey(ctx, k, c.Name)
+			return nil, c.registry.APIKeys.Delete(ctx, k, c.Name)
 		}
 	}
 	return nil, registry.ErrNotFound

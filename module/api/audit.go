@@ -45,7 +45,7 @@ func (s *server) audit() {
 		}
 		var list []*registry.Event
 		for _, org := range orgs {
-			events, err := c.registry.Events(ctx, org, in.Limit)
+			events, err := c.registry.Audit.Events(ctx, org, in.Limit)
 			if err != nil {
 				return nil, err
 			}

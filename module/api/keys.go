@@ -60,7 +60,7 @@ func (s *server) keys() {
 		OperationID: "rotate-keys", Method: http.MethodPost, Path: "/api/v1/keys/rotate", DefaultStatus: http.StatusOK, Tags: tags,
 		Summary: "Makes the next key the active one, and a new next one",
 	}, func(ctx context.Context, c *call, _ *struct{ Body *nothing }) (*struct{ Body Rotation }, error) {
-		active, former, err := c.registry.Rotate(ctx, c.Name)
+		active, former, err := c.registry.Keys.Rotate(ctx, c.Name)
 		return &struct{ Body Rotation }{Rotation{active, former}}, err
 	})
 	route(s, toAdminister, huma.Operation{
@@ -88,13 +88,13 @@ func (c *call) keys() []Key {
 	for _, k := range c.app.Keyring().Keys() {
 		add(k, Key{Source: "configuration"})
 	}
-	for _, made := range c.registry.SigningKeys() {
+	for _, made := range c.registry.Keys.List() {
 		if k, err := token.ParseKey(made.JWK, made.ID, made.Algorithm); err == nil {
 			k.State = made.State
 			add(k, Key{Source: "playgate", Created: moment(made.Created), Changed: moment(made.Changed)})
 		}
 	}
-	for _, own := range c.registry.OrgKeys() {
+	for _, own := range c.registry.OrgKeys.List() {
 		if k, err := token.ParseKey(own.JWK, own.ID, own.Algorithm); err == nil {
 			k.State, k.Orgs = own.State, []string{own.Org}
 			add(k, Key{Source: "organisation", Created: moment(own.Created)})
@@ -142,7 +142,7 @@ func addKey(ctx context.Context, c *call, in *struct{ Body NewKey }) (*oneKey, e
 	if slices.ContainsFunc(c.app.Trust().Keys.Keys(), func(k *token.Key) bool { return k.ID == key.ID && k.MaySpeakFor(org) }) {
 		return nil, refuse(http.StatusConflict, "another key has this id; give this one another kid").at("body.jwk.kid")
 	}
-	if _, err := c.registry.AddOrgKey(ctx, org, key, c.Name); err != nil {
+	if _, err := c.registry.OrgKeys.Add(ctx, org, key, c.Name); err != nil {
 		return nil, err
 	}
 	for _, k := range c.keys() {
@@ -164,12 +164,12 @@ func retireKey(ctx context.Context, c *call, in *struct {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		err = c.registry.RetireOrgKey(ctx, in.Org, in.ID, c.Name)
+		err = c.registry.OrgKeys.Retire(ctx, in.Org, in.ID, c.Name)
 	} else {
 		if err := toAdministerAll.check(&c.Principal); err != nil {
 			return nil, err
 		}
-		err = c.registry.Retire(ctx, in.ID, c.Name)
+		err = c.registry.Keys.Retire(ctx, in.ID, c.Name)
 	}
 	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(c.keys(), func(k Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
 		return nil, saidElsewhere("path.id")

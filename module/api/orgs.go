@@ -109,7 +109,7 @@ func (s *server) orgs() {
 // configuration wins.
 func (c *call) describeOrg(org string) Org {
 	d := Org{Org: org, Source: "registry", Secure: "unset", NeedsToken: !c.app.Public(org, "", c.now)}
-	if o, err := c.registry.Org(org); err == nil {
+	if o, err := c.registry.Orgs.Get(org); err == nil {
 		d.Name, d.By = o.Name, o.By
 		d.Created = moment(o.Created)
 		if o.Secure != "" {
@@ -161,7 +161,7 @@ func createOrg(ctx context.Context, c *call, in *struct{ Body NewOrg }) (*oneOrg
 	if _, ok := c.app.Orgs[in.Body.Org]; ok {
 		return nil, saidElsewhere("body.org")
 	}
-	if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: in.Body.Org, Name: in.Body.Name, Secure: in.Body.Secure}, c.Name); err != nil {
+	if err := c.registry.Orgs.Create(ctx, &registry.Org{Hash: in.Body.Org, Name: in.Body.Name, Secure: in.Body.Secure}, c.Name); err != nil {
 		return nil, err
 	}
 	return &oneOrg{c.describeOrg(in.Body.Org)}, nil
@@ -211,12 +211,12 @@ func changeOrg(ctx context.Context, c *call, in *struct {
 // changeOrg changes the record of an organisation. One that only the
 // configuration knows gets a record first.
 func (c *call) changeOrg(ctx context.Context, org, what string, detail map[string]string, change func(*registry.Org) error) (*oneOrg, error) {
-	if _, err := c.registry.Org(org); errors.Is(err, registry.ErrNotFound) {
-		if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: org}, c.Name); err != nil && !errors.Is(err, registry.ErrExists) {
+	if _, err := c.registry.Orgs.Get(org); errors.Is(err, registry.ErrNotFound) {
+		if err := c.registry.Orgs.Create(ctx, &registry.Org{Hash: org}, c.Name); err != nil && !errors.Is(err, registry.ErrExists) {
 			return nil, err
 		}
 	}
-	if _, err := c.registry.ChangeOrg(ctx, org, c.Name, what, detail, change); err != nil {
+	if _, err := c.registry.Orgs.Change(ctx, org, c.Name, what, detail, change); err != nil {
 		return nil, err
 	}
 	return &oneOrg{c.describeOrg(org)}, nil
@@ -229,7 +229,7 @@ func deleteOrg(ctx context.Context, c *call, in *OrgPath) (*nothing, error) {
 	if _, ok := c.app.Orgs[in.Org]; ok {
 		return nil, saidElsewhere("path.org")
 	}
-	return nil, c.registry.DeleteOrg(ctx, in.Org, c.Name)
+	return nil, c.registry.Orgs.Delete(ctx, in.Org, c.Name)
 }
 
 func breakGlass(ctx context.Context, c *call, in *struct {
@@ -263,7 +263,7 @@ func mendGlass(ctx context.Context, c *call, in *OrgPath) (*oneOrg, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	if o, _ := c.registry.Org(in.Org); o == nil || o.Glass == nil {
+	if o, _ := c.registry.Orgs.Get(in.Org); o == nil || o.Glass == nil {
 		return &oneOrg{c.describeOrg(in.Org)}, nil
 	}
 	return c.changeOrg(ctx, in.Org, "org.mend_glass", nil, func(o *registry.Org) error {

@@ -80,7 +80,7 @@ func (k *keyAuth) authenticate(r *http.Request) (*registry.APIKey, error) {
 	if a == nil || a.Registry() == nil {
 		return nil, app.ErrNoStore
 	}
-	return a.Registry().Authenticate(r.Context(), text)
+	return a.Registry().APIKeys.Authenticate(r.Context(), text)
 }
 
 // keyOf is the API key that a request carries, in exactly one place.

@@ -70,12 +70,12 @@ func (s *server) revocations() {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		if v := c.registry.Revocation(in.Org, in.ID); v != nil {
+		if v := c.registry.Revocations.Get(in.Org, in.ID); v != nil {
 			if err := c.mayRevoke(v.Kind); err != nil {
 				return nil, err
 			}
 		}
-		return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
+		return nil, c.registry.Revocations.Undo(ctx, in.Org, in.ID, c.Name)
 	})
 }
 
@@ -110,7 +110,7 @@ func listRevocations(_ context.Context, c *call, in *struct {
 			after = (*registry.SortCursor)(&at)
 		}
 	}
-	list, next := c.registry.Revocations(filter, after, in.Limit)
+	list, next := c.registry.Revocations.List(filter, after, in.Limit)
 	out := Revocations{Revocations: make([]Revocation, 0, len(list))}
 	for _, v := range list {
 		out.Revocations = append(out.Revocations, describeRevocation(v))
@@ -181,7 +181,7 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 		viewers, streams := c.app.Ended(&asked)
 		ending <- Ending{viewers, streams}
 	}()
-	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
+	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {
 		return nil, err
 	}
 	d, ends := describeRevocation(v), <-ending

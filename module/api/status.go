@@ -49,11 +49,11 @@ func (s *server) status() {
 		d := Status{Instance: app.Instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
 		for _, org := range c.orgs() {
 			d.Organisations++
-			if o, err := c.registry.Org(org); err == nil && o.Broken(c.now) {
+			if o, err := c.registry.Orgs.Get(org); err == nil && o.Broken(c.now) {
 				d.BrokenGlass = append(d.BrokenGlass, org)
 			}
 		}
-		for _, t := range c.registry.Streams("") {
+		for _, t := range c.registry.Streams.List("") {
 			if c.owns(t.Org) {
 				d.Streams++
 			}

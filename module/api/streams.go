@@ -78,7 +78,7 @@ func (s *server) streams() {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		t, err := c.registry.Stream(in.Org, in.Stream)
+		t, err := c.registry.Streams.Get(in.Org, in.Stream)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func (s *server) streams() {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		return nil, c.registry.DeleteStream(ctx, in.Org, in.Stream, c.Name)
+		return nil, c.registry.Streams.Delete(ctx, in.Org, in.Stream, c.Name)
 	})
 }
 
@@ -136,7 +136,7 @@ func listStreams(_ context.Context, c *call, in *struct {
 			return nil, err
 		}
 	}
-	list := c.registry.Streams(in.Org)
+	list := c.registry.Streams.List(in.Org)
 	if in.Cursor != "" {
 		var after streamCursor
 		if err := readCursor(in.Cursor, &after); err != nil {
@@ -198,7 +198,7 @@ func createStream(ctx context.Context, c *call, in *struct{ Body NewStream }) (*
 		return nil, err
 	}
 	t := &registry.Stream{Org: b.Org, Name: b.Stream, Title: b.Title, Public: b.Public, Tags: b.Tags}
-	if err := c.registry.CreateStream(ctx, t, c.Name); err != nil {
+	if err := c.registry.Streams.Create(ctx, t, c.Name); err != nil {
 		return nil, err
 	}
 	return c.oneStream(t), nil
@@ -226,7 +226,7 @@ func changeStream(ctx context.Context, c *call, in *struct {
 	if err := c.checkStream(in.Org, title, public, b.Tags); err != nil {
 		return nil, err
 	}
-	t, err := c.registry.ChangeStream(ctx, in.Org, in.Stream, c.Name, func(t *registry.Stream) error {
+	t, err := c.registry.Streams.Change(ctx, in.Org, in.Stream, c.Name, func(t *registry.Stream) error {
 		if b.Title != nil {
 			t.Title = *b.Title
 		}

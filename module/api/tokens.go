@@ -126,8 +126,8 @@ func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now
 
 func (c *call) describeWithout(t *registry.Token, now time.Time) Token {
 	d := describeToken(t, now)
-	if v := c.registry.RevocationOf(t); v != nil {
-		d.Status = c.registry.StatusOf(t, now)
+	if v := c.registry.Revocations.Of(t); v != nil {
+		d.Status = c.registry.Revocations.StatusOf(t, now)
 		d.Revoked = &Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
 	return d
@@ -201,7 +201,7 @@ func (c *call) issue(ctx context.Context, r issue.Request) (*issue.Issued, *regi
 	}
 	record := recordOf(issued.Grant)
 	record.Created, record.By = c.now.UTC().Truncate(time.Millisecond), c.Name
-	if err := c.registry.CreateToken(ctx, record); err != nil {
+	if err := c.registry.Tokens.Create(ctx, record); err != nil {
 		return nil, nil, unavailable("there is no token, because its record could not be kept: " + err.Error())
 	}
 	return issued, record, nil
@@ -223,7 +223,7 @@ func (c *call) show(i *issue.Issued, record *registry.Token) IssuedToken {
 // strange warns of streams that the registry does not know.
 func (c *call) strange(g *token.Grant) (list []issue.Warning) {
 	for _, stream := range g.Streams {
-		if _, err := c.registry.Stream(g.Org, stream); err != nil {
+		if _, err := c.registry.Streams.Get(g.Org, stream); err != nil {
 			list = append(list, issue.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
 		}
 	}
@@ -264,7 +264,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
 },
 ) (*struct{ Body Tokens }, error) {
-	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
+	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
@@ -278,7 +278,7 @@ func listTokens(ctx context.Context, c *call, in *struct {
 			return nil, err
 		}
 	}
-	index, err := c.registry.Tokens(ctx)
+	index, err := c.registry.Tokens.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +358,7 @@ func revokeToken(ctx context.Context, c *call, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.registry.Revoke(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
+	return nil, c.registry.Revocations.Add(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
 }
 
 // findToken finds the record of a token that the caller may see.
@@ -372,7 +372,7 @@ func (c *call) findToken(ctx context.Context, in *TokenPath) (*registry.Token, e
 	}
 	var found *registry.Token
 	for _, org := range orgs {
-		t, err := c.registry.Token(ctx, org, in.ID)
+		t, err := c.registry.Tokens.Get(ctx, org, in.ID)
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
 		case err != nil:

@@ -96,7 +96,7 @@ func (c *call) explain(ctx context.Context, q issue.Question) (*TokenAnswer, err
 		}
 	}
 	t := recordOf(e.Grant)
-	if kept, err := c.registry.Token(ctx, t.Org, t.ID); err == nil {
+	if kept, err := c.registry.Tokens.Get(ctx, t.Org, t.ID); err == nil {
 		t.Created, t.By = kept.Created, kept.By
 	}
 	told := c.describeToken(ctx, t, q.At.Truncate(time.Second))

@@ -34,7 +34,7 @@ func (a *App) signer(ctx context.Context, org string) (*token.Key, error) {
 	if a.registry == nil {
 		return nil, ErrNoStore
 	}
-	return a.registry.Signer(ctx)
+	return a.registry.Keys.Signer(ctx)
 }
 
 // templates are the URLs that are told with a new token.

@@ -40,7 +40,7 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 
 // warnOfGlass tells the operator at start which organisations are open.
 func (a *App) warnOfGlass(now time.Time) {
-	for _, o := range a.registry.Orgs() {
+	for _, o := range a.registry.Orgs.List() {
 		if o.Broken(now) {
 			a.logger.Warn("the glass is broken: this organisation's streams need no token",
 				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))

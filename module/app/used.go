@@ -19,7 +19,7 @@ var uses conns.Uses
 func (a *App) LastUsed(ctx context.Context, t *registry.Token) time.Time {
 	hash := t.Hash()
 	last := uses.Last(hash)
-	if index, err := a.registry.Tokens(ctx); err == nil {
+	if index, err := a.registry.Tokens.Index(ctx); err == nil {
 		if stored := index.LastUsed(hash); stored.After(last) {
 			last = stored
 		}
@@ -56,7 +56,7 @@ func (a *App) StoreUses(limit time.Duration) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	left, err := a.registry.NoteUses(ctx, fresh)
+	left, err := a.registry.Tokens.NoteUses(ctx, fresh)
 	if err != nil {
 		uses.Return(left)
 		a.logger.Warn("when tokens were used last could not be stored; it is tried again", zap.Error(err))

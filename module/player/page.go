@@ -79,7 +79,7 @@ func (h *Handler) orgName(hash string) string {
 		return o.Name
 	}
 	if r := h.app.Registry(); r != nil {
-		if o, err := r.Org(hash); err == nil && o.Name != "" {
+		if o, err := r.Orgs.Get(hash); err == nil && o.Name != "" {
 			return o.Name
 		}
 	}

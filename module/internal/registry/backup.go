@@ -42,7 +42,7 @@ var ErrBackup = errors.New("this is not a whole backup of Playgate")
 
 // buckets of a backup, in its order. The audit trail goes along.
 func (r *Registry) buckets() map[string]*kv.NATSBucket {
-	return map[string]*kv.NATSBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit}
+	return map[string]*kv.NATSBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit.bucket}
 }
 
 // kept reports whether a record belongs to a store and not into a backup:
@@ -134,22 +134,22 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 			}
 			done.Removed++
 		}
-		last, err := r.putAll(ctx, b, wanted, revisions)
+		last, err := putAll(ctx, b, wanted, revisions)
 		if err != nil {
 			return nil, r.replica.ClassifyWriteError(err)
 		}
 		r.settled(ctx, b, last)
 		done.Records += len(wanted)
 	}
-	r.signer.Store(nil)
-	_, err = r.Signer(ctx)
+	r.Keys.signer.Store(nil)
+	_, err = r.Keys.Signer(ctx)
 	done.Sealed = err == nil
-	r.Audit(ctx, by, "", "restore", map[string]string{"backup_of": at.Format(time.RFC3339)})
+	r.audit.add(ctx, by, "", "restore", map[string]string{"backup_of": at.Format(time.RFC3339)})
 	return done, nil
 }
 
 // putAll writes many records at once: each write waits for the disk.
-func (r *Registry) putAll(ctx context.Context, b *kv.NATSBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
+func putAll(ctx context.Context, b *kv.NATSBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
 	const workers = 16
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/internal/replica"
 )
 
@@ -42,7 +43,7 @@ func child(what string) {
 	fmt.Println("open")
 	ctx := context.Background()
 	create := func(i int) error {
-		return r.CreateToken(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", Created: time.Now(), Expires: time.Now().Add(time.Hour)})
+		return r.Tokens.Create(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", Created: time.Now(), Expires: time.Now().Add(time.Hour)})
 	}
 	if what == "create" {
 		for i := range 10_000 {
@@ -134,7 +135,7 @@ func TestKillLosesNothing(t *testing.T) {
 		t.Errorf("opening took %s", took)
 	}
 	for i := range created {
-		if _, err := r.Token(t.Context(), "acme", fmt.Sprintf("t%d", i)); err != nil {
+		if _, err := r.Tokens.Get(t.Context(), "acme", fmt.Sprintf("t%d", i)); err != nil {
 			t.Fatalf("token %d is lost: %v", i, err)
 		}
 	}
@@ -168,7 +169,7 @@ func TestSecondProcess(t *testing.T) {
 	r := New(Settings{Dir: dir}, zap.NewNop())
 	defer func() { _ = r.Close() }()
 	err := r.Start()
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", cmd.Process.Pid)) || !strings.Contains(err.Error(), "store embedded <dir>") {
+	if !errors.Is(err, kv.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", cmd.Process.Pid)) || !strings.Contains(err.Error(), "store embedded <dir>") {
 		t.Errorf("the error is %v", err)
 	}
 	if r.View().Complete() {
@@ -205,7 +206,7 @@ func TestDamagedStore(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
 	for i := range 50 {
-		if err := r.CreateStream(t.Context(), &Stream{Org: "acme", Name: fmt.Sprintf("cam%d", i), Public: true}, "test"); err != nil {
+		if err := r.Streams.Create(t.Context(), &Stream{Org: "acme", Name: fmt.Sprintf("cam%d", i), Public: true}, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -222,14 +223,14 @@ func TestDamagedStore(t *testing.T) {
 	if !again.View().Complete() || len(again.View().Keys()) != len(keys) || !again.View().Public("acme", "cam49") {
 		t.Error("playback does not go on")
 	}
-	err := again.CreateOrg(t.Context(), &Org{Hash: "acme"}, "test")
+	err := again.Orgs.Create(t.Context(), &Org{Hash: "acme"}, "test")
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a write: %v", err)
 	}
 	// Nothing else fails in another way.
-	_, signErr := again.Signer(t.Context())
-	_, _, rotateErr := again.Rotate(t.Context(), "test")
-	_, listErr := again.Tokens(t.Context())
+	_, signErr := again.Keys.Signer(t.Context())
+	_, _, rotateErr := again.Keys.Rotate(t.Context(), "test")
+	_, listErr := again.Tokens.Index(t.Context())
 	_, backupErr := again.Backup(t.Context(), io.Discard)
 	for what, err := range map[string]error{"the signer": signErr, "a rotation": rotateErr, "a list": listErr, "a backup": backupErr} {
 		if !errors.Is(err, ErrUnavailable) {
@@ -261,7 +262,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	rest := open(t, dir)
-	if err := rest.CreateOrg(t.Context(), &Org{Hash: "acme"}, "test"); err != nil {
+	if err := rest.Orgs.Create(t.Context(), &Org{Hash: "acme"}, "test"); err != nil {
 		t.Error(err)
 	}
 }

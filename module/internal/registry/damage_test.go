@@ -20,12 +20,12 @@ import (
 
 func revoke(t *testing.T, r *Registry, id string) {
 	t.Helper()
-	if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
+	if err := r.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func revoked(r *Registry, id string) bool { return r.TokenRevocation("acme", id) != nil }
+func revoked(r *Registry, id string) bool { return r.Revocations.ByTokenID("acme", id) != nil }
 
 // Servers that were put in the place of others, with nothing on their disks, make
 // no edge forget what was revoked. What they say is added to it, and nothing is
@@ -61,7 +61,7 @@ func TestServersMadeAnew(t *testing.T) {
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten later")
 	}
-	if err := knows.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
+	if err := knows.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a change: %v", err)
 	}
 
@@ -137,11 +137,11 @@ func TestServersSetBack(t *testing.T) {
 // An issuing bucket that was made anew is read anew by those who list tokens.
 func TestIssuingBucketMadeAnew(t *testing.T) {
 	_, r := served(t)
-	secret, err := r.CreateAPIKey(t.Context(), &APIKey{Role: Admin}, "test")
+	secret, err := r.APIKeys.Create(t.Context(), &APIKey{Role: Admin}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authenticate(t.Context(), secret); err != nil {
+	if _, err := r.APIKeys.Authenticate(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	js, err := jetstream.New(r.store.Conn())
@@ -154,7 +154,7 @@ func TestIssuingBucketMadeAnew(t *testing.T) {
 	if err := r.store.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kvtest.Eventually(t, "the API key to be forgotten", func() bool { _, err := r.Authenticate(t.Context(), secret); return err != nil })
+	kvtest.Eventually(t, "the API key to be forgotten", func() bool { _, err := r.APIKeys.Authenticate(t.Context(), secret); return err != nil })
 }
 
 // A snapshot of a server that is behind takes nothing away that is known of later

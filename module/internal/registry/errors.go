@@ -13,6 +13,4 @@ var (
 	// ErrUnavailable: the store did not take or give it; nothing is known to
 	// have been written.
 	ErrUnavailable = kv.ErrUnavailable
-	// ErrLocked: another process has the store's directory.
-	ErrLocked = kv.ErrLocked
 )

@@ -76,11 +76,11 @@ func TestOperatorsServers(t *testing.T) {
 	if a.View().Keys()[0].ID != b.View().Keys()[0].ID {
 		t.Error("two nodes have keys of their own")
 	}
-	if err := a.CreateOrg(t.Context(), &Org{Hash: "acme", Secure: "off"}, "test"); err != nil {
+	if err := a.Orgs.Create(t.Context(), &Org{Hash: "acme", Secure: "off"}, "test"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	kvtest.Eventually(t, "the organisation on the other node", func() bool { _, err := b.Org("acme"); return err == nil })
+	kvtest.Eventually(t, "the organisation on the other node", func() bool { _, err := b.Orgs.Get("acme"); return err == nil })
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -96,7 +96,7 @@ func TestOperatorsServers(t *testing.T) {
 		t.Errorf("cut off, the word is %d", word)
 	}
 	began = time.Now()
-	if err := b.CreateOrg(t.Context(), &Org{Hash: "beta"}, "test"); !errors.Is(err, ErrUnavailable) {
+	if err := b.Orgs.Create(t.Context(), &Org{Hash: "beta"}, "test"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a change while cut off: %v", err)
 	}
 	if took := time.Since(began); took > kv.WritePatience+kv.WriteTry+time.Second {
@@ -129,7 +129,7 @@ func TestOperatorsServers(t *testing.T) {
 
 	n.Start(t)
 	kvtest.Eventually(t, "the node to follow again", func() bool { return time.Since(a.Seen()) < beat })
-	if _, err := a.ChangeOrg(t.Context(), "acme", "test", "org.change", nil, func(o *Org) error { o.Secure = "on"; return nil }); err != nil {
+	if _, err := a.Orgs.Change(t.Context(), "acme", "test", "org.change", nil, func(o *Org) error { o.Secure = "on"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	kvtest.Eventually(t, "the change on the other node", func() bool { return early.View().Secure("acme", early.now()) == On })

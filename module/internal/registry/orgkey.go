@@ -32,9 +32,12 @@ const orgKeyPrefix = "orgkey"
 
 func orgKeyKey(org, id string) string { return orgKeyPrefix + "." + org + "." + name(id) }
 
-// AddOrgKey adds the public key of an organisation, or returns ErrExists. A key
+// OrgKeys are the keys of customers in a registry.
+type OrgKeys struct{ *records }
+
+// Add adds the public key of an organisation, or returns ErrExists. A key
 // that Playgate made, or that the configuration has, wins over one of the same id.
-func (r *Registry) AddOrgKey(ctx context.Context, org string, key *token.Key, by string) (*OrgKey, error) {
+func (r *OrgKeys) Add(ctx context.Context, org string, key *token.Key, by string) (*OrgKey, error) {
 	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
@@ -49,25 +52,25 @@ func (r *Registry) AddOrgKey(ctx context.Context, org string, key *token.Key, by
 	if k.Revision, err = r.create(ctx, r.edge, orgKeyKey(org, key.ID), k); err != nil {
 		return nil, err
 	}
-	r.Audit(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
+	r.audit.add(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
 	return k, nil
 }
 
-// RetireOrgKey makes a customer's key verify nothing any more.
-func (r *Registry) RetireOrgKey(ctx context.Context, org, id, by string) error {
+// Retire makes a customer's key verify nothing any more.
+func (r *OrgKeys) Retire(ctx context.Context, org, id, by string) error {
 	k := new(OrgKey)
 	err := r.update(ctx, r.edge, orgKeyKey(org, id), k, func() error {
 		k.State = token.Retired
 		return nil
 	})
 	if err == nil {
-		r.Audit(ctx, by, org, "key.retire", map[string]string{"id": id})
+		r.audit.add(ctx, by, org, "key.retire", map[string]string{"id": id})
 	}
 	return err
 }
 
-// OrgKeys lists the keys of customers, by organisation and id.
-func (r *Registry) OrgKeys() []*OrgKey {
+// List lists them, by organisation and id.
+func (r *OrgKeys) List() []*OrgKey {
 	var list []*OrgKey
 	for _, e := range r.view.All() {
 		if strings.HasPrefix(e.Key, orgKeyPrefix+".") {

@@ -1,18 +1,12 @@
 package registry
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/internal/replica"
-	"github.com/playgate/playgate/module/token"
 )
 
 // Settings say where a registry is.
@@ -39,31 +33,25 @@ type Settings struct {
 // DefaultBucket is the name of the edge bucket when nobody says another.
 const DefaultBucket = "playgate"
 
-func (s *Settings) embedded() bool { return len(s.URLs) == 0 }
-
-// Registry is one registry, for as long as some configuration uses it.
+// Registry is one registry, for as long as some configuration uses it. Its parts
+// read and change the records; they can be asked before Start, and say then that
+// nothing is open.
 type Registry struct {
+	*records
+
+	Orgs        *Orgs
+	Streams     *Streams
+	Tokens      *Tokens
+	Revocations *Revocations
+	// Keys are those that Playgate made, OrgKeys those of customers.
+	Keys    *Keys
+	OrgKeys *OrgKeys
+	APIKeys *APIKeys
+	Audit   *Audit
+
 	settings Settings
-	logger   *zap.Logger
-	now      func() time.Time
-
-	view   *View
-	signer atomic.Pointer[token.Key] // the last one that was unsealed
-
-	store   *kv.Store
-	edge    *kv.NATSBucket
-	issuing *kv.NATSBucket
-	audit   *kv.NATSBucket
-	replica *replica.Replica
-
-	indexing sync.Mutex
-	tokens   *Index
-	records  *kv.Follower
-
-	sealMu sync.Mutex
-	sealed *sealer
-
-	asking asking
+	store    *kv.Store
+	asking   asking
 }
 
 // New makes a registry. It touches nothing until it is started.
@@ -71,18 +59,25 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	if s.Bucket == "" {
 		s.Bucket = DefaultBucket
 	}
-	r := &Registry{
-		settings: s, logger: logger, now: time.Now, view: newView(logger),
-		store: kv.NewStore(kv.Settings{URLs: s.URLs, Credentials: s.Credentials, Domain: s.Domain}, logger),
+	store := kv.NewStore(kv.Settings{URLs: s.URLs, Credentials: s.Credentials, Domain: s.Domain}, logger)
+	c := &records{
+		logger: logger, now: time.Now, view: newView(logger),
+		edge:    store.Add(kv.BucketSettings{Name: s.Bucket, About: "Playgate: what every gate knows"}),
+		issuing: store.Add(kv.BucketSettings{Name: s.Bucket + "_issuing", About: "Playgate: token records, API keys, sealed keys"}),
 	}
-	r.edge = r.store.Add(kv.BucketSettings{Name: s.Bucket, About: "Playgate: what every gate knows"})
-	r.issuing = r.store.Add(kv.BucketSettings{Name: s.Bucket + "_issuing", About: "Playgate: token records, API keys, sealed keys"})
-	r.audit = r.store.Add(kv.BucketSettings{Name: s.Bucket + "_audit", About: "Playgate: who changed what", Keep: auditKept})
-	r.replica = replica.New(replica.Config{
-		Dir: s.Dir, Store: r.store, Edge: r.edge, Issuing: r.issuing, Probe: r.audit, State: r.view, Logger: logger,
+	audit := store.Add(kv.BucketSettings{Name: s.Bucket + "_audit", About: "Playgate: who changed what", Keep: auditKept})
+	c.audit = &Audit{records: c, bucket: audit, embedded: store.Embedded()}
+	r := &Registry{
+		records: c, settings: s, store: store,
+		Orgs: &Orgs{c}, Streams: &Streams{c}, Tokens: &Tokens{c}, Revocations: &Revocations{c},
+		Keys: &Keys{records: c, dir: s.Dir}, OrgKeys: &OrgKeys{c}, APIKeys: &APIKeys{c}, Audit: c.audit,
+	}
+	c.replica = replica.New(replica.Config{
+		Dir: s.Dir, Store: store, Edge: c.edge, Issuing: c.issuing, Probe: audit, State: c.view, Logger: logger,
 		Monitor: s.Monitor, NoSync: s.noSync, DamageLasts: s.damageLasts,
-		Connected: r.listen, Reconnected: r.reconnected, Ready: r.ensureKeys, Sweep: r.expireRevocations,
+		Connected: r.listen, Reconnected: c.index.restart, Ready: r.Keys.ensure, Sweep: r.Revocations.expire,
 	})
+	c.index.init(c.issuing, c.replica, logger)
 	return r
 }
 
@@ -97,7 +92,12 @@ func (r *Registry) OnChange(f func()) { r.view.onChange = f }
 // View is what gates read.
 func (r *Registry) View() *View { return r.view }
 
-// Start opens the store; again does nothing. See [replica.Replica.Start].
+// Start opens the store; again does nothing. Where the store is embedded, it
+// returns when the view is complete. One that cannot be opened is an error,
+// unless a copy of the view is young enough to play with: then the error is
+// logged, and whatever would write says it. A store that another process has
+// is always an error. Servers of the operator's are waited for in the
+// background.
 func (r *Registry) Start() error { return r.replica.Start() }
 
 // Close ends everything. Nothing may be asked afterwards.
@@ -109,135 +109,5 @@ func (r *Registry) Close() error {
 // Seen is when the view was last known to be true; zero for never.
 func (r *Registry) Seen() time.Time { return r.replica.Seen() }
 
-// ensureKeys makes the keys that a new registry needs. What cannot be made now is
-// made when it is asked for.
-func (r *Registry) ensureKeys(ctx context.Context) {
-	if err := errors.Join(r.EnsureSessions(ctx), r.EnsureSigning(ctx)); err != nil {
-		r.logger.Warn("the registry's keys could not be made yet", zap.Error(err))
-	}
-}
-
-// reconnected begins the index anew after a lost connection.
-func (r *Registry) reconnected() {
-	r.indexing.Lock()
-	defer r.indexing.Unlock()
-	if r.records != nil {
-		r.records.Restart()
-	}
-}
-
-// index starts to follow the issuing bucket when somebody first asks for it.
-func (r *Registry) index(ctx context.Context) (*Index, error) {
-	if err := r.replica.Writable(); err != nil {
-		return nil, err
-	}
-	r.indexing.Lock()
-	if r.tokens == nil {
-		r.tokens = newIndex(r.logger)
-		r.records = kv.NewFollower(r.issuing, r.logger, r.tokens.reset, r.tokens.apply)
-		r.records.Same = kv.SameAs(r.issuing)
-		r.replica.Go(r.records.Run)
-	}
-	r.indexing.Unlock()
-	if err := r.records.Wait(ctx, 0); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return r.tokens, nil
-}
-
-// Tokens is the index of the token records.
-func (r *Registry) Tokens(ctx context.Context) (*Index, error) { return r.index(ctx) }
-
 // Writable reports why nothing can be changed, or nil.
 func (r *Registry) Writable() error { return r.replica.Writable() }
-
-func (r *Registry) sealing() (*sealer, error) {
-	r.sealMu.Lock()
-	defer r.sealMu.Unlock()
-	if r.sealed == nil {
-		s, err := openSealer(r.settings.Dir)
-		if err != nil {
-			return nil, err
-		}
-		r.sealed = s
-	}
-	return r.sealed, nil
-}
-
-// settled waits until what has been written can be read here.
-func (r *Registry) settled(ctx context.Context, b kv.Bucket, revision uint64) {
-	ctx, cancel := context.WithTimeout(ctx, kv.WriteTimeout)
-	defer cancel()
-	switch b {
-	case r.edge:
-		_ = r.replica.Wait(ctx, revision) // it is written, whatever this node has seen of it
-	case r.issuing:
-		r.indexing.Lock()
-		f := r.records
-		r.indexing.Unlock()
-		if f != nil {
-			_ = f.Wait(ctx, revision) // the same
-		}
-	}
-}
-
-func (r *Registry) create(ctx context.Context, b kv.Bucket, key string, rec record) (uint64, error) {
-	data, err := encode(rec)
-	if err != nil {
-		return 0, err
-	}
-	revision, err := b.Create(ctx, key, data)
-	if err == nil {
-		r.settled(ctx, b, revision)
-	}
-	return revision, r.replica.ClassifyWriteError(err)
-}
-
-// update reads a record, changes it and writes it, again when somebody else was
-// faster.
-func (r *Registry) update(ctx context.Context, b kv.Bucket, key string, rec record, change func() error) error {
-	const tries = 8
-	if err := r.replica.Writable(); err != nil {
-		return err
-	}
-	for range tries {
-		e, err := b.Get(ctx, key)
-		if err != nil {
-			return err
-		}
-		clearRecord(rec)
-		if err := decode(e.Value, rec); err != nil {
-			return err
-		}
-		if err := change(); err != nil {
-			return err
-		}
-		data, err := encode(rec)
-		if err != nil {
-			return err
-		}
-		revision, err := b.Update(ctx, key, data, e.Revision)
-		if err == nil {
-			r.settled(ctx, b, revision)
-		}
-		if !errors.Is(err, ErrConflict) {
-			return r.replica.ClassifyWriteError(err)
-		}
-	}
-	return ErrConflict
-}
-
-func (r *Registry) remove(ctx context.Context, b kv.Bucket, key string) error {
-	if err := r.replica.Writable(); err != nil {
-		return err
-	}
-	e, err := b.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	revision, err := b.Delete(ctx, key, e.Revision)
-	if err == nil {
-		r.settled(ctx, b, revision)
-	}
-	return r.replica.ClassifyWriteError(err)
-}

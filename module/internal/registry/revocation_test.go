@@ -61,14 +61,14 @@ func TestRevocation(t *testing.T) {
 			if tc.before != 0 {
 				v.IssuedBefore = time.Unix(tc.before, 0)
 			}
-			if err := r.Revoke(ctx, v, "test"); err != nil {
+			if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 				t.Fatal(name, err)
 			}
 			want := tc.revoked && org == "acme"
 			if got := r.View().Revoked(bearer(tc.issued)); got != want {
 				t.Errorf("%s: revoked %t", name, got)
 			}
-			if err := r.Undo(ctx, org, v.ID(), "test"); err != nil {
+			if err := r.Revocations.Undo(ctx, org, v.ID(), "test"); err != nil {
 				t.Fatal(name, err)
 			}
 			if r.View().Revoked(bearer(tc.issued)) {
@@ -80,11 +80,11 @@ func TestRevocation(t *testing.T) {
 		t.Error("something is left")
 	}
 	for _, bad := range []*Revocation{{Org: "acme"}, {Org: "acme", Kind: "tag"}, {Org: "acme", Kind: "org", Value: "x"}, {Org: "acme", Kind: "colour", Value: "x"}, {Org: "a-b", Kind: "org"}} {
-		if err := r.Revoke(ctx, bad, "test"); !errors.Is(err, ErrRevocation) {
+		if err := r.Revocations.Add(ctx, bad, "test"); !errors.Is(err, ErrRevocation) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
-	if err := r.Undo(ctx, "acme", "nothing", "test"); !errors.Is(err, ErrNotFound) {
+	if err := r.Revocations.Undo(ctx, "acme", "nothing", "test"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("undoing nothing: %v", err)
 	}
 
@@ -93,7 +93,7 @@ func TestRevocation(t *testing.T) {
 		return &Revocation{Org: "acme", Kind: "tag", Value: "press", IssuedBefore: time.Unix(1000, 0)}
 	}
 	for _, v := range []*Revocation{narrow(), {Org: "acme", Kind: "tag", Value: "press"}, narrow()} {
-		if err := r.Revoke(ctx, v, "test"); err != nil {
+		if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,18 +170,18 @@ func TestRevocationsEnd(t *testing.T) {
 	now := time.Now()
 	r.now = func() time.Time { return now }
 	for _, v := range []*Revocation{{Org: "acme", Kind: "org"}, {Org: "acme", Kind: "tag", Value: "x", IssuedBefore: now.Add(-100 * 24 * time.Hour)}} {
-		if err := r.Revoke(ctx, v, "test"); err != nil {
+		if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// Of a token that begins later than now its end is known, and counts.
 	late := &Revocation{Org: "acme", Kind: "token", Value: "late", Until: now.Add(700 * 24 * time.Hour)}
-	if err := r.Revoke(ctx, late, "test"); err != nil {
+	if err := r.Revocations.Add(ctx, late, "test"); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct{ days, left int }{{265, 3}, {267, 2}, {365, 2}, {367, 1}, {700, 1}, {702, 0}} {
 		r.now = func() time.Time { return now.Add(time.Duration(step.days) * 24 * time.Hour) }
-		r.expireRevocations(ctx)
+		r.Revocations.expire(ctx)
 		if got := r.View().Revocations(); got != step.left {
 			t.Errorf("after %d days there are %d", step.days, got)
 		}
@@ -205,7 +205,7 @@ func TestOnRevoke(t *testing.T) {
 	}
 	revoke := func(value string) {
 		t.Helper()
-		if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "tag", Value: value}, "test"); err != nil {
+		if err := r.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: "tag", Value: value}, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -257,7 +257,7 @@ func TestPlannedRevocation(t *testing.T) {
 	plan := func(value string, from time.Time) *Revocation {
 		t.Helper()
 		v := &Revocation{Org: "acme", Kind: "tag", Value: value, From: from}
-		if err := r.Revoke(t.Context(), v, "test"); err != nil {
+		if err := r.Revocations.Add(t.Context(), v, "test"); err != nil {
 			t.Fatal(err)
 		}
 		return v
@@ -284,7 +284,7 @@ func TestPlannedRevocation(t *testing.T) {
 	}
 
 	undone := plan("undone", hour)
-	if err := r.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
+	if err := r.Revocations.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
 		t.Fatal(err)
 	}
 	if r.View().revoked.planned[undone.key()] != nil {
@@ -336,19 +336,19 @@ func TestPlannedRevocation(t *testing.T) {
 	}
 
 	record := &Token{Org: "acme", ID: "t1", Tag: "up", User: "ann", Created: time.Now(), Expires: hour.Add(time.Hour)}
-	if status := again.StatusOf(record, time.Now()); status != StatusActive {
+	if status := again.Revocations.StatusOf(record, time.Now()); status != StatusActive {
 		t.Errorf("status %s", status)
 	}
-	if status := again.StatusOf(record, hour); status != StatusRevoked {
+	if status := again.Revocations.StatusOf(record, hour); status != StatusRevoked {
 		t.Errorf("status %s when it is time", status)
 	}
-	if v := again.RevocationOf(record); v == nil || v.Value != "up" {
+	if v := again.Revocations.Of(record); v == nil || v.Value != "up" {
 		t.Errorf("revoked by %v", v)
 	}
-	if err := again.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "user", Value: "ann"}, "test"); err != nil {
+	if err := again.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: "user", Value: "ann"}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if v := again.RevocationOf(record); v == nil || v.Kind != "user" {
+	if v := again.Revocations.Of(record); v == nil || v.Kind != "user" {
 		t.Errorf("revoked by %v, and another holds now", v)
 	}
 }
@@ -356,7 +356,7 @@ func TestPlannedRevocation(t *testing.T) {
 // Revocations are listed a page at a time, the newest first, each once.
 func TestRevocationPages(t *testing.T) {
 	v := newView(zap.NewNop())
-	r := &Registry{view: v}
+	r := &Registry{Revocations: &Revocations{&records{view: v}}}
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var want []string
 	for i := range 20 {
@@ -393,7 +393,7 @@ func TestRevocationPages(t *testing.T) {
 		for _, n := range []int{1, 3, 20, 500} {
 			var got []string
 			for after := (*SortCursor)(nil); ; {
-				page, next := r.Revocations(tc.filter, after, n)
+				page, next := r.Revocations.List(tc.filter, after, n)
 				if len(page) > n || next != nil && len(page) != n {
 					t.Fatalf("%+v: a page of %d", tc.filter, len(page))
 				}

@@ -37,7 +37,7 @@ func BenchmarkScale(b *testing.B) {
 	report("opening, without an index", began)
 	memory("open, no index")
 	began = time.Now()
-	x, err := r.Tokens(b.Context())
+	x, err := r.Tokens.Index(b.Context())
 	if err != nil || x.Len() < *scale {
 		b.Fatal(x.Len(), err)
 	}
@@ -50,7 +50,7 @@ func BenchmarkScale(b *testing.B) {
 	}
 	began = time.Now()
 	for i := range 100 {
-		if err := r.CreateToken(b.Context(), &Token{ID: fmt.Sprintf("n%d-%d", i, began.UnixNano()), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
+		if err := r.Tokens.Create(b.Context(), &Token{ID: fmt.Sprintf("n%d-%d", i, began.UnixNano()), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -89,16 +89,16 @@ func BenchmarkScaleRevocations(b *testing.B) {
 	}
 	began = time.Now()
 	for i := range 100 {
-		if err := r.Revoke(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
+		if err := r.Revocations.Add(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
 			b.Fatal(err)
 		}
 	}
 	report("revoking 100 more", began)
 	began = time.Now()
-	r.expireRevocations(b.Context())
+	r.Revocations.expire(b.Context())
 	report("looking for those that have ended", began)
 	began = time.Now()
-	if list, next := r.Revocations(RevocationFilter{}, nil, 50); len(list) != 50 || next == nil {
+	if list, next := r.Revocations.List(RevocationFilter{}, nil, 50); len(list) != 50 || next == nil {
 		b.Fatal(len(list))
 	}
 	report("a page of the newest", began)
@@ -143,7 +143,7 @@ func fillScale(b *testing.B, start func(Settings) *Registry, bucket func(*Regist
 		}
 		values[key] = data
 	}
-	if _, err := r.putAll(b.Context(), bucket(r), values, nil); err != nil {
+	if _, err := putAll(b.Context(), bucket(r), values, nil); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.Close(); err != nil {

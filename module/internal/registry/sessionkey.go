@@ -27,8 +27,8 @@ type sessionSecret struct {
 
 const sessionRecord = "sessions"
 
-// EnsureSessions makes a session key when there is none.
-func (r *Registry) EnsureSessions(ctx context.Context) error {
+// ensureSessions makes a session key when there is none.
+func (r *Keys) ensureSessions(ctx context.Context) error {
 	if len(r.view.Sessions()) > 0 {
 		return nil
 	}
