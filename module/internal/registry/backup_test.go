@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// furnish fills a registry with one of everything.
+// fill fills a registry with one of everything.
 func fill(t *testing.T, r *Registry) {
 	t.Helper()
 	ctx := t.Context()
