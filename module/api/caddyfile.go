@@ -39,7 +39,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return errors.New("playgate_api needs a store: write store embedded into the global playgate block instead of store off, or take playgate_api out")
 	}
 	find := func() *app.App { return a }
-	h.api = New(find, (&keyAuth{find: find, failures: newFailures()}).who)
+	h.api = New(find, (&keyAuth{find: find, failures: newAuthLimiter()}).who)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -228,7 +229,7 @@ func (a *App) Cleanup() error { return errors.Join(a.cleanupJWKS(), a.closeRegis
 func (a *App) Keyring() *token.Keyring { return a.keyring }
 
 // Trust is what tokens are verified with now.
-func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
+func (a *App) Trust() *verify.Trust { return a.trust.get(a.generation(), a.newTrust) }
 
 // generation grows whenever keys come or go.
 func (a *App) generation() uint64 {
@@ -242,7 +243,7 @@ func (a *App) generation() uint64 {
 // newTrust puts together what the configuration, the registry and the key sets
 // say. Of keys with one id the first of these counts; the configuration's
 // session key signs.
-func (a *App) newTrust() *Trust {
+func (a *App) newTrust() *verify.Trust {
 	keys, sessions := a.keyring, []sessiontoken.Key{a.sessions}
 	if a.registry != nil {
 		var left []*token.Key
@@ -252,11 +253,11 @@ func (a *App) newTrust() *Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return newTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
+	return memory.NewTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
 }
 
-// Fixed reports whether all keys there will ever be are in the configuration.
-func (a *App) Fixed() bool { return a.registry == nil && len(a.JWKS) == 0 }
+// StaticKeys reports whether all keys there will ever be are in the configuration.
+func (a *App) StaticKeys() bool { return a.registry == nil && len(a.JWKS) == 0 }
 
 // Sessions reports whether session tokens can be made.
 func (a *App) Sessions() bool { return a.sessions.Valid() || a.registry != nil }

@@ -224,14 +224,14 @@ func TestKeysOfTheRegistry(t *testing.T) {
 		t.Errorf("after the rotation: %v", after.Keys)
 	}
 	for _, id := range []string{active, former} {
-		if !after.Lives(sessiontoken.KeyHash(id), "acme") {
+		if !after.Active(sessiontoken.KeyHash(id), "acme") {
 			t.Errorf("key %s does not verify", id)
 		}
 	}
 	if err := a.Registry().Keys.Retire(t.Context(), former, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if a.Trust().Lives(sessiontoken.KeyHash(former), "acme") {
+	if a.Trust().Active(sessiontoken.KeyHash(former), "acme") {
 		t.Error("a retired key verifies")
 	}
 	if again := a.Trust(); again != a.Trust() {

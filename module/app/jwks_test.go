@@ -153,14 +153,14 @@ func TestKeysOfSets(t *testing.T) {
 	if got, want := strings.Join(told, ", "), first+" main, "+second+" a, "+second+" b, "+second+" c"; got != want {
 		t.Errorf("told of %s\ninstead of %s", got, want)
 	}
-	if a.Fixed() {
+	if a.StaticKeys() {
 		t.Error("no further key can come")
 	}
 }
 
 // What the configuration alone decides can be told from what cannot.
 func TestFixed(t *testing.T) {
-	if a, _ := load(t, `{"leeway": "1s"}`); !a.Fixed() {
+	if a, _ := load(t, `{"leeway": "1s"}`); !a.StaticKeys() {
 		t.Error("keys may come from nowhere")
 	}
 }

@@ -47,7 +47,7 @@ func (a *App) ends(s *access.Subject, now time.Time) access.Reason {
 		return "" // nobody knows
 	case s.Public:
 		return access.MissingToken
-	case !a.Trust().Lives(s.Key, s.Org):
+	case !a.Trust().Active(s.Key, s.Org):
 		return access.UnknownKey
 	case a.Revoked(s):
 		return access.Revoked

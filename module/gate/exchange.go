@@ -11,6 +11,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -27,8 +28,8 @@ type exchange struct {
 	target target.Target
 	public bool // needs no token
 	token  found
-	trust  *app.Trust   // what the token is verified with
-	grant  *token.Grant // set once the signature has held
+	trust  *verify.Trust // what the token is verified with
+	grant  *token.Grant  // set once the signature has held
 
 	// session is what a session token says; nil for a playback token.
 	session *sessiontoken.Token

@@ -16,6 +16,7 @@ import (
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/internal/verify"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -158,17 +159,17 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 }
 
 // narrowed is the trust in the keys of this site, and what it was made of.
-type narrowed struct{ from, trust *app.Trust }
+type narrowed struct{ from, trust *verify.Trust }
 
 // trust is what this gate verifies tokens with now.
-func (h *Handler) trust() *app.Trust {
+func (h *Handler) trust() *verify.Trust {
 	t := h.app.Trust()
 	if len(h.Keys) == 0 {
 		return t
 	}
 	n := h.narrow.Load()
 	if n == nil || n.from != t {
-		n = &narrowed{t, t.Narrow(h.Keys)}
+		n = &narrowed{t, t.Subset(h.Keys)}
 		h.narrow.Store(n)
 	}
 	return n.trust

@@ -11,6 +11,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -85,7 +86,7 @@ func (x *exchange) address() netip.Addr { return app.ClientAddress(x.r) }
 // denyToken is the refusal of a token that cannot be verified. A key that is
 // not there may only be out of reach.
 func (x *exchange) denyToken(err error) access.Verdict {
-	var limited *app.LimitedError
+	var limited *verify.LimitedError
 	if errors.As(err, &limited) {
 		x.wait = limited.Wait
 		return access.Deny(access.RateLimited, "")

@@ -82,7 +82,7 @@ func (h *Handler) warnOfLogs(ctx caddy.Context) {
 }
 
 func (h *Handler) provisionKeys() error {
-	if !h.app.Fixed() {
+	if !h.app.StaticKeys() {
 		return nil // keys may still come
 	}
 	if len(h.app.Keyring().Keys()) == 0 {

@@ -1,4 +1,4 @@
-package app
+package verify
 
 import (
 	"errors"
@@ -37,18 +37,26 @@ func again(t testing.TB, key *token.Key, state token.State) *token.Key {
 	return copied
 }
 
+// memory is that of all tests.
+var memory = NewMemory()
+
 func trust(t testing.TB, keys ...*token.Key) *Trust {
+	t.Helper()
+	return trustOf(t, memory, keys...)
+}
+
+func trustOf(t testing.TB, m *Memory, keys ...*token.Key) *Trust {
 	t.Helper()
 	ring, err := token.NewKeyring(keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newTrust(ring, sessiontoken.Keyring{})
+	return m.NewTrust(ring, sessiontoken.Keyring{})
 }
 
 // read is a look at a token from an address that owes nothing.
-func read(t *Trust, text string) (*Seen, error) {
-	return new(App).ReadToken(t, text, nil, time.Time{})
+func read(t *Trust, text string) (*Verified, error) {
+	return t.memory.ReadToken(t, text, Budget{}, time.Time{})
 }
 
 func signed(t testing.TB, key *token.Key, change func(*token.Grant)) string {
@@ -69,7 +77,7 @@ func signed(t testing.TB, key *token.Key, change func(*token.Grant)) string {
 
 // A token that was read before is the same as one that was not: as long as its key
 // is there, is not retired and speaks for its organisation, and in every byte.
-func TestSeenTokens(t *testing.T) {
+func TestVerifiedTokens(t *testing.T) {
 	for _, algorithm := range token.Algorithms {
 		key := generate(t, "main", algorithm)
 		here := trust(t, key)
@@ -130,7 +138,7 @@ func TestSeenTokens(t *testing.T) {
 
 // A signature that has not held is refused again without a check, under those keys
 // alone.
-func TestForgedTokens(t *testing.T) {
+func TestRejectedTokens(t *testing.T) {
 	key, other := generate(t, "main", token.EdDSA), generate(t, "main", token.EdDSA)
 	text := signed(t, other, nil)
 	here := trust(t, key)
@@ -139,7 +147,7 @@ func TestForgedTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if hash := forgedHash(text, here); forged[hash%uint64(len(forged))].Load() != hash {
+	if hash := memory.rejectedHash(text, here); memory.slotOf(hash).Load() != hash {
 		t.Error("it is not remembered")
 	}
 	if _, err := read(trust(t, other), text); err != nil {
@@ -151,7 +159,7 @@ func TestForgedTokens(t *testing.T) {
 }
 
 // What is remembered costs no allocation, whether it plays or not.
-func TestSeenTokensAllocateNothing(t *testing.T) {
+func TestVerifiedTokensAllocateNothing(t *testing.T) {
 	key := generate(t, "main", token.EdDSA)
 	here := trust(t, key)
 	good, bad := signed(t, key, nil), signed(t, generate(t, "main", token.EdDSA), nil)
@@ -164,13 +172,11 @@ func TestSeenTokensAllocateNothing(t *testing.T) {
 }
 
 // However many tokens come, memory stays within the bound.
-func TestSeenTokensAreBounded(t *testing.T) {
+func TestVerifiedTokensAreBounded(t *testing.T) {
 	const most = 4 << 20
-	whole := seen
-	seen = newSeen(most)
-	defer func() { seen = whole }()
+	m := newMemory(most)
 	key := generate(t, "main", token.HS256)
-	here := trust(t, key)
+	here := trustOf(t, m, key)
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -183,8 +189,8 @@ func TestSeenTokensAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	seen.CleanUp()
-	n, weight := seen.EstimatedSize(), seen.WeightedSize()
+	m.verified.CleanUp()
+	n, weight := m.verified.EstimatedSize(), m.verified.WeightedSize()
 	grown := int64(heap()) - int64(before)
 	t.Logf("%d tokens, %d bytes of weight, %d of memory", n, weight, grown)
 	if weight > most || grown > most || n < 3_000 {
@@ -192,18 +198,18 @@ func TestSeenTokensAreBounded(t *testing.T) {
 	}
 }
 
-func BenchmarkSeen(b *testing.B) {
+func BenchmarkVerified(b *testing.B) {
 	for _, algorithm := range token.Algorithms {
 		key := generate(b, "main", algorithm)
 		here := trust(b, key)
 		good, bad := signed(b, key, nil), signed(b, generate(b, "main", algorithm), nil)
-		b.Run(algorithm+"/seen", func(b *testing.B) {
+		b.Run(algorithm+"/verified", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _ = read(here, good)
 			}
 		})
-		b.Run(algorithm+"/forged", func(b *testing.B) {
+		b.Run(algorithm+"/rejected", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _ = read(here, bad)
@@ -226,22 +232,22 @@ func BenchmarkSeen(b *testing.B) {
 	}
 }
 
-// BenchmarkScaleSeenTokens has a million tokens come by, as many as twelve new
+// BenchmarkScaleVerifiedTokens has a million tokens come by, as many as twelve new
 // ones a second make in a day, and reports what the memory takes when it has
 // become full and at the end of the day.
-func BenchmarkScaleSeenTokens(b *testing.B) {
+func BenchmarkScaleVerifiedTokens(b *testing.B) {
 	key := generate(b, "main", token.HS256)
 	here := trust(b, key)
 	live := func() float64 {
 		runtime.GC()
-		seen.CleanUp()
+		memory.verified.CleanUp()
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return float64(m.HeapAlloc) / (1 << 20)
 	}
 	for b.Loop() {
-		seen.InvalidateAll()
+		memory.verified.InvalidateAll()
 		before := live()
 		for i := range 1_000_000 {
 			if _, err := read(here, signed(b, key, nil)); err != nil {
@@ -252,6 +258,6 @@ func BenchmarkScaleSeenTokens(b *testing.B) {
 			}
 		}
 		b.ReportMetric(live()-before, "MB-at-1000000")
-		b.ReportMetric(float64(seen.EstimatedSize()), "tokens")
+		b.ReportMetric(float64(memory.verified.EstimatedSize()), "tokens")
 	}
 }

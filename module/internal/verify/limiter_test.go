@@ -1,4 +1,4 @@
-package app
+package verify
 
 import (
 	"errors"
@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
+	"github.com/playgate/playgate/module/internal/shard"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -20,8 +19,8 @@ func addr(text string) netip.Addr {
 
 // An address may send so many at once, is forgiven one after each part of the
 // time, and concerns nobody but itself, or its /64.
-func TestBadSignaturesOfAnAddress(t *testing.T) {
-	b := &BadSignatures{Count: 3, Within: caddy.Duration(time.Minute)}
+func TestFailuresForgivenGradually(t *testing.T) {
+	limits := Limits{Count: 3, Within: time.Minute}
 	at := time.Now()
 	for _, tc := range []struct {
 		from, same, other []string
@@ -30,86 +29,88 @@ func TestBadSignaturesOfAnAddress(t *testing.T) {
 		{[]string{"2001:db8:0:1::1", "2001:db8:0:1:ffff::2"}, []string{"2001:db8:0:1:a:b:c:d"}, []string{"2001:db8:0:2::1"}},
 		{[]string{""}, nil, []string{"192.0.2.1", "::1"}},
 	} {
-		var ds debts
-		for i := range b.Count {
+		l := NewLimiter(Gradually, 1<<18)
+		for i := range limits.Count {
 			for _, from := range tc.from {
-				if wait := ds.wait(b, addr(from), at); wait != 0 {
+				if wait := l.Wait(limits, addr(from), at); wait != 0 {
 					t.Errorf("%q waits %v after %d", from, wait, i)
 				}
 			}
-			ds.charge(b, addr(tc.from[i%len(tc.from)]), at)
+			l.Consume(limits, addr(tc.from[i%len(tc.from)]), at)
 		}
 		for _, from := range append(tc.from, tc.same...) {
-			if wait := ds.wait(b, addr(from), at); wait != 20*time.Second {
+			if wait := l.Wait(limits, addr(from), at); wait != 20*time.Second {
 				t.Errorf("%q waits %v", from, wait)
 			}
-			if wait := ds.wait(b, addr(from), at.Add(19*time.Second)); wait != time.Second {
+			if wait := l.Wait(limits, addr(from), at.Add(19*time.Second)); wait != time.Second {
 				t.Errorf("%q waits %v after 19s", from, wait)
 			}
-			if wait := ds.wait(b, addr(from), at.Add(20*time.Second)); wait != 0 {
+			if wait := l.Wait(limits, addr(from), at.Add(20*time.Second)); wait != 0 {
 				t.Errorf("%q waits %v when one is forgiven", from, wait)
 			}
 		}
 		for _, from := range tc.other {
-			if wait := ds.wait(b, addr(from), at); wait != 0 {
+			if wait := l.Wait(limits, addr(from), at); wait != 0 {
 				t.Errorf("%q waits %v for what %q did", from, wait, tc.from)
 			}
 		}
 		// Long after, everything is forgiven, and no more than that.
 		late := at.Add(time.Hour)
-		for range b.Count {
-			ds.charge(b, addr(tc.from[0]), late)
+		for range limits.Count {
+			l.Consume(limits, addr(tc.from[0]), late)
 		}
-		if wait := ds.wait(b, addr(tc.from[0]), late); wait != 20*time.Second {
+		if wait := l.Wait(limits, addr(tc.from[0]), late); wait != 20*time.Second {
 			t.Errorf("%q waits %v an hour later", tc.from[0], wait)
 		}
 	}
 }
 
 // A flood from more addresses than are kept forgives some, and grows no more.
-func TestBadSignaturesAreBounded(t *testing.T) {
-	b := &BadSignatures{Count: 1, Within: caddy.Duration(time.Minute)}
-	var ds debts
-	at, n := time.Now(), len(ds.parts)*maxDebtors
+func TestLimiterIsBounded(t *testing.T) {
+	limits := Limits{Count: 1, Within: time.Minute}
+	at, n := time.Now(), 1<<18
+	l := NewLimiter(Gradually, n)
 	from := func(i int) netip.Addr {
 		return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 	}
 	for i := range n + n/4 {
-		ds.charge(b, from(i), at)
+		l.Consume(limits, from(i), at)
 	}
 	kept := 0
-	for i := range ds.parts {
-		if len(ds.parts[i].free) > maxDebtors {
-			t.Errorf("%d in a part", len(ds.parts[i].free))
+	l.parts.All(func(p *limiterPart) {
+		if len(p.failures) > n/shard.Count {
+			t.Errorf("%d in a part", len(p.failures))
 		}
-		kept += len(ds.parts[i].free)
-	}
+		kept += len(p.failures)
+	})
 	if kept < n*9/10 {
 		t.Errorf("%d are kept of %d", kept, n)
 	}
 	for i := range n {
-		ds.charge(b, from(1<<23+i), at.Add(2*time.Minute))
+		l.Consume(limits, from(1<<23+i), at.Add(2*time.Minute))
 	}
-	for i := range ds.parts {
-		for who := range ds.parts[i].free {
+	l.parts.All(func(p *limiterPart) {
+		for who := range p.failures {
 			if who.Addr().As4()[1] < 0x80 {
 				t.Fatalf("%v is still there, and owes nothing", who)
 			}
 		}
-	}
+	})
 }
 
 // What is over the budget is not looked at; what has been seen is not counted,
 // nor held up.
 func TestReadTokenOverTheBudget(t *testing.T) {
 	key, stranger := generate(t, "limited", token.EdDSA), generate(t, "limited", token.EdDSA)
-	a := &App{BadSignatures: &BadSignatures{Count: 2, Within: caddy.Duration(time.Minute)}}
-	trust := trust(t, key)
-	at, here := time.Now(), func() netip.Addr { return addr("198.51.100.77") }
-	seen, fresh, other := signed(t, key, nil), signed(t, key, nil), signed(t, key, nil)
+	m := NewMemory()
+	budget := Budget{Limiter: NewLimiter(Gradually, 1<<18), Limits: Limits{Count: 2, Within: time.Minute}}
+	trust := trustOf(t, m, key)
+	at := time.Now()
+	budget.Client = func() netip.Addr { return addr("198.51.100.77") }
+	seen, fresh, late := signed(t, key, nil), signed(t, key, nil), signed(t, key, nil)
 	forgedOnce, forgedTwice := signed(t, stranger, nil), signed(t, stranger, nil)
 	read := func(text string, at time.Time) error {
-		_, err := a.ReadToken(trust, text, here, at)
+		_, err := m.ReadToken(trust, text, budget, at)
 		return err
 	}
 	if err := read(seen, at); err != nil {
@@ -133,13 +134,15 @@ func TestReadTokenOverTheBudget(t *testing.T) {
 	if err := read(forgedOnce, at); !errors.Is(err, token.ErrBadSignature) {
 		t.Errorf("a forged one again: %v", err)
 	}
-	if _, err := a.ReadToken(trust, fresh, func() netip.Addr { return addr("198.51.100.78") }, at); err != nil {
+	other := budget
+	other.Client = func() netip.Addr { return addr("198.51.100.78") }
+	if _, err := m.ReadToken(trust, fresh, other, at); err != nil {
 		t.Errorf("from another address: %v", err)
 	}
-	if err := read(other, at.Add(30*time.Second)); err != nil {
+	if err := read(late, at.Add(30*time.Second)); err != nil {
 		t.Errorf("when one is forgiven: %v", err)
 	}
-	a.BadSignatures = nil
+	budget = Budget{}
 	if err := read(signed(t, key, nil), at); err != nil {
 		t.Errorf("without a budget: %v", err)
 	}
