@@ -30,7 +30,7 @@ func (s *server) refusals() {
 		ID string `path:"id" doc:"The id of the refusal."`
 	},
 	) (*struct{ Body Refusal }, error) {
-		r, ok := c.app.RefusalOf(in.ID)
+		r, ok := c.app.Peers().Refusal(in.ID)
 		if !ok || !c.owns(r.Org) {
 			return nil, registry.ErrNotFound
 		}

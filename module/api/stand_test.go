@@ -17,6 +17,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -60,7 +61,7 @@ func newStand(t *testing.T, more string) *stand {
 		t.Fatal(err)
 	}
 	for _, org := range []string{"acme", "zebra"} {
-		s.app.Refused(&app.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
+		s.app.Refused(&cluster.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
 		s.furnish(org)
 	}
 	return s

@@ -59,7 +59,7 @@ func (s *server) status() {
 			}
 		}
 		if c.Orgs == nil {
-			for _, n := range c.app.Nodes() {
+			for _, n := range c.app.Peers().Nodes() {
 				d.Nodes = append(d.Nodes, Node{n.Name, n.Version, n.Ready, n.Stale.Seconds(), n.Position, n.Viewers, n.Revoked})
 			}
 		}

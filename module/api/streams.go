@@ -10,7 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -110,11 +110,11 @@ func (c *call) oneStream(t *registry.Stream) *oneStream {
 
 // countViewers says how many watch each stream.
 func (c *call) countViewers(list []Stream) {
-	names := make([]app.StreamName, len(list))
+	names := make([]cluster.StreamName, len(list))
 	for i := range list {
-		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
+		names[i] = cluster.StreamName{Org: list[i].Org, Stream: list[i].Stream}
 	}
-	for i, n := range c.app.Watching(names) {
+	for i, n := range c.app.Peers().Watching(names) {
 		list[i].Viewers = n
 	}
 }

@@ -48,8 +48,8 @@ func ended(whom access.Selection) (viewers int, streams map[uint64]bool) {
 	return audience.Ended(whom)
 }
 
-// whom is whom a revocation concerns.
-func whom(v *registry.Revocation) access.Selection {
+// Concerned is whom a revocation concerns.
+func Concerned(v *registry.Revocation) access.Selection {
 	whom, hash := access.Selection{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case "org":

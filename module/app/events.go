@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -178,7 +179,7 @@ func tellCut(r *conns.Running, reason access.Reason) {
 
 // tellRefused tells of a refusal, if none of the same reason has been told within
 // the last second. With it goes how many there were since then.
-func tellRefused(r *Refusal) {
+func tellRefused(r *cluster.Refusal) {
 	s := listener(refusedEvent)
 	if s == nil {
 		return

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 )
 
 // dropped is how many events were, by the metric.
@@ -28,7 +29,7 @@ func TestEventsDoNotWait(t *testing.T) {
 	defer s.stop()
 	before := dropped(t)
 	for _, reason := range []access.Reason{access.Expired, access.Revoked, access.WrongIP, access.WrongOrg} {
-		tellRefused(&Refusal{Reason: reason})
+		tellRefused(&cluster.Refusal{Reason: reason})
 	}
 	if n := dropped(t) - before; len(s.queue) != 2 || n != 2 {
 		t.Errorf("%d events wait, and %v were dropped", len(s.queue), n)
@@ -42,7 +43,7 @@ func TestEventsDoNotWait(t *testing.T) {
 // A refusal costs nothing when nobody listens, and next to nothing while events
 // of its reason are held back.
 func TestUntoldRefusalsCostNothing(t *testing.T) {
-	refusal := &Refusal{ID: "id", Reason: access.Internal, Org: "acme", Stream: "cam"}
+	refusal := &cluster.Refusal{ID: "id", Reason: access.Internal, Org: "acme", Stream: "cam"}
 	refused := func() { tellRefused(refusal) }
 	if n := testing.AllocsPerRun(1000, refused); n != 0 {
 		t.Errorf("%v allocations with nobody listening", n)

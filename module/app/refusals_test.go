@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 )
 
 // The last refusals are found by their ids, and the oldest make room.
@@ -17,23 +18,23 @@ func TestRefusals(t *testing.T) {
 	for part := range 4 {
 		all.Go(func() {
 			for i := range 3000 {
-				rs.add(&Refusal{ID: strconv.Itoa(part*3000 + i), Reason: access.Expired, Stream: "cam"})
+				rs.add(&cluster.Refusal{ID: strconv.Itoa(part*3000 + i), Reason: access.Expired, Stream: "cam"})
 			}
 		})
 	}
 	all.Wait()
-	rs.add(&Refusal{ID: "last", Reason: access.Expired, Stream: "cam"})
+	rs.add(&cluster.Refusal{ID: "last", Reason: access.Expired, Stream: "cam"})
 	if r, ok := rs.find("last"); !ok || r.Reason != access.Expired || r.Stream != "cam" {
 		t.Errorf("the last one is not found: %+v", r)
 	}
 	// A long URL does not stay in memory for the name in it.
 	url := strings.Repeat("x", 1<<20)
-	rs.add(&Refusal{ID: "long", Stream: url[:5]})
+	rs.add(&cluster.Refusal{ID: "long", Stream: url[:5]})
 	if slot := &rs.last[rs.next.Load()%uint64(len(rs.last))]; unsafe.StringData(slot.r.Stream) == unsafe.StringData(url) {
 		t.Error("the name that is kept is a part of the URL")
 	}
 	for range len(rs.last) {
-		rs.add(&Refusal{ID: "another"})
+		rs.add(&cluster.Refusal{ID: "another"})
 	}
 	for _, id := range []string{"last", "", "11999"} {
 		if _, ok := rs.find(id); ok {

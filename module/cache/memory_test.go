@@ -4,7 +4,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/handoff"
 )
 
@@ -54,14 +54,14 @@ func TestMemoryOfTheProcess(t *testing.T) {
 	if first.find(key{uri: "/x"}, identity) == nil {
 		t.Error("what was stored is gone after a reload")
 	}
-	if n := purge(func(c *app.Cached) bool { return c.URI == "/x" }); n != 0 || first.find(key{uri: "/x"}, identity) != nil {
+	if n := purge(func(c *cluster.Cached) bool { return c.URI == "/x" }); n != 0 || first.find(key{uri: "/x"}, identity) != nil {
 		t.Errorf("a purge counts %d answers where there is a note alone, or leaves that", n)
 	}
 	leave(reloaded)
 	if current() != nil || handoff.Caching.Load() != 0 {
 		t.Errorf("the store is there after the last cache has left, which makes %d", handoff.Caching.Load())
 	}
-	if purge(func(*app.Cached) bool { return true }) != 0 {
+	if purge(func(*cluster.Cached) bool { return true }) != 0 {
 		t.Error("a purge without a cache forgets something")
 	}
 	if join(a, 16<<20) == first {

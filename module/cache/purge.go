@@ -1,16 +1,19 @@
 package cache
 
-import "github.com/playgate/playgate/module/app"
+import (
+	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/cluster"
+)
 
 func init() { app.OnPurge(purge) }
 
 // purge forgets what matches, in the cache of the process.
-func purge(match func(*app.Cached) bool) int {
+func purge(match func(*cluster.Cached) bool) int {
 	m := current()
 	if m == nil {
 		return 0
 	}
 	return m.store.forget(func(k *key) bool {
-		return match(&app.Cached{Host: k.host, URI: k.uri, Org: k.org, Stream: k.stream})
+		return match(&cluster.Cached{Host: k.host, URI: k.uri, Org: k.org, Stream: k.stream})
 	})
 }

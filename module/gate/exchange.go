@@ -9,6 +9,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/verify"
@@ -145,7 +146,7 @@ func (x *exchange) log(reason access.Reason) {
 
 // note has a refusal kept for a while, and told to whoever listens.
 func (x *exchange) note(reason access.Reason) {
-	refusal := app.Refusal{ID: x.id, Reason: reason, Org: x.target.Org, Stream: x.target.Stream, TokenID: x.tokenID()}
+	refusal := cluster.Refusal{ID: x.id, Reason: reason, Org: x.target.Org, Stream: x.target.Stream, TokenID: x.tokenID()}
 	if x.grant != nil {
 		refusal.TokenOrg = x.grant.Org
 	}

@@ -1,4 +1,4 @@
-package app
+package cluster
 
 import (
 	"strings"
@@ -39,7 +39,7 @@ func TestAtURL(t *testing.T) {
 			owned bool
 		}{{true, nil, true}, {false, []string{"beta", "acme"}, true}, {false, []string{"beta"}, false}, {false, nil, false}} {
 			p.All, p.Owners = owners.all, owners.list
-			if p.matches(&cached) != (want && owners.owned) {
+			if p.Matches(&cached) != (want && owners.owned) {
 				t.Errorf("%s for %+v: want %v", text, owners, want)
 			}
 		}
