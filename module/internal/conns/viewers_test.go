@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/shard"
 )
 
 var (
@@ -14,12 +15,12 @@ var (
 	there = netip.MustParseAddr("2001:db8::1")
 )
 
-func TestAudience(t *testing.T) {
-	var a Audience
+func TestViewers(t *testing.T) {
+	var v Viewers
 	var running Table
 	now := time.Unix(1_800_000_000, 0)
 	cam := func(token uint64) *access.Subject { return &access.Subject{Org: "org1", Stream: "cam", TokenID: token} }
-	seen := func(s *access.Subject, from netip.Addr, at time.Time) { a.Seen(s, Viewer(s, from), at) }
+	seen := func(s *access.Subject, from netip.Addr, at time.Time) { v.Seen(s, Viewer(s, from), at) }
 	for range 50 {
 		seen(cam(1), here, now)
 	}
@@ -31,7 +32,7 @@ func TestAudience(t *testing.T) {
 	seen(&access.Subject{Org: "org2", Stream: "open", Public: true}, there, now)
 	check := func(at time.Time, cam, cam2, other, open int) {
 		t.Helper()
-		c := a.Count(&running, at)
+		c := v.Count(&running, at)
 		for what, n := range map[string][2]int{
 			"cam": {c.Of("org1", "cam"), cam}, "cam2": {c.Of("org1", "cam2"), cam2}, "org2": {c.Of("org2", "cam"), other},
 			"open": {c.Of("org2", "open"), open}, "all": {c.Total, cam + cam2 + other + open}, "nothing": {c.Of("org1/cam", ""), 0},
@@ -42,62 +43,60 @@ func TestAudience(t *testing.T) {
 		}
 	}
 	check(now, 3, 1, 1, 2)
-	check(now.Add(AudienceWindow), 3, 1, 1, 2)
+	check(now.Add(ViewerWindow), 3, 1, 1, 2)
 	// One has a response running, and so stays.
 	run, _ := start(t, &running, nil)
 	run.Subject, run.Viewer = *cam(2), Viewer(cam(2), here)
-	check(now.Add(AudienceWindow+time.Second), 1, 0, 0, 0)
+	check(now.Add(ViewerWindow+time.Second), 1, 0, 0, 0)
 	check(now.Add(time.Hour), 1, 0, 0, 0)
 	run.Release()
-	check(now.Add(time.Hour+AudienceWindow+time.Second), 0, 0, 0, 0)
+	check(now.Add(time.Hour+ViewerWindow+time.Second), 0, 0, 0, 0)
 }
 
 // However many come and go, memory is bounded by those who watch at one time,
 // and by a million.
-func TestAudienceIsBounded(t *testing.T) {
-	var a Audience
+func TestViewersIsBounded(t *testing.T) {
+	var v Viewers
 	now := time.Unix(1_800_000_000, 0)
 	most := 0
 	s := &access.Subject{Org: "org1", Stream: "cam"}
 	for minute := range 200 {
 		for i := range 1000 {
-			a.Seen(s, uint64(minute*1000+i), now.Add(time.Duration(minute)*time.Minute))
+			v.Seen(s, uint64(minute*1000+i), now.Add(time.Duration(minute)*time.Minute))
 		}
 		kept := 0
-		for i := range a.parts {
-			kept += len(a.parts[i].seen)
-		}
+		v.parts.All(func(p *viewersPart) { kept += len(p.seen) })
 		most = max(most, kept)
 	}
 	if most > 4000 {
 		t.Errorf("%d viewers are kept, and a thousand watch", most)
 	}
-	p := &a.parts[0]
-	for i := range 3 * maxAudience {
-		a.Seen(s, uint64(i)*uint64(len(a.parts)), now.Add(24*time.Hour))
+	p := &v.parts.Of(0).State
+	for i := range 3 * maxViewers {
+		v.Seen(s, uint64(i)*shard.Count, now.Add(24*time.Hour))
 	}
-	if len(p.seen) != maxAudience {
+	if len(p.seen) != maxViewers {
 		t.Errorf("a part has %d viewers", len(p.seen))
 	}
 	// Who is full takes new ones as soon as others have left.
-	late := now.Add(24*time.Hour + AudienceWindow + 2*time.Second)
-	a.Seen(s, uint64(4*maxAudience)*uint64(len(a.parts)), late)
+	late := now.Add(24*time.Hour + ViewerWindow + 2*time.Second)
+	v.Seen(s, uint64(4*maxViewers)*shard.Count, late)
 	if len(p.seen) != 1 {
 		t.Errorf("of those who left %d are kept", len(p.seen)-1)
 	}
 }
 
 // While a part is full, a new viewer does not have it look at all the others.
-func BenchmarkAudienceWhenFull(b *testing.B) {
-	var a Audience
+func BenchmarkViewersWhenFull(b *testing.B) {
+	var v Viewers
 	now := time.Unix(1_800_000_000, 0)
 	s := &access.Subject{Org: "org1", Stream: "cam"}
-	for i := range maxAudience {
-		a.Seen(s, uint64(i)*uint64(len(a.parts)), now)
+	for i := range maxViewers {
+		v.Seen(s, uint64(i)*shard.Count, now)
 	}
-	i := maxAudience
+	i := maxViewers
 	for b.Loop() {
-		a.Seen(s, uint64(i)*uint64(len(a.parts)), now)
+		v.Seen(s, uint64(i)*shard.Count, now)
 		i++
 	}
 }
@@ -132,7 +131,7 @@ func TestUses(t *testing.T) {
 		t.Error("what was stored long ago is kept")
 	}
 	for i := range 3 * maxUses {
-		u.Note(uint64(i)*uint64(len(u.parts)), now)
+		u.Note(uint64(i)*shard.Count, now)
 	}
 	if n := len(u.Take()); n > maxUses {
 		t.Errorf("%d uses of one part are kept", n)
@@ -140,7 +139,7 @@ func TestUses(t *testing.T) {
 }
 
 func BenchmarkNote(b *testing.B) {
-	var a Audience
+	var v Viewers
 	var u Uses
 	subjects := make([]access.Subject, 10_000)
 	for i := range subjects {
@@ -152,7 +151,7 @@ func BenchmarkNote(b *testing.B) {
 	for b.Loop() {
 		s := &subjects[i%len(subjects)]
 		u.Note(s.TokenID, now)
-		a.Seen(s, Viewer(s, here), now)
+		v.Seen(s, Viewer(s, here), now)
 		i++
 	}
 }
@@ -160,16 +159,16 @@ func BenchmarkNote(b *testing.B) {
 // Whom a revocation ends is told by each value that it can have, and by when their
 // tokens were issued; who watches without a token is never meant.
 func TestEnded(t *testing.T) {
-	var a Audience
+	var v Viewers
 	var running Table
 	now := time.Unix(1_800_000_000, 0)
-	see := func(s access.Subject, from netip.Addr) { a.Seen(&s, Viewer(&s, from), now) }
+	see := func(s access.Subject, from netip.Addr) { v.Seen(&s, Viewer(&s, from), now) }
 	see(access.Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, here)
 	see(access.Subject{Org: "org1", Stream: "cam", TokenID: 1, Tag: 10, User: 20, IssuedAt: 100}, there)
 	see(access.Subject{Org: "org1", Stream: "cam2", TokenID: 2, Tag: 10, IssuedAt: 200}, here)
 	see(access.Subject{Org: "org2", Stream: "cam", TokenID: 3, User: 21}, here)
 	see(access.Subject{Org: "org1", Stream: "cam", Public: true}, here)
-	c := a.Count(&running, now)
+	c := v.Count(&running, now)
 	if c.With(1) != 2 || c.With(2) != 1 || c.With(4) != 0 || c.With(0) != 0 || c.Total != 5 {
 		t.Errorf("%d, %d and %d watch by their tokens, %d in all", c.With(1), c.With(2), c.With(4), c.Total)
 	}
@@ -191,7 +190,7 @@ func TestEnded(t *testing.T) {
 		{access.Selection{Org: "org2", Stream: "cam2"}, 0, 0},
 		{access.Selection{}, 0, 0},
 	} {
-		if viewers, streams := a.Ended(tc.whom); viewers != tc.viewers || len(streams) != tc.streams {
+		if viewers, streams := v.Ended(tc.whom); viewers != tc.viewers || len(streams) != tc.streams {
 			t.Errorf("%+v ends %d viewers on %d streams instead of %d on %d", tc.whom, viewers, len(streams), tc.viewers, tc.streams)
 		}
 	}

@@ -4,20 +4,19 @@ import (
 	"hash/maphash"
 	"maps"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/shard"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// Audience counts who watches, stream by stream. A viewer is a token at an
-// address, or an address alone where none is needed: players that share both
-// are one. The zero value is empty.
-type Audience struct{ parts [64]audiencePart }
+// Viewers counts who watches, stream by stream. A viewer is a token at an address,
+// or an address alone where none is needed: players that share both are one. The
+// zero value is empty.
+type Viewers struct{ parts shard.Parts[viewersPart] }
 
-type audiencePart struct {
-	mu   sync.Mutex
+type viewersPart struct {
 	seen map[watching]watcher
 	room int   // how many there may be before those who left are taken out
 	last int64 // unix second in which they were
@@ -35,18 +34,18 @@ type watcher struct {
 	stream uint64
 }
 
-// AudienceWindow is how long a viewer counts after the last request: longer than
+// ViewerWindow is how long a viewer counts after the last request: longer than
 // players wait for the next segment of a live stream.
-const AudienceWindow = 30 * time.Second
+const ViewerWindow = 30 * time.Second
 
-// maxAudience is how many viewers are told apart in each part; a million in all.
-const maxAudience = 1 << 14
+// maxViewers is how many viewers are told apart in each part; a million in all.
+const maxViewers = 1 << 14
 
-var audienceSeed = maphash.MakeSeed()
+var viewerSeed = maphash.MakeSeed()
 
 // Viewer is who plays what a subject says from an address.
 func Viewer(s *access.Subject, from netip.Addr) uint64 {
-	return maphash.Comparable(audienceSeed, struct {
+	return maphash.Comparable(viewerSeed, struct {
 		token uint64
 		from  netip.Addr
 	}{s.TokenID, from})
@@ -54,7 +53,7 @@ func Viewer(s *access.Subject, from netip.Addr) uint64 {
 
 func streamHash(org, stream string) uint64 {
 	var h maphash.Hash
-	h.SetSeed(audienceSeed)
+	h.SetSeed(viewerSeed)
 	_, _ = h.WriteString(org)
 	_ = h.WriteByte('/') // in no name
 	_, _ = h.WriteString(stream)
@@ -62,23 +61,24 @@ func streamHash(org, stream string) uint64 {
 }
 
 // Seen notes a request of a viewer.
-func (a *Audience) Seen(s *access.Subject, viewer uint64, now time.Time) {
+func (v *Viewers) Seen(s *access.Subject, viewer uint64, now time.Time) {
 	key := watching{streamHash(s.Org, s.Stream), viewer}
-	p, at := &a.parts[viewer%uint64(len(a.parts))], now.Unix()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	part, at := v.parts.Of(viewer), now.Unix()
+	part.Lock()
+	defer part.Unlock()
+	p := &part.State
 	w, known := p.seen[key]
 	if !known && len(p.seen) >= p.room {
 		if p.seen == nil {
 			p.seen = make(map[watching]watcher)
 		}
-		if len(p.seen) >= maxAudience && p.last == at {
+		if len(p.seen) >= maxViewers && p.last == at {
 			return // no look at each of them for each that comes
 		}
 		p.prune(now)
 		p.last = at
-		p.room = min(2*len(p.seen)+16, maxAudience)
-		if len(p.seen) >= maxAudience {
+		p.room = min(2*len(p.seen)+16, maxViewers)
+		if len(p.seen) >= maxViewers {
 			return // all of them are watching now
 		}
 	}
@@ -89,8 +89,8 @@ func (a *Audience) Seen(s *access.Subject, viewer uint64, now time.Time) {
 	p.seen[key] = w
 }
 
-func (p *audiencePart) prune(now time.Time) {
-	since := now.Add(-AudienceWindow).Unix()
+func (p *viewersPart) prune(now time.Time) {
+	since := now.Add(-ViewerWindow).Unix()
 	maps.DeleteFunc(p.seen, func(_ watching, w watcher) bool { return w.at < since })
 }
 
@@ -110,45 +110,40 @@ func (c *Counts) With(tokenID uint64) int { return c.byToken[tokenID] }
 // Ended counts the viewers, as they were when Count was called last, whom a
 // revocation would end, and returns hashes of the streams that they watch, which
 // are the same in all processes.
-func (a *Audience) Ended(v access.Selection) (viewers int, streams map[uint64]bool) {
+func (v *Viewers) Ended(whom access.Selection) (viewers int, streams map[uint64]bool) {
 	var org, stream uint64
 	switch {
-	case v.Stream != "":
-		stream = streamHash(v.Org, v.Stream)
-	case v.Org != "":
-		org = streamHash(v.Org, "")
+	case whom.Stream != "":
+		stream = streamHash(whom.Org, whom.Stream)
+	case whom.Org != "":
+		org = streamHash(whom.Org, "")
 	}
 	on := make(map[uint64]bool)
-	for i := range a.parts {
-		p := &a.parts[i]
-		p.mu.Lock()
+	v.parts.All(func(p *viewersPart) {
 		for at, w := range p.seen {
-			if w.org == 0 || v.Before != 0 && w.issued > v.Before {
+			if w.org == 0 || whom.Before != 0 && w.issued > whom.Before {
 				continue
 			}
-			if stream != 0 && at.stream == stream || org != 0 && w.org == org || v.TokenID != 0 && w.tokenID == v.TokenID ||
-				v.Tag != 0 && w.tag == v.Tag || v.User != 0 && w.user == v.User {
+			if stream != 0 && at.stream == stream || org != 0 && w.org == org || whom.TokenID != 0 && w.tokenID == whom.TokenID ||
+				whom.Tag != 0 && w.tag == whom.Tag || whom.User != 0 && w.user == whom.User {
 				viewers++
 				on[w.stream] = true
 			}
 		}
-		p.mu.Unlock()
-	}
+	})
 	return viewers, on
 }
 
-// Count counts who has been seen within [AudienceWindow], and who has a response
+// Count counts who has been seen within [ViewerWindow], and who has a response
 // running, however long ago it began.
-func (a *Audience) Count(running *Table, now time.Time) *Counts {
+func (v *Viewers) Count(running *Table, now time.Time) *Counts {
 	running.Each(func(r *Running) {
 		if r.Viewer != 0 {
-			a.Seen(&r.Subject, r.Viewer, now)
+			v.Seen(&r.Subject, r.Viewer, now)
 		}
 	})
 	c := &Counts{byStream: make(map[uint64]int), byToken: make(map[uint64]int)}
-	for i := range a.parts {
-		p := &a.parts[i]
-		p.mu.Lock()
+	v.parts.All(func(p *viewersPart) {
 		p.prune(now)
 		for at, w := range p.seen {
 			c.byStream[at.stream]++
@@ -157,7 +152,6 @@ func (a *Audience) Count(running *Table, now time.Time) *Counts {
 			}
 		}
 		c.Total += len(p.seen)
-		p.mu.Unlock()
-	}
+	})
 	return c
 }

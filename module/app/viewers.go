@@ -11,8 +11,8 @@ import (
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// audience is who watches. Like what is running, it outlives reloads.
-var audience conns.Audience
+// viewers is who watches. Like what is running, it outlives reloads.
+var viewers conns.Viewers
 
 // Note takes down that a request of a subject was let through, and returns who
 // its viewer is.
@@ -21,7 +21,7 @@ func (a *App) Note(s *access.Subject, r *http.Request, now time.Time) (viewer ui
 		uses.Note(s.TokenID, now)
 	}
 	viewer = conns.Viewer(s, ClientAddress(r))
-	audience.Seen(s, viewer, now)
+	viewers.Seen(s, viewer, now)
 	return viewer
 }
 
@@ -37,15 +37,15 @@ func Viewers() *conns.Counts {
 	counted.Lock()
 	defer counted.Unlock()
 	if now := time.Now(); counted.last == nil || now.Sub(counted.at) > time.Second {
-		counted.last, counted.at = audience.Count(&running, now), now
+		counted.last, counted.at = viewers.Count(&running, now), now
 	}
 	return counted.last
 }
 
 // ended is whom a revocation ends on this node; at most a second old.
-func ended(whom access.Selection) (viewers int, streams map[uint64]bool) {
+func ended(whom access.Selection) (count int, streams map[uint64]bool) {
 	Viewers()
-	return audience.Ended(whom)
+	return viewers.Ended(whom)
 }
 
 // Concerned is whom a revocation concerns.
