@@ -7,7 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -166,7 +166,7 @@ func preview(_ context.Context, c *call, in *struct{ Body NewRevocation }) (*str
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Peers().Ended(app.Concerned(v))
+	viewers, streams := c.app.Peers().Ended(edge.Concerned(v))
 	return &struct{ Body Ending }{Ending{viewers, streams}}, nil
 }
 
@@ -179,7 +179,7 @@ func revoke(ctx context.Context, c *call, in *struct{ Body NewRevocation }) (*st
 	ending := make(chan Ending, 1)
 	asked := *v
 	go func() {
-		viewers, streams := c.app.Peers().Ended(app.Concerned(&asked))
+		viewers, streams := c.app.Peers().Ended(edge.Concerned(&asked))
 		ending <- Ending{viewers, streams}
 	}()
 	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {

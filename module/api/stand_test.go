@@ -61,7 +61,7 @@ func newStand(t *testing.T, more string) *stand {
 		t.Fatal(err)
 	}
 	for _, org := range []string{"acme", "zebra"} {
-		s.app.Refused(&cluster.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
+		s.app.Edge().RecordRefusal(&cluster.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
 		s.furnish(org)
 	}
 	return s

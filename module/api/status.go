@@ -7,7 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -46,7 +45,7 @@ func (s *server) status() {
 		OperationID: "get-status", Method: http.MethodGet, Path: "/api/v1/status", Tags: []string{"status"}, Summary: "Says how this instance is",
 	}, func(_ context.Context, c *call, _ *struct{}) (*struct{ Body Status }, error) {
 		version, _ := caddy.Version()
-		d := Status{Instance: app.Instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
+		d := Status{Instance: s.instance(), Version: version, Store: c.store(), BrokenGlass: make([]string, 0)}
 		for _, org := range c.orgs() {
 			d.Organisations++
 			if o, err := c.registry.Orgs.Get(org); err == nil && o.Broken(c.now) {

@@ -116,7 +116,7 @@ func (c *call) describeToken(ctx context.Context, t *registry.Token, now time.Ti
 // describeTokens tells what is kept of tokens, and asks all nodes who uses them.
 func (c *call) describeTokens(ctx context.Context, tokens []*registry.Token, now time.Time) []Token {
 	list := make([]Token, 0, len(tokens))
-	for i, use := range c.app.Uses(ctx, tokens) {
+	for i, use := range c.app.Edge().Uses.Of(ctx, c.registry, c.app.Peers(), tokens) {
 		d := c.describeWithout(tokens[i], now)
 		d.Viewers, d.LastUsed = use.Viewers, moment(use.Last)
 		list = append(list, d)
@@ -314,7 +314,7 @@ func (c *call) sorted(ctx context.Context, index *registry.Index, f registry.Fil
 	}
 	by := func(t *registry.Token) int64 { return t.Expires.Unix() }
 	if order == "used" {
-		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t).Unix(), 0) }
+		by = func(t *registry.Token) int64 { return -max(c.app.Edge().Uses.Last(ctx, c.registry, t).Unix(), 0) }
 	}
 	var after *registry.SortCursor
 	if at != nil {

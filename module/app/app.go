@@ -12,6 +12,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/internal/verify"
@@ -83,13 +85,13 @@ type App struct {
 	trust    trustCell
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
-	previous *App          // while this one may still fail to start
+	edge     *edge.State
 	poolKey  string
 	keptOut  []keptOut // of newTrust alone
 	terms    token.Terms
 	ordinals map[string]int // of the handlers that this configuration has
 	metrics  *Metrics
-	emitter  *emitter
+	emitter  *edge.Emitter
 	logger   *zap.Logger
 }
 
@@ -109,7 +111,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the keys. Everything that cannot be used is an error.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger, a.started = ctx.Logger(), make(chan struct{})
+	a.logger, a.started, a.edge = ctx.Logger(), make(chan struct{}), edge.Acquire()
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -152,10 +154,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.openRegistry(); err != nil {
 		return err
 	}
-	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry(), a.edge); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	return a.provisionEvents(ctx)
+	a.emitter, err = a.edge.Events.NewEmitter(ctx, a.logger)
+	return err
 }
 
 // check judges what needs no file.
@@ -205,25 +208,32 @@ func (a *App) Start() error {
 		}
 		a.warnOfGlass(time.Now())
 	}
-	current.start(a)
-	sweep()
-	storeUses()
+	a.edge.Start(judge{a})
 	return nil
 }
 
 // Stop makes way for the configuration before, if this one failed: what the next
 // configuration takes over goes on.
 func (a *App) Stop() error {
-	a.emitter.stop()
-	if last := current.stop(a); last {
-		endResources()
-		a.StoreUses(storeUsesAtEnd)
-	}
+	a.emitter.Stop()
+	a.edge.Stop(judge{a})
 	return nil
 }
 
 // Cleanup lets go of what is shared with other configurations.
-func (a *App) Cleanup() error { return errors.Join(a.cleanupJWKS(), a.closeRegistry()) }
+func (a *App) Cleanup() error {
+	err := errors.Join(a.cleanupJWKS(), a.closeRegistry())
+	if a.edge != nil {
+		a.edge.Release() // after all that tells it of changes
+	}
+	return err
+}
+
+// Edge is what the process keeps for all configurations.
+func (a *App) Edge() *edge.State { return a.edge }
+
+// Peers are this node and all others of its registry.
+func (a *App) Peers() *cluster.Peers { return a.edge.Peers(judge{a}) }
 
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
@@ -233,7 +243,7 @@ func (a *App) Trust() *verify.Trust { return a.trust.get(a.generation(), a.newTr
 
 // generation grows whenever keys come or go.
 func (a *App) generation() uint64 {
-	generation := keySetChanges.Load()
+	generation := a.edge.Changes.OfKeySets()
 	if a.registry != nil {
 		generation += a.registry.View().Generation()
 	}
@@ -253,7 +263,7 @@ func (a *App) newTrust() *verify.Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return memory.NewTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
+	return a.edge.Memory.NewTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
 }
 
 // StaticKeys reports whether all keys there will ever be are in the configuration.

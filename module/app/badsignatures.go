@@ -61,12 +61,3 @@ func (b *BadSignatures) parse(d *caddyfile.Dispenser) error {
 func (b *BadSignatures) limits() verify.Limits {
 	return verify.Limits{Count: b.Count, Within: time.Duration(b.Within)}
 }
-
-// memory and badSignatures outlive reloads.
-var (
-	memory        = verify.NewMemory()
-	badSignatures = verify.NewLimiter(verify.Gradually, maxBadSigners)
-)
-
-// maxBadSigners is how many addresses are kept.
-const maxBadSigners = 1 << 18

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -53,12 +52,9 @@ type JWKS struct {
 // reloads in them.
 var keySets = caddy.NewUsagePool()
 
-// keySetChanges grows with each change of any set.
-var keySetChanges atomic.Uint64
-
 // provision judges the block, reads a file, and takes a reference to the set.
 // It fetches nothing.
-func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger) error {
+func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger, changed func()) error {
 	source, err := caddy.NewReplacer().ReplaceOrErr(j.Source, true, true)
 	if err != nil {
 		return errors.New("jwks: a placeholder in the URL or path is empty or unknown")
@@ -76,7 +72,7 @@ func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger) error {
 		}
 	}
 	set, _, err := keySets.LoadOrNew(j.location.ID(), func() (caddy.Destructor, error) {
-		set := jwks.NewSet(j.location, func() { keySetChanges.Add(1) })
+		set := jwks.NewSet(j.location, changed)
 		if document == nil {
 			return set, nil
 		}
@@ -146,7 +142,7 @@ func (a *App) provisionJWKS(ctx caddy.Context) error {
 		if j == nil {
 			return errors.New("jwks " + strconv.Itoa(i+1) + ": null is no key set; remove it")
 		}
-		if err := j.provision(ctx, a.logger); err != nil {
+		if err := j.provision(ctx, a.logger, a.edge.Changes.KeySetChanged); err != nil {
 			return err
 		}
 	}

@@ -142,7 +142,7 @@ func TestKeysOfSets(t *testing.T) {
 	if got := trusted(a); got != want {
 		t.Errorf("trusted: %s\ninstead of %s", got, want)
 	}
-	keySetChanges.Add(1) // whatever else makes a new trust
+	a.edge.Changes.KeySetChanged() // whatever else makes a new trust
 	if got := trusted(a); got != want {
 		t.Errorf("later, trusted: %s", got)
 	}

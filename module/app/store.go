@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -149,10 +148,6 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// registryChanges grows with each change of any registry on which a verdict can
-// depend.
-var registryChanges atomic.Uint64
-
 // registries are those that some configuration uses. One outlives a reload:
 // the new configuration takes its reference before the old one drops its own.
 var registries = caddy.NewUsagePool()
@@ -168,13 +163,13 @@ func (a *App) openRegistry() error {
 	if a.Store.off() {
 		return nil
 	}
-	settings := a.Store.settings()
+	settings, state := a.Store.settings(), a.edge // which whoever has the registry has too
 	key := string(caddyconfig.JSON(settings, nil))
 	value, _, err := registries.LoadOrNew(key, func() (caddy.Destructor, error) {
 		r := registry.New(settings, caddy.Log().Named(ID))
-		r.OnRevoke(tellRevoked)
-		r.OnChange(func() { registryChanges.Add(1) })
-		r.OnAsk(func(question []byte) []byte { return answer(r, question) })
+		r.OnRevoke(state.Events.TellRevoked)
+		r.OnChange(state.Changes.RegistryChanged)
+		r.OnAsk(func(question []byte) []byte { return state.Answer(r, question) })
 		return pooled{r}, nil
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func (c *trustCell) get(generation uint64, build func() *verify.Trust) *verify.T
 func (a *App) ReadToken(t *verify.Trust, text string, from func() netip.Addr, now time.Time) (*verify.Verified, error) {
 	budget := verify.Budget{Client: from}
 	if a.BadSignatures != nil {
-		budget.Limiter, budget.Limits = badSignatures, a.BadSignatures.limits()
+		budget.Limiter, budget.Limits = a.edge.BadSignatures, a.BadSignatures.limits()
 	}
-	return memory.ReadToken(t, text, budget, now)
+	return a.edge.Memory.ReadToken(t, text, budget, now)
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -38,6 +39,7 @@ type Handler struct {
 	memory   int64
 	patterns []target.Pattern
 	store    *store
+	edge     *edge.State
 	logger   *zap.Logger
 	unguided sync.Once // said that there is no gate
 }
@@ -95,8 +97,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		name = server.Name()
 	}
 	h.id = name + "/" + strconv.Itoa(a.(*app.App).Ordinal("cache of "+name))
-	h.store, err = acquire(h, h.memory)
-	return err
+	h.edge = a.(*app.App).Edge()
+	if h.store, err = acquire(h, h.memory); err != nil {
+		return err
+	}
+	h.edge.Caches.Add(purge)
+	return nil
 }
 
 // Cleanup leaves the cache of the process.
@@ -104,6 +110,7 @@ func (h *Handler) Cleanup() error {
 	if h.store == nil {
 		return nil
 	}
+	h.edge.Caches.Remove()
 	return release(h)
 }
 

@@ -4,8 +4,6 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // pool has the memory of the process, once there is a cache. It outlives a reload of
@@ -52,7 +50,6 @@ func (m *processMemory) change(amounts func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	amounts()
-	handoff.Caching.Store(int64(len(m.amounts)))
 	most := int64(0)
 	for _, bytes := range m.amounts {
 		most = max(most, bytes)

@@ -1,11 +1,8 @@
 package cache
 
 import (
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/cluster"
 )
-
-func init() { app.OnPurge(purge) }
 
 // purge forgets what matches, in the cache of the process.
 func purge(match func(*cluster.Cached) bool) int {

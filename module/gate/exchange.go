@@ -109,7 +109,7 @@ func (x *exchange) admit() (admitted bool, err error) {
 	x.h.app.Metrics().Count(result, v.Reason)
 	x.log(v.Reason)
 	if v.Allowed && !x.target.Open {
-		x.viewer = x.h.app.Note(&x.subject, x.r, x.at)
+		x.viewer = x.h.app.Edge().RecordView(&x.subject, x.address(), x.h.app.Registry() != nil, x.at)
 	}
 	if to := x.redirect(); to != "" {
 		x.answerRedirect(to)
@@ -150,7 +150,7 @@ func (x *exchange) note(reason access.Reason) {
 	if x.grant != nil {
 		refusal.TokenOrg = x.grant.Org
 	}
-	x.h.app.Refused(&refusal)
+	x.h.app.Edge().RecordRefusal(&refusal)
 }
 
 // tokenID is the id of the token, or "" where that is not known.

@@ -97,7 +97,7 @@ func (x *exchange) tellTarget() {
 		Pages: !x.h.cors.off,
 	}
 	b.admitted = &b.target
-	if handoff.Caching.Load() == 0 {
+	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
 	scheme, host := publicOrigin(x.r)

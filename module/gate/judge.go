@@ -19,7 +19,7 @@ import (
 // first failure is the reason.
 func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	x.h.app.AwaitStart()
-	x.changes, x.at = app.Changes(), x.h.now()
+	x.changes, x.at = x.h.app.Edge().Changes.Count(), x.h.now()
 	inPath, err := x.readRequest()
 	if err != nil {
 		return access.DenyError(err), false

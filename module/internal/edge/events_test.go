@@ -1,8 +1,7 @@
-package app
+package edge
 
 import (
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,18 +23,18 @@ func dropped(t *testing.T) float64 {
 
 // What does not fit into the queue is dropped and counted, and nobody waits.
 func TestEventsDoNotWait(t *testing.T) {
-	s := &emitter{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
-	emitting.Store(s)
-	defer s.stop()
+	e := &newState().Events
+	m := &Emitter{shared: e, heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
+	e.emitting.Store(m)
 	before := dropped(t)
 	for _, reason := range []access.Reason{access.Expired, access.Revoked, access.WrongIP, access.WrongOrg} {
-		tellRefused(&cluster.Refusal{Reason: reason})
+		e.tellRefused(&cluster.Refusal{Reason: reason})
 	}
-	if n := dropped(t) - before; len(s.queue) != 2 || n != 2 {
-		t.Errorf("%d events wait, and %v were dropped", len(s.queue), n)
+	if n := dropped(t) - before; len(m.queue) != 2 || n != 2 {
+		t.Errorf("%d events wait, and %v were dropped", len(m.queue), n)
 	}
-	s.stop()
-	if listener(refusedEvent) != nil {
+	m.Stop()
+	if e.listener(refusedEvent) != nil {
 		t.Error("somebody is told after the end")
 	}
 }
@@ -44,30 +43,14 @@ func TestEventsDoNotWait(t *testing.T) {
 // of its reason are held back.
 func TestUntoldRefusalsCostNothing(t *testing.T) {
 	refusal := &cluster.Refusal{ID: "id", Reason: access.Internal, Org: "acme", Stream: "cam"}
-	refused := func() { tellRefused(refusal) }
+	e := &newState().Events
+	refused := func() { e.tellRefused(refusal) }
 	if n := testing.AllocsPerRun(1000, refused); n != 0 {
 		t.Errorf("%v allocations with nobody listening", n)
 	}
-	s := &emitter{heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)}
-	emitting.Store(s)
-	defer s.stop()
+	e.emitting.Store(&Emitter{shared: e, heard: map[string]bool{refusedEvent: true}, queue: make(chan event, 2)})
 	refused()
 	if n := testing.AllocsPerRun(100, refused); n >= 1 {
 		t.Errorf("%v allocations while events are held back", n)
-	}
-}
-
-// A sample lets one pass each second, which tells how many there were.
-func TestSample(t *testing.T) {
-	var s sample
-	now := process.Add(time.Minute)
-	for _, step := range []struct {
-		after time.Duration
-		count int64
-	}{{0, 1}, {0, 0}, {999 * time.Millisecond, 0}, {time.Millisecond, 3}, {999 * time.Millisecond, 0}, {time.Hour, 2}} {
-		now = now.Add(step.after)
-		if got := s.take(now); got != step.count {
-			t.Errorf("%v later: %d instead of %d", step.after, got, step.count)
-		}
 	}
 }

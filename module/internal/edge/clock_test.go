@@ -1,4 +1,4 @@
-package app
+package edge
 
 import (
 	"testing"
@@ -13,11 +13,8 @@ import (
 // passes, and what is less than a second, are no steps.
 func TestSteppedClock(t *testing.T) {
 	core, logs := observer.New(zapcore.WarnLevel)
-	a := &App{logger: zap.New(core)}
-	current.start(a)
-	defer current.stop(a)
-	defer clockStep.Store(clockStep.Load())
-	clockStep.Store(0)
+	s := newState()
+	s.configs.start(&config{logger: zap.New(core)})
 	for _, tc := range []struct {
 		step, gauge time.Duration
 		told        int
@@ -29,14 +26,14 @@ func TestSteppedClock(t *testing.T) {
 		{0, time.Minute, 1},
 		{-time.Hour, -time.Hour, 2},
 	} {
-		noteStep(tc.step)
-		if got := time.Duration(clockStep.Load()); got != tc.gauge || logs.Len() != tc.told {
+		s.noteStep(tc.step)
+		if got := time.Duration(s.clock.step.Load()); got != tc.gauge || logs.Len() != tc.told {
 			t.Errorf("stepped by %v: gauge %v, %d warnings", tc.step, got, logs.Len())
 		}
 	}
 	// Both readings move alike, however late the next look is.
 	now := time.Now()
-	noteClock(now, now.Add(time.Hour))
+	s.noteStep(stepBetween(now, now.Add(time.Hour)))
 	if logs.Len() != 2 {
 		t.Error("time that passes is taken for a step")
 	}

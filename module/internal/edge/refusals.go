@@ -1,4 +1,4 @@
-package app
+package edge
 
 import (
 	"strings"
@@ -10,16 +10,13 @@ import (
 	"github.com/playgate/playgate/module/internal/redact"
 )
 
-// Refused notes a refusal: for whoever asks for its id later, and for whoever
-// listens to events.
-func (a *App) Refused(r *cluster.Refusal) {
+// RecordRefusal records a refusal: for whoever asks for its id later, and for
+// whoever listens to events. It sets the time.
+func (s *State) RecordRefusal(r *cluster.Refusal) {
 	r.At = time.Now()
-	recent.add(r)
-	tellRefused(r)
+	s.refusals.add(r)
+	s.Events.tellRefused(r)
 }
-
-// recent are the last refusals of this process.
-var recent refusals
 
 // refusals keeps the last ones. Each has a lock of its own: no request waits for
 // another one. The zero value is empty.
