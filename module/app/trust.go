@@ -40,9 +40,9 @@ func (c *trustCell) get(generation uint64, build func() *verify.Trust) *verify.T
 // [App.BadSignatures] limits what comes from there; then the error may be a
 // [verify.LimitedError].
 func (a *App) ReadToken(t *verify.Trust, text string, from func() netip.Addr, now time.Time) (*verify.Verified, error) {
-	budget := verify.Budget{Client: from}
+	var budget verify.Budget
 	if a.BadSignatures != nil {
 		budget.Limiter, budget.Limits = a.edge.BadSignatures, a.BadSignatures.limits()
 	}
-	return a.edge.Memory.ReadToken(t, text, budget, now)
+	return a.edge.Memory.ReadToken(t, text, budget, from, now)
 }

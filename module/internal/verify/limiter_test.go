@@ -105,12 +105,11 @@ func TestReadTokenOverTheBudget(t *testing.T) {
 	m := NewMemory()
 	budget := Budget{Limiter: NewLimiter(Gradually, 1<<18), Limits: Limits{Count: 2, Within: time.Minute}}
 	trust := trustOf(t, m, key)
-	at := time.Now()
-	budget.Client = func() netip.Addr { return addr("198.51.100.77") }
-	seen, fresh, late := signed(t, key, nil), signed(t, key, nil), signed(t, key, nil)
+	at, here := time.Now(), func() netip.Addr { return addr("198.51.100.77") }
+	seen, fresh, other := signed(t, key, nil), signed(t, key, nil), signed(t, key, nil)
 	forgedOnce, forgedTwice := signed(t, stranger, nil), signed(t, stranger, nil)
 	read := func(text string, at time.Time) error {
-		_, err := m.ReadToken(trust, text, budget, at)
+		_, err := m.ReadToken(trust, text, budget, here, at)
 		return err
 	}
 	if err := read(seen, at); err != nil {
@@ -134,12 +133,10 @@ func TestReadTokenOverTheBudget(t *testing.T) {
 	if err := read(forgedOnce, at); !errors.Is(err, token.ErrBadSignature) {
 		t.Errorf("a forged one again: %v", err)
 	}
-	other := budget
-	other.Client = func() netip.Addr { return addr("198.51.100.78") }
-	if _, err := m.ReadToken(trust, fresh, other, at); err != nil {
+	if _, err := m.ReadToken(trust, fresh, budget, func() netip.Addr { return addr("198.51.100.78") }, at); err != nil {
 		t.Errorf("from another address: %v", err)
 	}
-	if err := read(late, at.Add(30*time.Second)); err != nil {
+	if err := read(other, at.Add(30*time.Second)); err != nil {
 		t.Errorf("when one is forgiven: %v", err)
 	}
 	budget = Budget{}

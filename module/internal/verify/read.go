@@ -15,9 +15,6 @@ type Budget struct {
 	Limiter *Limiter
 	// Limits are how many may come.
 	Limits Limits
-	// Client is where the token comes from. It is asked for only where there is
-	// a Limiter.
-	Client func() netip.Addr
 }
 
 // LimitedError says that an address has sent too many bad signatures.
@@ -32,21 +29,22 @@ func (e *LimitedError) Error() string {
 
 // ReadToken is [jwt.Read] with a memory: a token that was read before, with keys
 // that are still good, costs no signature check, and the budget does not concern
-// it. Beyond the budget the error is a [LimitedError].
-func (m *Memory) ReadToken(t *Trust, text string, b Budget, now time.Time) (*Verified, error) {
+// it. Beyond the budget the error is a [LimitedError]. The client's address is asked
+// for only where somebody counts.
+func (m *Memory) ReadToken(t *Trust, text string, b Budget, client func() netip.Addr, now time.Time) (*Verified, error) {
 	if v, err := m.lookup(t, text); v != nil || err != nil {
 		return v, err
 	}
 	if b.Limiter == nil {
 		return m.verify(t, text)
 	}
-	client := b.Client()
-	if wait := b.Limiter.Wait(b.Limits, client, now); wait > 0 {
+	from := client()
+	if wait := b.Limiter.Wait(b.Limits, from, now); wait > 0 {
 		return nil, &LimitedError{wait}
 	}
 	v, err := m.verify(t, text)
 	if errors.Is(err, jwt.ErrSignature) {
-		b.Limiter.Consume(b.Limits, client, now)
+		b.Limiter.Consume(b.Limits, from, now)
 	}
 	return v, err
 }
