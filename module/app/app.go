@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -86,8 +87,8 @@ type App struct {
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
 	edge     *edge.State
-	poolKey  string
-	keptOut  []keptOut // of newTrust alone
+	poolKey  string    // of the registry
+	keptOut  []keptOut // when newTrust was called last
 	terms    token.Terms
 	ordinals map[string]int // of the handlers that this configuration has
 	metrics  *Metrics
@@ -127,7 +128,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.keyring, err = token.NewKeyring(keys...); err != nil {
 		return err
 	}
-	if err := a.provisionJWKS(ctx); err != nil {
+	if err := keySets(a.JWKS).provision(ctx, a.logger, a.edge.Changes.KeySetChanged); err != nil {
 		return err
 	}
 	if a.SessionKey != "" {
@@ -151,8 +152,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Leeway != nil {
 		a.terms.Leeway = time.Duration(*a.Leeway)
 	}
-	if err := a.openRegistry(); err != nil {
-		return err
+	if !a.Store.off() {
+		if a.registry, a.poolKey, err = acquireRegistry(&a.Store, a.edge); err != nil {
+			return err
+		}
 	}
 	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry(), a.edge); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -201,12 +204,13 @@ func (a *App) check() error {
 // Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
 	defer close(a.started)
-	a.startJWKS()
+	keySets(a.JWKS).start()
+	a.Trust() // so that keys that others keep out are told of now
 	if a.registry != nil {
 		if err := a.registry.Start(); err != nil {
 			return err
 		}
-		a.warnOfGlass(time.Now())
+		warnOfGlass(a.registry, a.logger, time.Now())
 	}
 	a.edge.Start(judge{a})
 	return nil
@@ -222,7 +226,11 @@ func (a *App) Stop() error {
 
 // Cleanup lets go of what is shared with other configurations.
 func (a *App) Cleanup() error {
-	err := errors.Join(a.cleanupJWKS(), a.closeRegistry())
+	err := keySets(a.JWKS).cleanup()
+	if a.poolKey != "" {
+		_, failed := registries.Delete(a.poolKey)
+		a.poolKey, err = "", errors.Join(err, failed)
+	}
 	if a.edge != nil {
 		a.edge.Release() // after all that tells it of changes
 	}
@@ -252,7 +260,7 @@ func (a *App) generation() uint64 {
 
 // newTrust puts together what the configuration, the registry and the key sets
 // say. Of keys with one id the first of these counts; the configuration's
-// session key signs.
+// session key signs. It never runs twice at a time.
 func (a *App) newTrust() *verify.Trust {
 	keys, sessions := a.keyring, []sessiontoken.Key{a.sessions}
 	if a.registry != nil {
@@ -263,7 +271,15 @@ func (a *App) newTrust() *verify.Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return a.edge.Memory.NewTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
+	keys, out := keySets(a.JWKS).addTo(keys)
+	for _, o := range out {
+		if !slices.Contains(a.keptOut, o) {
+			a.logger.Warn("a key of the key set is ignored: another key has the same id and may speak for the same organisation",
+				zap.Stringer("jwks", a.JWKS[o.block].location), zap.String("key_id", o.id))
+		}
+	}
+	a.keptOut = out
+	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...))
 }
 
 // StaticKeys reports whether all keys there will ever be are in the configuration.
@@ -278,7 +294,7 @@ func (a *App) KeyMissing(org string) access.Reason {
 	if a.registry != nil && !a.registry.View().Complete() {
 		return access.StoreUnavailable
 	}
-	if unread := a.missJWKS(org); unread || a.Trust().Keys.Len() == 0 {
+	if unread := keySets(a.JWKS).miss(org); unread || a.Trust().Keys.Len() == 0 {
 		return access.KeysUnavailable
 	}
 	return ""

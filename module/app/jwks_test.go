@@ -360,7 +360,7 @@ func TestKeySetsAreCheckedAtLoad(t *testing.T) {
 		}
 	}
 	pooled := 0
-	keySets.Range(func(any, any) bool { pooled++; return true })
+	keySetPool.Range(func(any, any) bool { pooled++; return true })
 	if pooled != 0 {
 		t.Errorf("%d sets are held by configurations that were not loaded", pooled)
 	}
