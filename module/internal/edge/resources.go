@@ -38,7 +38,7 @@ func (s *State) endResources() {
 		}
 	}
 	ended := make(chan struct{})
-	go func() { all.Wait(); close(ended) }()
+	s.tasks.Go(func() { all.Wait(); close(ended) })
 	select {
 	case <-ended:
 	case <-time.After(parting):
