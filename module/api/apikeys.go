@@ -30,7 +30,7 @@ var DeleteAPIKey = operation(toAdminister, huma.Operation{
 }, deleteAPIKey)
 
 func listAPIKeys(ctx context.Context, c *call, _ *types.Nothing) (*types.APIKeys, error) {
-	list, err := c.registry.APIKeys(ctx)
+	list, err := c.registry.APIKeys.List(ctx)
 	out := types.APIKeys{APIKeys: make([]types.APIKey, 0)}
 	for _, k := range list {
 		if c.ownsAll(k.Orgs) {
@@ -76,7 +76,7 @@ func createAPIKey(ctx context.Context, c *call, in *types.Body[types.NewAPIKey])
 		}
 	}
 	k := &registry.APIKey{Name: b.Name, Role: registry.Role(b.Role), Orgs: b.Orgs, Expires: expires.UTC()}
-	text, err := c.registry.CreateAPIKey(ctx, k, c.Name)
+	text, err := c.registry.APIKeys.Create(ctx, k, c.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +84,13 @@ func createAPIKey(ctx context.Context, c *call, in *types.Body[types.NewAPIKey])
 }
 
 func deleteAPIKey(ctx context.Context, c *call, in *types.APIKeyPath) (*types.Nothing, error) {
-	list, err := c.registry.APIKeys(ctx)
+	list, err := c.registry.APIKeys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range list {
 		if k.ID == in.ID && c.ownsAll(k.Orgs) {
-			return nil, c.registry.DeleteAPIKey(ctx, k, c.Name)
+			return nil, c.registry.APIKeys.Delete(ctx, k, c.Name)
 		}
 	}
 	return nil, registry.ErrNotFound

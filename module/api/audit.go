@@ -28,7 +28,7 @@ func listEvents(ctx context.Context, c *call, in *types.ListEvents) (*types.Even
 	}
 	var list []*registry.Event
 	for _, org := range orgs {
-		events, err := c.registry.Events(ctx, org, in.Limit)
+		events, err := c.registry.Audit.Events(ctx, org, in.Limit)
 		if err != nil {
 			return nil, err
 		}

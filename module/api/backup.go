@@ -32,7 +32,7 @@ func (s *server) backup() {
 		if err := c.registry.Writable(); err != nil {
 			return err
 		}
-		c.app.StoreUses(10 * time.Second)
+		c.app.Edge().StoreUses(c.registry, 10*time.Second)
 		w.Header().Set("Content-Type", backupType)
 		if _, err := c.registry.Backup(r.Context(), w); err != nil {
 			logger().Error("a backup broke off", zap.Error(err))

@@ -7,15 +7,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() {
 	caddy.RegisterModule(new(Handler))
-	httpcaddyfile.RegisterDirective("playgate_api", parseDirective)
+	directive.Register("playgate_api", func() directive.Handler { return new(Handler) })
 }
 
 // Handler answers /api/ and /.well-known/jwks.json, and nothing else. API keys
@@ -39,7 +39,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return errors.New("playgate_api needs a store: write store embedded into the global playgate block instead of store off, or take playgate_api out")
 	}
 	find := func() *app.App { return a }
-	h.api = New(find, (&keyAuth{find: find, failures: newFailures()}).who)
+	h.api = New(find, (&keyAuth{find: find, failures: newAuthLimiter()}).who)
 	return nil
 }
 
@@ -52,18 +52,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
-// parseDirective sets up the handler from Caddyfile tokens. Syntax:
+// UnmarshalCaddyfile accepts the bare directive. Syntax:
 //
 //	playgate_api
-func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	handler := new(Handler)
-	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
-	}
-	return h.NewRoute(nil, handler), nil
-}
-
-// UnmarshalCaddyfile accepts the bare directive.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.Next() {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/edge"
 )
 
 // maxBody is the most that is read of a request, in bytes.
@@ -30,6 +32,7 @@ type server struct {
 	mux    *http.ServeMux
 	origin *http.CrossOriginProtection
 
+	instance  func() string              // names this process
 	described map[string]*huma.Operation // by their ids
 }
 
@@ -39,7 +42,7 @@ type server struct {
 // package, of the registry and of huma (huma.Error400BadRequest) with their
 // status, and others with 500.
 func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.Handler {
-	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
+	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), instance: sync.OnceValue(edge.Instance)}
 	s.describe()
 	s.addRoutes()
 	s.splay()
@@ -70,7 +73,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Playgate-Instance", app.Instance())
+	h.Set("Playgate-Instance", s.instance())
 	defer abort()
 	if p := s.refused(r); p != nil {
 		p.write(w)

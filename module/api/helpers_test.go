@@ -17,6 +17,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -60,7 +61,7 @@ func newTestAPI(t *testing.T, more string) *fixture {
 		t.Fatal(err)
 	}
 	for _, org := range []string{"acme", "zebra"} {
-		s.app.Refused(&app.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
+		s.app.Edge().RecordRefusal(&cluster.Refusal{ID: org + "-refusal", Reason: access.WrongStream, Org: org, Stream: "cam", TokenID: "zebra-token", TokenOrg: "zebra"})
 		s.furnish(org)
 	}
 	return s
@@ -74,17 +75,17 @@ func (s *fixture) furnish(org string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, keyErr := r.AddOrgKey(ctx, org, key, org+"-by")
+	_, keyErr := r.OrgKeys.Add(ctx, org, key, org+"-by")
 	now := time.Now().UTC()
 	apiKey := &registry.APIKey{Name: org + "-apikey", Role: registry.Read, Orgs: []string{org}}
-	_, apiKeyErr := r.CreateAPIKey(ctx, apiKey, org+"-by")
+	_, apiKeyErr := r.APIKeys.Create(ctx, apiKey, org+"-by")
 	s.apiKeys[org] = apiKey.ID
 	for _, err := range []error{
-		r.CreateOrg(ctx, &registry.Org{Hash: org, Name: "The " + org, Glass: &registry.Glass{Since: now, Until: now.Add(time.Hour), Reason: org + "-fire"}}, org+"-by"),
-		r.CreateStream(ctx, &registry.Stream{Org: org, Name: org + "-cam", Title: org + "-title", Tags: []string{"hall"}}, org+"-by"),
-		r.CreateStream(ctx, &registry.Stream{Org: org, Name: "cam", Tags: []string{"hall"}}, org+"-by"),
-		r.CreateToken(ctx, &registry.Token{ID: org + "-id", Org: org, Streams: []string{"cam"}, Tag: "hall", User: "ann", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
-		r.CreateToken(ctx, &registry.Token{ID: "shared", Org: org, OrgWide: true, Tag: org + "-tag", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		r.Orgs.Create(ctx, &registry.Org{Hash: org, Name: "The " + org, Glass: &registry.Glass{Since: now, Until: now.Add(time.Hour), Reason: org + "-fire"}}, org+"-by"),
+		r.Streams.Create(ctx, &registry.Stream{Org: org, Name: org + "-cam", Title: org + "-title", Tags: []string{"hall"}}, org+"-by"),
+		r.Streams.Create(ctx, &registry.Stream{Org: org, Name: "cam", Tags: []string{"hall"}}, org+"-by"),
+		r.Tokens.Create(ctx, &registry.Token{ID: org + "-id", Org: org, Streams: []string{"cam"}, Tag: "hall", User: "ann", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
+		r.Tokens.Create(ctx, &registry.Token{ID: "shared", Org: org, OrgWide: true, Tag: org + "-tag", Created: now, Expires: now.Add(time.Hour), Key: "k"}),
 		keyErr, apiKeyErr,
 	} {
 		if err != nil {
@@ -96,7 +97,7 @@ func (s *fixture) furnish(org string) {
 // key makes an API key.
 func (s *fixture) key(role registry.Role, orgs ...string) string {
 	s.t.Helper()
-	text, err := s.app.Registry().CreateAPIKey(s.t.Context(), &registry.APIKey{Role: role, Orgs: orgs}, "test")
+	text, err := s.app.Registry().APIKeys.Create(s.t.Context(), &registry.APIKey{Role: role, Orgs: orgs}, "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -202,17 +203,17 @@ func (s *fixture) all() string {
 	s.t.Helper()
 	ctx := context.Background()
 	r := s.app.Registry()
-	index, err := r.Tokens(ctx)
+	index, err := r.Tokens.Index(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	now := time.Now()
 	tokens, _ := index.Page(registry.Filter{}, nil, 1000, now)
-	keys, err := r.APIKeys(ctx)
+	keys, err := r.APIKeys.List(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	text, err := json.Marshal([]any{r.Orgs(), r.Streams(""), tokens, keys, r.SigningKeys(), r.OrgKeys()})
+	text, err := json.Marshal([]any{r.Orgs.List(), r.Streams.List(""), tokens, keys, r.Keys.List(), r.OrgKeys.List()})
 	if err != nil {
 		s.t.Fatal(err)
 	}

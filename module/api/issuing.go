@@ -81,7 +81,7 @@ func (c issuing) issue(ctx context.Context, r issue.Request) (*issue.Issued, *re
 	}
 	record := recordOf(issued.Grant)
 	record.Created, record.By = c.now.UTC().Truncate(time.Millisecond), c.Name
-	if err := c.registry.CreateToken(ctx, record); err != nil {
+	if err := c.registry.Tokens.Create(ctx, record); err != nil {
 		return nil, nil, unavailable("there is no token, because its record could not be kept: " + err.Error())
 	}
 	return issued, record, nil
@@ -103,7 +103,7 @@ func (c issuing) render(i *issue.Issued, record *registry.Token) *types.IssuedTo
 // warnUnknownStreams warns of streams that the registry does not know.
 func (c issuing) warnUnknownStreams(g *token.Grant) (list []types.Warning) {
 	for _, stream := range g.Streams {
-		if _, err := c.registry.Stream(g.Org, stream); err != nil {
+		if _, err := c.registry.Streams.Get(g.Org, stream); err != nil {
 			list = append(list, types.Warning{Text: "stream " + stream + " is not known here; the token plays it all the same, if an origin has it"})
 		}
 	}

@@ -34,7 +34,7 @@ func (s *server) jwks() {
 			return nil, unavailable("the keys are not known here yet")
 		}
 		keys := a.Keyring().Keys()
-		for _, made := range a.Registry().SigningKeys() {
+		for _, made := range a.Registry().Keys.List() {
 			if k, err := token.ParseKey(made.JWK, made.ID, made.Algorithm); err == nil {
 				k.State = made.State
 				keys = append(keys, k)

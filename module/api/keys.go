@@ -42,7 +42,7 @@ func listKeys(_ context.Context, c *call, _ *types.Nothing) (*types.Keys, error)
 }
 
 func rotateKeys(ctx context.Context, c *call, _ *types.RotateKeys) (*types.Rotation, error) {
-	active, former, err := c.registry.Rotate(ctx, c.Name)
+	active, former, err := c.registry.Keys.Rotate(ctx, c.Name)
 	return &types.Rotation{Active: active, Former: former}, err
 }
 
@@ -65,13 +65,13 @@ func keysOf(c *call) []types.Key {
 	for _, k := range c.app.Keyring().Keys() {
 		add(k, types.Key{Source: "configuration"})
 	}
-	for _, made := range c.registry.SigningKeys() {
+	for _, made := range c.registry.Keys.List() {
 		if k, err := token.ParseKey(made.JWK, made.ID, made.Algorithm); err == nil {
 			k.State = made.State
 			add(k, types.Key{Source: "playgate", Created: moment(made.Created), Changed: moment(made.Changed)})
 		}
 	}
-	for _, own := range c.registry.OrgKeys() {
+	for _, own := range c.registry.OrgKeys.List() {
 		if k, err := token.ParseKey(own.JWK, own.ID, own.Algorithm); err == nil {
 			k.State, k.Orgs = own.State, []string{own.Org}
 			add(k, types.Key{Source: "organisation", Created: moment(own.Created)})
@@ -119,7 +119,7 @@ func addKey(ctx context.Context, c *call, in *types.Body[types.NewKey]) (*types.
 	if slices.ContainsFunc(c.app.Trust().Keys.Keys(), func(k *token.Key) bool { return k.ID == key.ID && k.MaySpeakFor(org) }) {
 		return nil, Refuse(http.StatusConflict, "another key has this id; give this one another kid").at("body.jwk.kid")
 	}
-	if _, err := c.registry.AddOrgKey(ctx, org, key, c.Name); err != nil {
+	if _, err := c.registry.OrgKeys.Add(ctx, org, key, c.Name); err != nil {
 		return nil, err
 	}
 	for _, k := range keysOf(c) {
@@ -136,12 +136,12 @@ func retireKey(ctx context.Context, c *call, in *types.RetireKey) (*types.Nothin
 		if err := c.org(in.Org); err != nil {
 			return nil, err
 		}
-		err = c.registry.RetireOrgKey(ctx, in.Org, in.ID, c.Name)
+		err = c.registry.OrgKeys.Retire(ctx, in.Org, in.ID, c.Name)
 	} else {
 		if err := toAdministerAll.check(&c.Principal); err != nil {
 			return nil, err
 		}
-		err = c.registry.Retire(ctx, in.ID, c.Name)
+		err = c.registry.Keys.Retire(ctx, in.ID, c.Name)
 	}
 	if errors.Is(err, registry.ErrNotFound) && slices.ContainsFunc(keysOf(c), func(k types.Key) bool { return k.ID == in.ID && k.Source == "configuration" }) {
 		return nil, saidElsewhere("path.id")

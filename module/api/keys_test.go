@@ -142,7 +142,7 @@ func TestKeysAreAddedAndRetired(t *testing.T) {
 		}
 	}
 	// One that would be kept and never used.
-	for _, id := range []string{"everybody", "both", "hmac", "acme-key", s.app.Registry().SigningKeys()[0].ID} {
+	for _, id := range []string{"everybody", "both", "hmac", "acme-key", s.app.Registry().Keys.List()[0].ID} {
 		add(strings.Replace(publicJWK, "new-key", id, 1)).problem(409)
 	}
 	if s.all() != before {
@@ -153,12 +153,12 @@ func TestKeysAreAddedAndRetired(t *testing.T) {
 		t.Errorf("%v", v)
 	}
 	s.do(acme, "POST", "/api/v1/keys/zebra-key/retire?org=acme", "").want(204)
-	for _, k := range s.app.Registry().OrgKeys() {
+	for _, k := range s.app.Registry().OrgKeys.List() {
 		if retired := k.State == token.Retired; retired != (k.ID == "zebra-key" && k.Org == "acme") {
 			t.Errorf("%s of %s is %s", k.ID, k.Org, k.State)
 		}
 	}
-	active := s.app.Registry().SigningKeys()[0].ID
+	active := s.app.Registry().Keys.List()[0].ID
 	s.do(all, "POST", "/api/v1/keys/"+active+"/retire", "").problem(409)
 	s.do(all, "POST", "/api/v1/keys/everybody/retire", "").problem(409) // the configuration's
 	s.do(all, "POST", "/api/v1/keys/nothing/retire", "").problem(404)

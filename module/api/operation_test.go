@@ -117,7 +117,7 @@ func TestRevokeChosenTokens(t *testing.T) {
 	chosen := []types.TokenPath{{ID: "acme-id", Org: "acme"}, {ID: "shared", Org: "acme"}}
 	revoked := func(n int) (list []string) {
 		t.Helper()
-		events, err := s.app.Registry().Events(t.Context(), "acme", n)
+		events, err := s.app.Registry().Audit.Events(t.Context(), "acme", n)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func getOrg(_ context.Context, c *call, in *types.OrgPath) (*types.Org, error) {
 // configuration wins.
 func describeOrg(c *call, org string) types.Org {
 	d := types.Org{Org: org, Source: "registry", Secure: "unset", NeedsToken: !c.app.Public(org, "", c.now)}
-	if o, err := c.registry.Org(org); err == nil {
+	if o, err := c.registry.Orgs.Get(org); err == nil {
 		d.Name, d.By = o.Name, o.By
 		d.Created = moment(o.Created)
 		if o.Secure != "" {
@@ -122,7 +122,7 @@ func createOrg(ctx context.Context, c *call, in *types.Body[types.NewOrg]) (*typ
 	if _, ok := c.app.Orgs[in.Body.Org]; ok {
 		return nil, saidElsewhere("body.org")
 	}
-	if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: in.Body.Org, Name: in.Body.Name, Secure: in.Body.Secure}, c.Name); err != nil {
+	if err := c.registry.Orgs.Create(ctx, &registry.Org{Hash: in.Body.Org, Name: in.Body.Name, Secure: in.Body.Secure}, c.Name); err != nil {
 		return nil, err
 	}
 	return new(describeOrg(c, in.Body.Org)), nil
@@ -168,12 +168,12 @@ func changeOrg(ctx context.Context, c *call, in *types.ChangeOrg) (*types.Org, e
 // changeRecord changes the record of an organisation. One that only the
 // configuration knows gets a record first.
 func changeRecord(ctx context.Context, c *call, org, what string, detail map[string]string, change func(*registry.Org) error) (*types.Org, error) {
-	if _, err := c.registry.Org(org); errors.Is(err, registry.ErrNotFound) {
-		if err := c.registry.CreateOrg(ctx, &registry.Org{Hash: org}, c.Name); err != nil && !errors.Is(err, registry.ErrExists) {
+	if _, err := c.registry.Orgs.Get(org); errors.Is(err, registry.ErrNotFound) {
+		if err := c.registry.Orgs.Create(ctx, &registry.Org{Hash: org}, c.Name); err != nil && !errors.Is(err, registry.ErrExists) {
 			return nil, err
 		}
 	}
-	if _, err := c.registry.ChangeOrg(ctx, org, c.Name, what, detail, change); err != nil {
+	if _, err := c.registry.Orgs.Change(ctx, org, c.Name, what, detail, change); err != nil {
 		return nil, err
 	}
 	return new(describeOrg(c, org)), nil
@@ -186,7 +186,7 @@ func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*types.Nothing,
 	if _, ok := c.app.Orgs[in.Org]; ok {
 		return nil, saidElsewhere("path.org")
 	}
-	return nil, c.registry.DeleteOrg(ctx, in.Org, c.Name)
+	return nil, c.registry.Orgs.Delete(ctx, in.Org, c.Name)
 }
 
 func breakGlass(ctx context.Context, c *call, in *types.BreakGlass) (*types.Org, error) {
@@ -216,7 +216,7 @@ func mendGlass(ctx context.Context, c *call, in *types.OrgPath) (*types.Org, err
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	if o, _ := c.registry.Org(in.Org); o == nil || o.Glass == nil {
+	if o, _ := c.registry.Orgs.Get(in.Org); o == nil || o.Glass == nil {
 		return new(describeOrg(c, in.Org)), nil
 	}
 	return changeRecord(ctx, c, in.Org, "org.mend_glass", nil, func(o *registry.Org) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/verify"
 )
 
 // Principal is who asks.
@@ -48,18 +49,18 @@ const bintuHeader = "X-Bintu-Apikey"
 // keyAuth finds out who asks by the API key of the request.
 type keyAuth struct {
 	find     func() *app.App
-	failures *failures
+	failures *verify.Limiter
 }
 
 func (k *keyAuth) who(r *http.Request) (Principal, error) {
 	address := app.ClientAddress(r)
 	// Ahead of everything that costs: who guesses gets no work done.
-	if wait := k.failures.wait(address, time.Now()); wait > 0 {
+	if wait := k.failures.Wait(authFailures, address, time.Now()); wait > 0 {
 		return Principal{}, tooMany(wait)
 	}
 	key, err := k.authenticate(r)
 	if errors.Is(err, registry.ErrNoAPIKey) || errors.Is(err, errNoKey) {
-		k.failures.add(address, time.Now())
+		k.failures.Consume(authFailures, address, time.Now())
 	}
 	if err != nil {
 		return Principal{}, err
@@ -80,7 +81,7 @@ func (k *keyAuth) authenticate(r *http.Request) (*registry.APIKey, error) {
 	if a == nil || a.Registry() == nil {
 		return nil, app.ErrNoStore
 	}
-	return a.Registry().Authenticate(r.Context(), text)
+	return a.Registry().APIKeys.Authenticate(r.Context(), text)
 }
 
 // keyOf is the API key that a request carries, in exactly one place.

@@ -7,7 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -23,17 +23,17 @@ func purge(_ context.Context, c *call, in *types.Body[types.NewPurge]) (*types.P
 		return nil, err
 	}
 	var done types.Purged
-	done.Objects, done.Nodes = c.app.Purge(what)
+	done.Objects, done.Nodes = c.app.Peers().Purge(what)
 	return &done, nil
 }
 
 // purging is what is to be forgotten, of the caller's own.
-func purging(c *call, in *types.NewPurge) (what *app.Purging, err error) {
+func purging(c *call, in *types.NewPurge) (what *cluster.Purging, err error) {
 	switch {
 	case in.URL != "" && (in.Org != "" || in.Stream != ""):
 		return nil, mistake("body.url", "write the URL alone, or org and stream without it")
 	case in.URL != "":
-		if what, err = app.AtURL(in.URL); err != nil {
+		if what, err = cluster.AtURL(in.URL); err != nil {
 			return nil, mistake("body.url", err.Error())
 		}
 	case in.Org == "":
@@ -41,7 +41,7 @@ func purging(c *call, in *types.NewPurge) (what *app.Purging, err error) {
 	case !token.ValidOrg(in.Org), !c.owns(in.Org):
 		return nil, mistake("body.org", "no organisation by this hash")
 	default:
-		what = &app.Purging{Org: in.Org, Stream: in.Stream}
+		what = &cluster.Purging{Org: in.Org, Stream: in.Stream}
 	}
 	what.All, what.Owners = c.Orgs == nil, c.Orgs
 	return what, nil

@@ -17,7 +17,7 @@ var GetRefusal = operation(toRead, huma.Operation{
 }, getRefusal)
 
 func getRefusal(_ context.Context, c *call, in *types.RefusalPath) (*types.Refusal, error) {
-	r, ok := c.app.RefusalOf(in.ID)
+	r, ok := c.app.Peers().Refusal(in.ID)
 	if !ok || !c.owns(r.Org) {
 		return nil, registry.ErrNotFound
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
@@ -42,12 +43,12 @@ func undoRevocation(ctx context.Context, c *call, in *types.RevocationPath) (*ty
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	if v := c.registry.Revocation(in.Org, in.ID); v != nil {
+	if v := c.registry.Revocations.Get(in.Org, in.ID); v != nil {
 		if err := mayRevoke(c, v.Kind); err != nil {
 			return nil, err
 		}
 	}
-	return nil, c.registry.Undo(ctx, in.Org, in.ID, c.Name)
+	return nil, c.registry.Revocations.Undo(ctx, in.Org, in.ID, c.Name)
 }
 
 // revocationCursor is the last revocation of a page.
@@ -65,17 +66,17 @@ func listRevocations(_ context.Context, c *call, in *types.ListRevocations) (*ty
 		}
 		filter.Orgs = []string{in.Org}
 	}
-	var after *registry.Place
+	var after *registry.SortCursor
 	if in.Cursor != "" {
 		var at revocationCursor
 		if err := readCursor(in.Cursor, &at); err != nil {
 			return nil, err
 		}
 		if at != (revocationCursor{}) {
-			after = (*registry.Place)(&at)
+			after = (*registry.SortCursor)(&at)
 		}
 	}
-	list, next := c.registry.Revocations(filter, after, in.Limit)
+	list, next := c.registry.Revocations.List(filter, after, in.Limit)
 	out := types.Revocations{Revocations: make([]types.Revocation, 0, len(list))}
 	for _, v := range list {
 		out.Revocations = append(out.Revocations, describeRevocation(v))
@@ -124,7 +125,7 @@ func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Ended(v)
+	viewers, streams := c.app.Peers().Ended(edge.Concerned(v))
 	return &types.Ending{Viewers: viewers, Streams: streams}, nil
 }
 
@@ -137,10 +138,10 @@ func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (
 	ending := make(chan types.Ending, 1)
 	asked := *v
 	go func() {
-		viewers, streams := c.app.Ended(&asked)
+		viewers, streams := c.app.Peers().Ended(edge.Concerned(&asked))
 		ending <- types.Ending{Viewers: viewers, Streams: streams}
 	}()
-	if err := c.registry.Revoke(ctx, v, c.Name); err != nil {
+	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {
 		return nil, err
 	}
 	d, ends := describeRevocation(v), <-ending

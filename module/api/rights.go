@@ -70,7 +70,7 @@ func (c *call) sees(org string) bool {
 	if _, ok := c.app.Orgs[org]; ok {
 		return true
 	}
-	_, err := c.registry.Org(org)
+	_, err := c.registry.Orgs.Get(org)
 	return err == nil
 }
 
@@ -93,7 +93,7 @@ func (c *call) orgInBody(location, org string) error {
 // orgs are the organisations that the caller sees, in order.
 func (c *call) orgs() []string {
 	list := slices.Collect(maps.Keys(c.app.Orgs))
-	for _, o := range c.registry.Orgs() {
+	for _, o := range c.registry.Orgs.List() {
 		list = append(list, o.Hash)
 	}
 	slices.Sort(list)

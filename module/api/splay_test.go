@@ -174,11 +174,11 @@ func TestSplayRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, org := range map[*token.Key]string{signing: "acme", gone: "acme", foreign: "zebra"} {
-		if _, err := r.AddOrgKey(ctx, org, key, "test"); err != nil {
+		if _, err := r.OrgKeys.Add(ctx, org, key, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.RetireOrgKey(ctx, "acme", "gone", "test"); err != nil {
+	if err := r.OrgKeys.Retire(ctx, "acme", "gone", "test"); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now().Unix()
@@ -230,7 +230,7 @@ func TestSplayRevoke(t *testing.T) {
 		if got := strings.TrimSpace(a.Body.String()); got != texts[tc.code] || a.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %v %s", tc.name, a.Header(), got)
 		}
-		if list, _ := r.Revocations(registry.RevocationFilter{}, nil, 1); len(list) != 0 {
+		if list, _ := r.Revocations.List(registry.RevocationFilter{}, nil, 1); len(list) != 0 {
 			t.Fatalf("%s: something was revoked", tc.name)
 		}
 	}
@@ -253,36 +253,36 @@ func TestSplayRevoke(t *testing.T) {
 			t.Fatal(tc.name, err)
 		}
 		subject := access.SubjectOf(g, "cam")
-		v := r.TokenRevocation("acme", g.ID)
+		v := r.Revocations.ByTokenID("acme", g.ID)
 		if v == nil || !s.app.Revoked(&subject) || tc.id != "" && v.Value != tc.id || v.Until.Before(g.ExpiresAt().Add(24*time.Hour)) {
 			t.Errorf("%s: %+v", tc.name, v)
 		}
 	}
-	if list, next := r.Revocations(registry.RevocationFilter{Orgs: []string{"acme"}}, nil, 5); len(list) != 5 || next != nil {
+	if list, next := r.Revocations.List(registry.RevocationFilter{Orgs: []string{"acme"}}, nil, 5); len(list) != 5 || next != nil {
 		t.Errorf("%d revocations of 5 tokens", len(list))
 	}
 	// Who said why before is still who said why.
 	why := good("why")
 	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"why","reason":"leaked"}`).want(201)
 	revoke(both, why).want(204)
-	if v := r.TokenRevocation("acme", "why"); v.Reason != "leaked" {
+	if v := r.Revocations.ByTokenID("acme", "why"); v.Reason != "leaked" {
 		t.Errorf("%+v", v)
 	}
 	// What was narrow is not any more.
 	narrow := good("narrow")
 	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"narrow","issued_before":"2020-01-01T00:00:00Z"}`).want(201)
 	revoke(acme, narrow).want(204)
-	if v := r.TokenRevocation("acme", "narrow"); !v.IssuedBefore.IsZero() {
+	if v := r.Revocations.ByTokenID("acme", "narrow"); !v.IssuedBefore.IsZero() {
 		t.Errorf("%+v", v)
 	}
 	// What was planned holds at once.
 	planned := good("planned")
 	s.do(acme, "POST", "/api/v1/revocations", `{"org":"acme","kind":"token","value":"planned","from":"1h"}`).want(201)
 	revoke(acme, planned).want(204)
-	if v := r.TokenRevocation("acme", "planned"); !v.From.IsZero() {
+	if v := r.Revocations.ByTokenID("acme", "planned"); !v.From.IsZero() {
 		t.Errorf("%+v", v)
 	}
-	list, _ := r.Revocations(registry.RevocationFilter{}, nil, 500)
+	list, _ := r.Revocations.List(registry.RevocationFilter{}, nil, 500)
 	all, err := json.Marshal(list)
 	if err != nil {
 		t.Fatal(err)

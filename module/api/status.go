@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -19,20 +18,20 @@ var GetStatus = operation(toLook, huma.Operation{
 
 func getStatus(_ context.Context, c *call, _ *types.Nothing) (*types.Status, error) {
 	version, _ := caddy.Version()
-	d := types.Status{Instance: app.Instance(), Version: version, Store: describeStore(c), BrokenGlass: make([]string, 0)}
+	d := types.Status{Instance: c.app.Edge().Instance(), Version: version, Store: describeStore(c), BrokenGlass: make([]string, 0)}
 	for _, org := range c.orgs() {
 		d.Organisations++
-		if o, err := c.registry.Org(org); err == nil && o.Broken(c.now) {
+		if o, err := c.registry.Orgs.Get(org); err == nil && o.Broken(c.now) {
 			d.BrokenGlass = append(d.BrokenGlass, org)
 		}
 	}
-	for _, t := range c.registry.Streams("") {
+	for _, t := range c.registry.Streams.List("") {
 		if c.owns(t.Org) {
 			d.Streams++
 		}
 	}
 	if c.Orgs == nil {
-		for _, n := range c.app.Nodes() {
+		for _, n := range c.app.Peers().Nodes() {
 			d.Nodes = append(d.Nodes, types.Node{
 				Name: n.Name, Version: n.Version, Ready: n.Ready, Staleness: n.Stale.Seconds(), Position: n.Position, Viewers: n.Viewers, Revoked: n.Revoked,
 			})

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
 )
@@ -45,7 +45,7 @@ func getStream(_ context.Context, c *call, in *types.StreamPath) (*types.Stream,
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	t, err := c.registry.Stream(in.Org, in.Stream)
+	t, err := c.registry.Streams.Get(in.Org, in.Stream)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func deleteStream(ctx context.Context, c *call, in *types.StreamPath) (*types.No
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
-	return nil, c.registry.DeleteStream(ctx, in.Org, in.Stream, c.Name)
+	return nil, c.registry.Streams.Delete(ctx, in.Org, in.Stream, c.Name)
 }
 
 func describeStream(t *registry.Stream) types.Stream {
@@ -72,11 +72,11 @@ func showStream(c *call, t *registry.Stream) *types.Stream {
 
 // countViewers says how many watch each stream.
 func countViewers(c *call, list []types.Stream) {
-	names := make([]app.StreamName, len(list))
+	names := make([]cluster.StreamName, len(list))
 	for i := range list {
-		names[i] = app.StreamName{Org: list[i].Org, Stream: list[i].Stream}
+		names[i] = cluster.StreamName{Org: list[i].Org, Stream: list[i].Stream}
 	}
-	for i, n := range c.app.Watching(names) {
+	for i, n := range c.app.Peers().Watching(names) {
 		list[i].Viewers = n
 	}
 }
@@ -93,7 +93,7 @@ func listStreams(_ context.Context, c *call, in *types.ListStreams) (*types.Stre
 			return nil, err
 		}
 	}
-	list := c.registry.Streams(in.Org)
+	list := c.registry.Streams.List(in.Org)
 	if in.Cursor != "" {
 		var after streamCursor
 		if err := readCursor(in.Cursor, &after); err != nil {
@@ -155,7 +155,7 @@ func createStream(ctx context.Context, c *call, in *types.Body[types.NewStream])
 		return nil, err
 	}
 	t := &registry.Stream{Org: b.Org, Name: b.Stream, Title: b.Title, Public: b.Public, Tags: b.Tags}
-	if err := c.registry.CreateStream(ctx, t, c.Name); err != nil {
+	if err := c.registry.Streams.Create(ctx, t, c.Name); err != nil {
 		return nil, err
 	}
 	return showStream(c, t), nil
@@ -179,7 +179,7 @@ func changeStream(ctx context.Context, c *call, in *types.ChangeStream) (*types.
 	if err := checkStream(c, in.Org, title, public, b.Tags); err != nil {
 		return nil, err
 	}
-	t, err := c.registry.ChangeStream(ctx, in.Org, in.Stream, c.Name, func(t *registry.Stream) error {
+	t, err := c.registry.Streams.Change(ctx, in.Org, in.Stream, c.Name, func(t *registry.Stream) error {
 		if b.Title != nil {
 			t.Title = *b.Title
 		}

@@ -42,7 +42,7 @@ var RevokeToken = operation(toIssue, huma.Operation{
 // describeTokens tells what is kept of tokens, and asks all nodes who uses them.
 func describeTokens(ctx context.Context, c *call, tokens []*registry.Token, now time.Time) []types.Token {
 	list := make([]types.Token, 0, len(tokens))
-	for i, use := range c.app.Uses(ctx, tokens) {
+	for i, use := range c.app.Edge().Uses.Of(ctx, c.registry, c.app.Peers(), tokens) {
 		d := describeWithout(c, tokens[i], now)
 		d.Viewers, d.LastUsed = use.Viewers, moment(use.Last)
 		list = append(list, d)
@@ -53,8 +53,8 @@ func describeTokens(ctx context.Context, c *call, tokens []*registry.Token, now 
 // describeWithout tells what is kept of a token, but not who uses it.
 func describeWithout(c *call, t *registry.Token, now time.Time) types.Token {
 	d := describeToken(t, now)
-	if v := c.registry.RevocationOf(t); v != nil {
-		d.Status = c.registry.StatusOf(t, now)
+	if v := c.registry.Revocations.Of(t); v != nil {
+		d.Status = c.registry.Revocations.StatusOf(t, now)
 		d.Revoked = &types.Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
 	return d
@@ -78,7 +78,7 @@ type tokenCursor struct {
 }
 
 func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Tokens, error) {
-	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.StatusOf}
+	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
 	if in.Org != "" {
 		if err := c.org(in.Org); err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Toke
 			return nil, err
 		}
 	}
-	index, err := c.registry.Tokens(ctx)
+	index, err := c.registry.Tokens.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +128,11 @@ func sortedTokens(ctx context.Context, c *call, index *registry.Index, f registr
 	}
 	by := func(t *registry.Token) int64 { return t.Expires.Unix() }
 	if order == "used" {
-		by = func(t *registry.Token) int64 { return -max(c.app.LastUsed(ctx, t).Unix(), 0) }
+		by = func(t *registry.Token) int64 { return -max(c.app.Edge().Uses.Last(ctx, c.registry, t).Unix(), 0) }
 	}
-	var after *registry.Place
+	var after *registry.SortCursor
 	if at != nil {
-		after = &registry.Place{By: at.By, Org: at.Org, ID: at.ID}
+		after = &registry.SortCursor{By: at.By, Org: at.Org, ID: at.ID}
 	}
 	list, next := index.Sorted(f, by, after, n, c.now)
 	if next == nil {
@@ -161,7 +161,7 @@ func revokeToken(ctx context.Context, c *call, in *types.RevokeToken) (*types.No
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.registry.Revoke(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
+	return nil, c.registry.Revocations.Add(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
 }
 
 // findToken finds the record of a token that the caller may see.
@@ -175,7 +175,7 @@ func findToken(ctx context.Context, c *call, in *types.TokenPath) (*registry.Tok
 	}
 	var found *registry.Token
 	for _, org := range orgs {
-		t, err := c.registry.Token(ctx, org, in.ID)
+		t, err := c.registry.Tokens.Get(ctx, org, in.ID)
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
 		case err != nil:

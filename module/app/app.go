@@ -6,14 +6,18 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/cluster"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -82,13 +86,13 @@ type App struct {
 	trust    trustCell
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
-	previous *App          // while this one may still fail to start
-	poolKey  string
-	keptOut  []keptOut // of newTrust alone
+	edge     *edge.State
+	poolKey  string    // of the registry
+	keptOut  []keptOut // when newTrust was called last
 	terms    token.Terms
 	ordinals map[string]int // of the handlers that this configuration has
 	metrics  *Metrics
-	emitter  *emitter
+	emitter  *edge.Emitter
 	logger   *zap.Logger
 }
 
@@ -108,7 +112,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision reads the keys. Everything that cannot be used is an error.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger, a.started = ctx.Logger(), make(chan struct{})
+	a.logger, a.started, a.edge = ctx.Logger(), make(chan struct{}), edge.Acquire()
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.keyring, err = token.NewKeyring(keys...); err != nil {
 		return err
 	}
-	if err := a.provisionJWKS(ctx); err != nil {
+	if err := keySets(a.JWKS).provision(ctx, a.logger, a.edge.Changes.KeySetChanged); err != nil {
 		return err
 	}
 	if a.SessionKey != "" {
@@ -148,13 +152,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Leeway != nil {
 		a.terms.Leeway = time.Duration(*a.Leeway)
 	}
-	if err := a.openRegistry(); err != nil {
-		return err
+	if !a.Store.off() {
+		if a.registry, a.poolKey, err = acquireRegistry(&a.Store, a.edge); err != nil {
+			return err
+		}
 	}
-	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+	if a.metrics, err = registerMetrics(ctx.GetMetricsRegistry(), a.edge); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	return a.provisionEvents(ctx)
+	a.emitter, err = a.edge.Events.NewEmitter(ctx, a.logger)
+	return err
 }
 
 // check judges what needs no file.
@@ -197,42 +204,54 @@ func (a *App) check() error {
 // Start opens the store and begins to read the key sets.
 func (a *App) Start() error {
 	defer close(a.started)
-	a.startJWKS()
+	keySets(a.JWKS).start()
+	a.Trust() // so that keys that others keep out are told of now
 	if a.registry != nil {
 		if err := a.registry.Start(); err != nil {
 			return err
 		}
-		a.warnOfGlass(time.Now())
+		warnOfGlass(a.registry, a.logger, time.Now())
 	}
-	current.start(a)
-	sweep()
-	storeUses()
+	a.edge.Start(judge{a})
 	return nil
 }
 
 // Stop makes way for the configuration before, if this one failed: what the next
 // configuration takes over goes on.
 func (a *App) Stop() error {
-	a.emitter.stop()
-	if last := current.stop(a); last {
-		endResources()
-		a.StoreUses(storeUsesAtEnd)
-	}
+	a.emitter.Stop()
+	a.edge.Stop(judge{a})
 	return nil
 }
 
 // Cleanup lets go of what is shared with other configurations.
-func (a *App) Cleanup() error { return errors.Join(a.cleanupJWKS(), a.closeRegistry()) }
+func (a *App) Cleanup() error {
+	err := keySets(a.JWKS).cleanup()
+	if a.poolKey != "" {
+		_, failed := registries.Delete(a.poolKey)
+		a.poolKey, err = "", errors.Join(err, failed)
+	}
+	if a.edge != nil {
+		a.edge.Release() // after all that tells it of changes
+	}
+	return err
+}
+
+// Edge is what the process keeps for all configurations.
+func (a *App) Edge() *edge.State { return a.edge }
+
+// Peers are this node and all others of its registry.
+func (a *App) Peers() *cluster.Peers { return a.edge.Peers(judge{a}) }
 
 // Keyring is the set of configured keys.
 func (a *App) Keyring() *token.Keyring { return a.keyring }
 
 // Trust is what tokens are verified with now.
-func (a *App) Trust() *Trust { return a.trust.get(a.generation(), a.newTrust) }
+func (a *App) Trust() *verify.Trust { return a.trust.get(a.generation(), a.newTrust) }
 
 // generation grows whenever keys come or go.
 func (a *App) generation() uint64 {
-	generation := keySetChanges.Load()
+	generation := a.edge.Changes.OfKeySets()
 	if a.registry != nil {
 		generation += a.registry.View().Generation()
 	}
@@ -241,8 +260,8 @@ func (a *App) generation() uint64 {
 
 // newTrust puts together what the configuration, the registry and the key sets
 // say. Of keys with one id the first of these counts; the configuration's
-// session key signs.
-func (a *App) newTrust() *Trust {
+// session key signs. It never runs twice at a time.
+func (a *App) newTrust() *verify.Trust {
 	keys, sessions := a.keyring, []sessiontoken.Key{a.sessions}
 	if a.registry != nil {
 		var left []*token.Key
@@ -252,11 +271,19 @@ func (a *App) newTrust() *Trust {
 		}
 		sessions = append(sessions, a.registry.View().Sessions()...)
 	}
-	return newTrust(a.withJWKS(keys), sessiontoken.NewKeyring(sessions...))
+	keys, out := keySets(a.JWKS).addTo(keys)
+	for _, o := range out {
+		if !slices.Contains(a.keptOut, o) {
+			a.logger.Warn("a key of the key set is ignored: another key has the same id and may speak for the same organisation",
+				zap.Stringer("jwks", a.JWKS[o.block].location), zap.String("key_id", o.id))
+		}
+	}
+	a.keptOut = out
+	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...))
 }
 
-// Fixed reports whether all keys there will ever be are in the configuration.
-func (a *App) Fixed() bool { return a.registry == nil && len(a.JWKS) == 0 }
+// StaticKeys reports whether all keys there will ever be are in the configuration.
+func (a *App) StaticKeys() bool { return a.registry == nil && len(a.JWKS) == 0 }
 
 // Sessions reports whether session tokens can be made.
 func (a *App) Sessions() bool { return a.sessions.Valid() || a.registry != nil }
@@ -267,7 +294,7 @@ func (a *App) KeyMissing(org string) access.Reason {
 	if a.registry != nil && !a.registry.View().Complete() {
 		return access.StoreUnavailable
 	}
-	if unread := a.missJWKS(org); unread || a.Trust().Keys.Len() == 0 {
+	if unread := keySets(a.JWKS).miss(org); unread || a.Trust().Keys.Len() == 0 {
 		return access.KeysUnavailable
 	}
 	return ""

@@ -164,11 +164,11 @@ func TestWhoseWordCounts(t *testing.T) {
 			if tc.stored == "unreadable" {
 				o.Secure, o.Needs = "off", []string{"what the future brings"}
 			}
-			if err := a.Registry().CreateOrg(t.Context(), o, "test"); err != nil {
+			if err := a.Registry().Orgs.Create(t.Context(), o, "test"); err != nil {
 				t.Fatal(err)
 			}
 			if tc.stream != "" {
-				if err := a.Registry().CreateStream(t.Context(), &registry.Stream{Org: "acme", Name: "cam", Public: true}, "test"); err != nil {
+				if err := a.Registry().Streams.Create(t.Context(), &registry.Stream{Org: "acme", Name: "cam", Public: true}, "test"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -215,7 +215,7 @@ func TestKeysOfTheRegistry(t *testing.T) {
 	if before.Keys.Len() != 2 || !before.Sessions.Signing().Valid() {
 		t.Fatalf("keys %v", before.Keys)
 	}
-	active, former, err := a.Registry().Rotate(t.Context(), "test")
+	active, former, err := a.Registry().Keys.Rotate(t.Context(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,14 +224,14 @@ func TestKeysOfTheRegistry(t *testing.T) {
 		t.Errorf("after the rotation: %v", after.Keys)
 	}
 	for _, id := range []string{active, former} {
-		if !after.Lives(sessiontoken.KeyHash(id), "acme") {
+		if !after.Active(sessiontoken.KeyHash(id), "acme") {
 			t.Errorf("key %s does not verify", id)
 		}
 	}
-	if err := a.Registry().Retire(t.Context(), former, "test"); err != nil {
+	if err := a.Registry().Keys.Retire(t.Context(), former, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if a.Trust().Lives(sessiontoken.KeyHash(former), "acme") {
+	if a.Trust().Active(sessiontoken.KeyHash(former), "acme") {
 		t.Error("a retired key verifies")
 	}
 	if again := a.Trust(); again != a.Trust() {

@@ -78,38 +78,34 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "store":
 			err = a.Store.parse(d)
 		case "stale_after":
-			err = a.parseStaleAfter(d)
+			a.StaleAfter, err = parseStaleAfter(d)
 		case "playout":
 			a.Playout, err = directive.SomeArgs(d)
 		case "stream_url":
 			a.StreamURL, err = directive.SomeArgs(d)
 		case "key":
-			err = a.parseKey(d)
+			k := new(Key)
+			a.Keys = append(a.Keys, k)
+			err = k.parse(d)
 		case "jwks":
-			err = a.parseJWKS(d)
+			j := new(JWKS)
+			a.JWKS = append(a.JWKS, j)
+			err = j.parse(d)
 		case "issuer":
 			err = directive.OneArg(d, &a.Iss)
 		case "audience":
 			a.Audience, err = directive.SomeArgs(d)
 		case "lifetime":
-			err = a.parseLifetime(d)
+			a.Lifetime, a.MaxLifetime, err = parseLifetime(d)
 		case "leeway":
-			var text string
-			if err = directive.OneArg(d, &text); err != nil {
-				return err
-			}
-			leeway, parseErr := caddy.ParseDuration(text)
-			if parseErr != nil || leeway < 0 || leeway > token.MaxLeeway {
-				return d.Errf("leeway %s: write a duration from 0s to 120s", text)
-			}
-			a.Leeway = (*caddy.Duration)(&leeway)
+			a.Leeway, err = parseLeeway(d)
 		case "bad_signatures":
 			a.BadSignatures = new(BadSignatures)
 			err = a.BadSignatures.parse(d)
 		case "session_key":
 			err = directive.OneArg(d, &a.SessionKey)
 		case "org":
-			err = a.parseOrg(d)
+			a.Orgs, err = parseOrg(d, a.Orgs)
 		default:
 			return d.Errf("unknown option %q in playgate; this version has store, stale_after, key, jwks, issuer, audience, lifetime, leeway, playout, stream_url, bad_signatures, session_key and org", option)
 		}
@@ -120,97 +116,72 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (a *App) parseKey(d *caddyfile.Dispenser) error {
+func parseLifetime(d *caddyfile.Dispenser) (lifetime, maximum caddy.Duration, err error) {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return d.Errf("key takes an id and, where the file does not tell, an algorithm, not %d values", len(args))
-	}
-	k := &Key{ID: args[0]}
-	if len(args) == 2 {
-		k.Algorithm = args[1]
-	}
-	once := directive.Once{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once.Check(d); err != nil {
-			return err
-		}
-		var err error
-		switch option := d.Val(); option {
-		case "file":
-			err = directive.OneArg(d, &k.File)
-		case "secret":
-			err = directive.OneArg(d, &k.Secret)
-		case "orgs":
-			k.Orgs, err = directive.SomeArgs(d)
-		case "state":
-			var state string
-			state, err = directive.OneOf(d, "next", "active", "verify", "retired")
-			k.State = token.State(state)
-		default:
-			return d.Errf("unknown option %q in key %s; it has file, secret, orgs and state", option, k.ID)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	a.Keys = append(a.Keys, k)
-	return nil
-}
-
-func (a *App) parseLifetime(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) < 1 || len(args) > 2 {
-		return d.Errf("lifetime takes the default and maybe the most, like lifetime 14d 365d, not %d values", len(args))
+		return 0, 0, d.Errf("lifetime takes the default and maybe the most, like lifetime 14d 365d, not %d values", len(args))
 	}
 	byDefault, err := caddy.ParseDuration(args[0])
 	if err != nil {
-		return d.Errf("lifetime %s: write a duration like 14d", args[0])
+		return 0, 0, d.Errf("lifetime %s: write a duration like 14d", args[0])
 	}
 	if byDefault < time.Second || byDefault > token.MaxLifetime {
-		return d.Errf("lifetime %s: write a duration from 1s to 365d", args[0])
+		return 0, 0, d.Errf("lifetime %s: write a duration from 1s to 365d", args[0])
 	}
 	if byDefault != token.DefaultLifetime {
-		a.Lifetime = caddy.Duration(byDefault)
+		lifetime = caddy.Duration(byDefault)
 	}
 	if len(args) == 2 {
 		most, err := caddy.ParseDuration(args[1])
 		if err != nil || most < byDefault || most > token.MaxLifetime {
-			return d.Errf("lifetime %s %s: the most must be a duration from the default to 365d", args[0], args[1])
+			return 0, 0, d.Errf("lifetime %s %s: the most must be a duration from the default to 365d", args[0], args[1])
 		}
-		a.MaxLifetime = caddy.Duration(most)
+		maximum = caddy.Duration(most)
 	}
-	return nil
+	return lifetime, maximum, nil
 }
 
-func (a *App) parseStaleAfter(d *caddyfile.Dispenser) error {
+func parseLeeway(d *caddyfile.Dispenser) (*caddy.Duration, error) {
+	var text string
+	if err := directive.OneArg(d, &text); err != nil {
+		return nil, err
+	}
+	leeway, err := caddy.ParseDuration(text)
+	if err != nil || leeway < 0 || leeway > token.MaxLeeway {
+		return nil, d.Errf("leeway %s: write a duration from 0s to 120s", text)
+	}
+	return (*caddy.Duration)(&leeway), nil
+}
+
+func parseStaleAfter(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	args := d.RemainingArgs()
 	if len(args) != 2 || args[1] != "deny" {
-		return d.Err("stale_after takes a duration and the word deny, like stale_after 10m deny")
+		return 0, d.Err("stale_after takes a duration and the word deny, like stale_after 10m deny")
 	}
 	after, err := caddy.ParseDuration(args[0])
 	if err != nil || after < 5*time.Second {
-		return d.Errf("stale_after %s: write a duration of at least 5s", args[0])
+		return 0, d.Errf("stale_after %s: write a duration of at least 5s", args[0])
 	}
-	a.StaleAfter = caddy.Duration(after)
-	return nil
+	return caddy.Duration(after), nil
 }
 
-func (a *App) parseOrg(d *caddyfile.Dispenser) error {
+// parseOrg reads an org block, and adds it to those before it.
+func parseOrg(d *caddyfile.Dispenser, orgs map[string]*Org) (map[string]*Org, error) {
 	var hash string
 	if err := directive.OneArg(d, &hash); err != nil {
-		return err
+		return nil, err
 	}
 	if !token.ValidOrg(hash) {
-		return d.Errf("org %s: an organisation hash is 1 to 64 of letters, digits and underscore", hash)
+		return nil, d.Errf("org %s: an organisation hash is 1 to 64 of letters, digits and underscore", hash)
 	}
-	if a.Orgs[hash] != nil {
-		return d.Errf("org %s stands twice; put everything into one block", hash)
+	if orgs[hash] != nil {
+		return nil, d.Errf("org %s stands twice; put everything into one block", hash)
 	}
 	o := &Org{}
 	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := once.Check(d); err != nil {
-			return err
+			return nil, err
 		}
 		var err error
 		switch option := d.Val(); option {
@@ -219,17 +190,17 @@ func (a *App) parseOrg(d *caddyfile.Dispenser) error {
 		case "secure":
 			o.Secure, err = directive.OnOff(d)
 		default:
-			return d.Errf("unknown option %q in org %s; it has name and secure", option, hash)
+			return nil, d.Errf("unknown option %q in org %s; it has name and secure", option, hash)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if a.Orgs == nil {
-		a.Orgs = make(map[string]*Org)
+	if orgs == nil {
+		orgs = make(map[string]*Org)
 	}
-	a.Orgs[hash] = o
-	return nil
+	orgs[hash] = o
+	return orgs, nil
 }
 
 // Interface guard.

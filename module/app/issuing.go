@@ -21,7 +21,7 @@ func (a *App) Issuer(ctx context.Context, org string) (*issue.Issuer, error) {
 	}
 	return &issue.Issuer{
 		Key: key, Lifetime: time.Duration(a.Lifetime), Max: a.terms.Max,
-		Issuer: a.Iss, Audience: a.Audience, URLs: a.templates(), Now: time.Now,
+		Issuer: a.Iss, Audience: a.Audience, URLs: templates(a.Playout, a.StreamURL), Now: time.Now,
 	}, nil
 }
 
@@ -34,16 +34,16 @@ func (a *App) signer(ctx context.Context, org string) (*token.Key, error) {
 	if a.registry == nil {
 		return nil, ErrNoStore
 	}
-	return a.registry.Signer(ctx)
+	return a.registry.Keys.Signer(ctx)
 }
 
 // templates are the URLs that are told with a new token.
-func (a *App) templates() issue.Templates {
-	t := make(issue.Templates, max(len(a.Playout), len(a.StreamURL)))
-	for i, playout := range a.Playout {
+func templates(playouts, streams []string) issue.Templates {
+	t := make(issue.Templates, max(len(playouts), len(streams)))
+	for i, playout := range playouts {
 		t[i].Playout = playout
 	}
-	for i, stream := range a.StreamURL {
+	for i, stream := range streams {
 		t[i].Stream = stream
 	}
 	return t

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -45,20 +43,17 @@ type JWKS struct {
 
 	orgs     []string // nil: all
 	location jwks.Location
-	set      *jwks.Set // a reference into keySets
+	set      *jwks.Set // a reference into keySetPool
 	user     *jwks.User
 }
 
-// keySets are the sets that are in use, by location. What was read survives
+// keySetPool has the sets that are in use, by location. What was read survives
 // reloads in them.
-var keySets = caddy.NewUsagePool()
-
-// keySetChanges grows with each change of any set.
-var keySetChanges atomic.Uint64
+var keySetPool = caddy.NewUsagePool()
 
 // provision judges the block, reads a file, and takes a reference to the set.
 // It fetches nothing.
-func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger) error {
+func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger, changed func()) error {
 	source, err := caddy.NewReplacer().ReplaceOrErr(j.Source, true, true)
 	if err != nil {
 		return errors.New("jwks: a placeholder in the URL or path is empty or unknown")
@@ -75,8 +70,8 @@ func (j *JWKS) provision(ctx caddy.Context, logger *zap.Logger) error {
 			return fmt.Errorf("jwks %s: %w", j.location, err)
 		}
 	}
-	set, _, err := keySets.LoadOrNew(j.location.ID(), func() (caddy.Destructor, error) {
-		set := jwks.NewSet(j.location, func() { keySetChanges.Add(1) })
+	set, _, err := keySetPool.LoadOrNew(j.location.ID(), func() (caddy.Destructor, error) {
+		set := jwks.NewSet(j.location, changed)
 		if document == nil {
 			return set, nil
 		}
@@ -121,7 +116,7 @@ func (j *JWKS) cleanup() error {
 		return nil
 	}
 	j.set.Leave(j.user)
-	_, err := keySets.Delete(j.location.ID())
+	_, err := keySetPool.Delete(j.location.ID())
 	return err
 }
 
@@ -139,77 +134,4 @@ func (j *JWKS) keys() []*token.Key {
 
 func (j *JWKS) maySpeakFor(org string) bool {
 	return j.orgs == nil || slices.Contains(j.orgs, org)
-}
-
-func (a *App) provisionJWKS(ctx caddy.Context) error {
-	for i, j := range a.JWKS {
-		if j == nil {
-			return errors.New("jwks " + strconv.Itoa(i+1) + ": null is no key set; remove it")
-		}
-		if err := j.provision(ctx, a.logger); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startJWKS loads the sets that were kept, and begins to refresh all.
-func (a *App) startJWKS() {
-	for _, j := range a.JWKS {
-		j.set.Join(j.user)
-	}
-	a.Trust() // so that keys that others keep out are told of now
-}
-
-func (a *App) cleanupJWKS() error {
-	var errs []error
-	for _, j := range a.JWKS {
-		if j != nil {
-			errs = append(errs, j.cleanup())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// withJWKS adds the keys of all sets to those that are there already, and warns
-// of those that another key of the same id keeps out. Only newTrust may call
-// it, which never runs twice at a time.
-func (a *App) withJWKS(keys *token.Keyring) *token.Keyring {
-	var out []keptOut
-	for i, j := range a.JWKS {
-		var left []*token.Key
-		keys, left = keys.With(j.keys()...)
-		for _, k := range left {
-			out = append(out, keptOut{i, k.ID})
-		}
-	}
-	for _, o := range out {
-		if !slices.Contains(a.keptOut, o) {
-			a.logger.Warn("a key of the key set is ignored: another key has the same id and may speak for the same organisation",
-				zap.Stringer("jwks", a.JWKS[o.block].location), zap.String("key_id", o.id))
-		}
-	}
-	a.keptOut = out
-	return keys
-}
-
-// keptOut names a key that was left out of the keys in use.
-type keptOut struct {
-	block int
-	id    string
-}
-
-// missJWKS asks the sets that may speak for an organisation whether they have
-// new keys, and reports whether one of them was never read.
-func (a *App) missJWKS(org string) (unread bool) {
-	for _, j := range a.JWKS {
-		if !j.maySpeakFor(org) {
-			continue
-		}
-		if _, read := j.set.Keys(); !read {
-			unread = true
-		}
-		j.set.Miss()
-	}
-	return unread
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/playgate/playgate/module/internal/jwks"
 )
 
-func (a *App) parseJWKS(d *caddyfile.Dispenser) error {
-	j := new(JWKS)
+// parse reads a jwks line and its block.
+func (j *JWKS) parse(d *caddyfile.Dispenser) error {
 	if err := directive.OneArg(d, &j.Source); err != nil {
 		return err
 	}
@@ -43,6 +43,5 @@ func (a *App) parseJWKS(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	a.JWKS = append(a.JWKS, j)
 	return nil
 }

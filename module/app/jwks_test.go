@@ -142,7 +142,7 @@ func TestKeysOfSets(t *testing.T) {
 	if got := trusted(a); got != want {
 		t.Errorf("trusted: %s\ninstead of %s", got, want)
 	}
-	keySetChanges.Add(1) // whatever else makes a new trust
+	a.edge.Changes.KeySetChanged() // whatever else makes a new trust
 	if got := trusted(a); got != want {
 		t.Errorf("later, trusted: %s", got)
 	}
@@ -153,14 +153,14 @@ func TestKeysOfSets(t *testing.T) {
 	if got, want := strings.Join(told, ", "), first+" main, "+second+" a, "+second+" b, "+second+" c"; got != want {
 		t.Errorf("told of %s\ninstead of %s", got, want)
 	}
-	if a.Fixed() {
+	if a.StaticKeys() {
 		t.Error("no further key can come")
 	}
 }
 
 // What the configuration alone decides can be told from what cannot.
 func TestFixed(t *testing.T) {
-	if a, _ := load(t, `{"leeway": "1s"}`); !a.Fixed() {
+	if a, _ := load(t, `{"leeway": "1s"}`); !a.StaticKeys() {
 		t.Error("keys may come from nowhere")
 	}
 }
@@ -360,7 +360,7 @@ func TestKeySetsAreCheckedAtLoad(t *testing.T) {
 		}
 	}
 	pooled := 0
-	keySets.Range(func(any, any) bool { pooled++; return true })
+	keySetPool.Range(func(any, any) bool { pooled++; return true })
 	if pooled != 0 {
 		t.Errorf("%d sets are held by configurations that were not loaded", pooled)
 	}

@@ -2,11 +2,11 @@ package app
 
 import (
 	"errors"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/edge"
 )
 
 // Result is what became of a request.
@@ -50,9 +50,9 @@ func newMetrics() *Metrics {
 	return m
 }
 
-func registerMetrics(registry prometheus.Registerer) (*Metrics, error) {
+func registerMetrics(registry prometheus.Registerer, state *edge.State) (*Metrics, error) {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range append([]prometheus.Collector{metrics.vec, cuts, droppedEvents}, gauges...) {
+	for _, c := range append(state.Collectors(), metrics.vec) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return nil, err
 		}
@@ -67,57 +67,4 @@ func (m *Metrics) Count(result Result, reason access.Reason) {
 	} else if c := m.requests[result][reason]; c != nil {
 		c.Inc()
 	}
-}
-
-// cutReasons are those with which a running response can be cut.
-var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken, access.SocketMessage, access.Displaced}
-
-// cuts counts what was cut. Every series exists from the start.
-var cuts = newCuts()
-
-func newCuts() *prometheus.CounterVec {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "playgate",
-		Name:      "cuts_total",
-		Help:      "Running responses that were cut, by reason.",
-	}, []string{"reason"})
-	for _, reason := range cutReasons {
-		vec.WithLabelValues(string(reason))
-	}
-	return vec
-}
-
-var gauges = []prometheus.Collector{
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_running_responses",
-		Help: "Responses of protected and public streams that are running, and WHEP sessions that have not been ended.",
-	}, func() float64 { return float64(running.Len()) }),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_viewers",
-		Help: "Viewers of all streams on this node: with a request within the last 30 seconds, or a running response.",
-	}, func() float64 { return float64(Viewers().Total) }),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_clock_step_seconds",
-		Help: "How far the clock of this machine was stepped last, forwards or backwards; 0 when it never was.",
-	}, func() float64 { return time.Duration(clockStep.Load()).Seconds() }),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_store_staleness_seconds",
-		Help: "How long ago what is known of the registry was last known to be true; 0 with store off.",
-	}, func() float64 {
-		a := current.Load()
-		if a == nil || a.registry == nil {
-			return 0
-		}
-		return max(time.Since(a.registry.Seen()).Seconds(), 0)
-	}),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_broken_glass_organisations",
-		Help: "Organisations whose streams need no token for a while (playgate org secure ORG off --for).",
-	}, func() float64 {
-		a := current.Load()
-		if a == nil || a.registry == nil {
-			return 0
-		}
-		return float64(a.registry.View().BrokenGlass(time.Now()))
-	}),
 }

@@ -1,19 +1,28 @@
 package app
 
 import (
-	"maps"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/edge"
 )
+
+// acquire is the State of the process, for as long as a test takes.
+func acquire(t *testing.T) *edge.State {
+	t.Helper()
+	state := edge.Acquire()
+	t.Cleanup(state.Release)
+	return state
+}
 
 // Every series of the closed set is there from the start, and none is added by
 // what a client sends.
 func TestMetricsHaveAClosedSetOfLabels(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	m, err := registerMetrics(registry)
+	state := acquire(t)
+	m, err := registerMetrics(registry, state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +37,7 @@ func TestMetricsHaveAClosedSetOfLabels(t *testing.T) {
 		}
 		return n
 	}
-	want := 1 + 2*len(access.Reasons()) + len(cutReasons) + len(gauges) + 1 // of events that were dropped
+	want := 1 + 2*len(access.Reasons()) + 6 + 5 + 1 // of reasons for cuts, gauges, and events that were dropped
 	if got := count(); got != want {
 		t.Errorf("%d series instead of %d", got, want)
 	}
@@ -43,30 +52,12 @@ func TestMetricsHaveAClosedSetOfLabels(t *testing.T) {
 // A second gate of the same configuration, and the next configuration, count
 // with the same counters.
 func TestMetricsAreRegisteredAgain(t *testing.T) {
+	state := acquire(t)
 	first, second := prometheus.NewPedanticRegistry(), prometheus.NewPedanticRegistry()
 	for _, registry := range []*prometheus.Registry{first, first, second} {
-		m, err := registerMetrics(registry)
+		m, err := registerMetrics(registry, state)
 		if err != nil || m != metrics {
 			t.Fatalf("%p instead of %p, %v", m, metrics, err)
 		}
-	}
-}
-
-// Cuts have a series for each reason before the first one, so that a rate over
-// them sees it.
-func TestCutsAreCountedFromTheStart(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(newCuts())
-	families, err := registry.Gather()
-	if err != nil || len(families) != 1 {
-		t.Fatal(families, err)
-	}
-	got := make(map[string]float64)
-	for _, m := range families[0].GetMetric() {
-		got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
-	}
-	want := map[string]float64{"expired": 0, "revoked": 0, "unknown_key": 0, "missing_token": 0, "socket_message": 0, "displaced": 0}
-	if families[0].GetName() != "playgate_cuts_total" || !maps.Equal(got, want) {
-		t.Errorf("%s has %v", families[0].GetName(), got)
 	}
 }

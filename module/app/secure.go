@@ -25,7 +25,7 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 		return false // it may say on
 	}
 	switch view.Secure(org, now) {
-	case registry.Broken:
+	case registry.BreakGlass:
 		return true
 	case registry.On:
 		return (!said || off) && view.Public(org, stream)
@@ -39,10 +39,10 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 }
 
 // warnOfGlass tells the operator at start which organisations are open.
-func (a *App) warnOfGlass(now time.Time) {
-	for _, o := range a.registry.Orgs() {
+func warnOfGlass(r *registry.Registry, logger *zap.Logger, now time.Time) {
+	for _, o := range r.Orgs.List() {
 		if o.Broken(now) {
-			a.logger.Warn("the glass is broken: this organisation's streams need no token",
+			logger.Warn("the glass is broken: this organisation's streams need no token",
 				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))
 		}
 	}

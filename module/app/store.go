@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/directive"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -149,10 +149,6 @@ func (s *Store) parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// registryChanges grows with each change of any registry on which a verdict can
-// depend.
-var registryChanges atomic.Uint64
-
 // registries are those that some configuration uses. One outlives a reload:
 // the new configuration takes its reference before the old one drops its own.
 var registries = caddy.NewUsagePool()
@@ -163,35 +159,23 @@ type pooled struct{ *registry.Registry }
 // Destruct closes the registry when nobody uses it any more.
 func (p pooled) Destruct() error { return p.Close() }
 
-// openRegistry takes a reference to the registry. It touches no file.
-func (a *App) openRegistry() error {
-	if a.Store.off() {
-		return nil
-	}
-	settings := a.Store.settings()
-	key := string(caddyconfig.JSON(settings, nil))
+// acquireRegistry takes a reference to the registry, which registries has under the
+// key. It touches no file.
+func acquireRegistry(store *Store, state *edge.State) (r *registry.Registry, key string, err error) {
+	settings := store.settings()
+	key = string(caddyconfig.JSON(settings, nil))
 	value, _, err := registries.LoadOrNew(key, func() (caddy.Destructor, error) {
 		r := registry.New(settings, caddy.Log().Named(ID))
-		r.OnRevoke(tellRevoked)
-		r.OnChange(func() { registryChanges.Add(1) })
-		r.OnAsk(func(question []byte) []byte { return answer(r, question) })
+		// Whoever has the registry has the State too.
+		r.OnRevoke(state.Events.TellRevoked)
+		r.OnChange(state.Changes.RegistryChanged)
+		r.OnAsk(func(question []byte) []byte { return state.Answer(r, question) })
 		return pooled{r}, nil
 	})
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	a.poolKey, a.registry = key, value.(pooled).Registry
-	return nil
-}
-
-// closeRegistry drops the reference.
-func (a *App) closeRegistry() error {
-	if a.poolKey == "" {
-		return nil
-	}
-	_, err := registries.Delete(a.poolKey)
-	a.poolKey = ""
-	return err
+	return value.(pooled).Registry, key, nil
 }
 
 // Registry is what keeps organisations, tokens and keys. It is nil with store off.

@@ -1,81 +1,48 @@
 package app
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/sessiontoken"
+	"github.com/playgate/playgate/module/internal/verify"
 )
-
-// Trust is what tokens are verified with at one moment. It does not change: a
-// key that comes or goes makes another one.
-type Trust struct {
-	// Keys are the keys of playback tokens, retired ones included.
-	Keys *token.Keyring
-	// Sessions are the keys of session tokens.
-	Sessions sessiontoken.Keyring
-
-	// living are the keys that are not retired, by the hash that session tokens
-	// have of them.
-	living map[uint64][]*token.Key
-	// id is that of no other trust of this process.
-	id uint64
-	// generation tells whether there is a newer one.
-	generation uint64
-}
-
-// trusts counts those that were made.
-var trusts atomic.Uint64
-
-func newTrust(keys *token.Keyring, sessions sessiontoken.Keyring) *Trust {
-	t := &Trust{Keys: keys, Sessions: sessions, id: trusts.Add(1), living: make(map[uint64][]*token.Key)}
-	for _, k := range keys.Keys() {
-		if k.State != token.Retired {
-			hash := sessiontoken.KeyHash(k.ID)
-			t.living[hash] = append(t.living[hash], k)
-		}
-	}
-	return t
-}
-
-// Lives reports whether a key that may speak for an organisation, and that is
-// not retired, has the hash that a session token names.
-func (t *Trust) Lives(hash uint64, org string) bool {
-	for _, k := range t.living[hash] {
-		if k.MaySpeakFor(org) {
-			return true
-		}
-	}
-	return false
-}
-
-// Verifies reports whether there is a key that is not retired.
-func (t *Trust) Verifies() bool { return len(t.living) > 0 }
-
-// Narrow is the trust in those keys alone whose ids are named. Ids that no key
-// has name keys that may come.
-func (t *Trust) Narrow(ids []string) *Trust {
-	return newTrust(t.Keys.Named(ids...), t.Sessions)
-}
 
 // trustCell keeps the newest trust and makes it anew when it is out of date.
 type trustCell struct {
-	newest atomic.Pointer[Trust]
+	newest atomic.Pointer[trustAt]
 	making sync.Mutex
 }
 
-func (c *trustCell) get(generation uint64, build func() *Trust) *Trust {
+// trustAt is a trust, and the generation of keys that it was made of.
+type trustAt struct {
+	trust      *verify.Trust
+	generation uint64
+}
+
+func (c *trustCell) get(generation uint64, build func() *verify.Trust) *verify.Trust {
 	if t := c.newest.Load(); t != nil && t.generation == generation {
-		return t
+		return t.trust
 	}
 	c.making.Lock()
 	defer c.making.Unlock()
 	if t := c.newest.Load(); t != nil && t.generation == generation {
-		return t
+		return t.trust
 	}
 	t := build()
-	t.generation = generation
-	c.newest.Store(t)
+	c.newest.Store(&trustAt{t, generation})
 	return t
+}
+
+// ReadToken verifies a playback token, or remembers it; see
+// [verify.Memory.ReadToken]. The address is the client's, and asked for only where
+// [App.BadSignatures] limits what comes from there; then the error may be a
+// [verify.LimitedError].
+func (a *App) ReadToken(t *verify.Trust, text string, from func() netip.Addr, now time.Time) (*verify.Verified, error) {
+	var budget verify.Budget
+	if a.BadSignatures != nil {
+		budget.Limiter, budget.Limits = a.edge.BadSignatures, a.BadSignatures.limits()
+	}
+	return a.edge.Memory.ReadToken(t, text, budget, from, now)
 }

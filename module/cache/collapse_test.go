@@ -672,10 +672,10 @@ func collapseRandomly(t *testing.T, seed uint64) {
 	all.Wait()
 	time.Sleep(linger + time.Minute)
 	h.store.mu.Lock()
-	flights, open := len(h.store.flights), len(h.store.open)
+	fetches, open := len(h.store.fetches), len(h.store.open)
 	h.store.mu.Unlock()
-	if flights != 0 || open != 0 || h.store.room.inUse() != 0 {
-		t.Errorf("%d flights, %d of them open, %d bytes are left", flights, open, h.store.room.inUse())
+	if fetches != 0 || open != 0 || h.store.room.inUse() != 0 {
+		t.Errorf("%d fetches, %d of them open, %d bytes are left", fetches, open, h.store.room.inUse())
 	}
 	if lifetime != "no-cache" && most.Load() > 1 {
 		t.Errorf("%d requests at once", most.Load())

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
 )
@@ -38,6 +39,7 @@ type Handler struct {
 	memory   int64
 	patterns []target.Pattern
 	store    *store
+	edge     *edge.State
 	logger   *zap.Logger
 	unguided sync.Once // said that there is no gate
 }
@@ -95,16 +97,21 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		name = server.Name()
 	}
 	h.id = name + "/" + strconv.Itoa(a.(*app.App).Ordinal("cache of "+name))
-	h.store = claim(h, h.memory)
+	h.edge = a.(*app.App).Edge()
+	if h.store, err = acquire(h, h.memory); err != nil {
+		return err
+	}
+	h.edge.Caches.Add(purge)
 	return nil
 }
 
 // Cleanup leaves the cache of the process.
 func (h *Handler) Cleanup() error {
-	if h.store != nil {
-		unclaim(h)
+	if h.store == nil {
+		return nil
 	}
-	return nil
+	h.edge.Caches.Remove()
+	return release(h)
 }
 
 // ttl is what the rules say of a path.
@@ -121,31 +128,31 @@ func (h *Handler) ttl(path string) time.Duration {
 // many ask for. All else passes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	t := handoff.TargetOf(r.Context())
-	v := visit{h: h, w: w, r: r, next: next}
+	l := lookup{h: h, w: w, r: r, next: next}
 	if why := unfit(r, t); why != "" {
 		if t == nil {
 			h.unguided.Do(func() {
 				h.logger.Warn("there is no playgate gate above this playgate_cache, so nothing is cached; write a playgate block into the site")
 			})
 		}
-		return v.bypass(t, why)
+		return l.bypass(t, why)
 	}
-	v.key, v.now, v.coding = h.key(r, t), time.Now(), codingOf(r.Header)
-	o := h.store.find(v.key, v.coding)
+	l.key, l.now, l.coding = h.key(r, t), time.Now(), codingOf(r.Header)
+	o := h.store.find(l.key, l.coding)
 	switch {
 	case o == nil:
-		v.why = "fwd=uri-miss"
+		l.why = "fwd=uri-miss"
 	case o.kind == uncached:
-		return v.alone("fwd=miss; detail=uncacheable")
-	case o.kind == aResponse && o.fresh(v.now):
+		return l.alone("fwd=miss; detail=uncacheable")
+	case o.kind == aResponse && o.fresh(l.now):
 		requests.hit.Inc()
-		return v.serve(o, "hit")
+		return l.serve(o, "hit")
 	case o.kind == varied:
-		v.why = "fwd=vary-miss"
+		l.why = "fwd=vary-miss"
 	default:
-		v.why, v.stale = "fwd=stale", o
+		l.why, l.stale = "fwd=stale", o
 	}
-	return v.fetch(t)
+	return l.fetch(t)
 }
 
 var errLeft = caddyhttp.Error(499, errors.New("the client has left"))

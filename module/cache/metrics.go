@@ -47,8 +47,8 @@ func init() {
 	}
 }
 
-// count counts a flight that has ended.
-func (f *flight) count(stored bool) {
+// count counts a fetch that has ended.
+func (f *fetch) count(stored bool) {
 	result := "failed"
 	switch {
 	case f.outcome == renewed:
@@ -65,33 +65,25 @@ func (f *flight) count(stored bool) {
 }
 
 var gauges = []prometheus.Collector{
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_cache_objects",
-		Help: "Answers in the cache's memory, and notes about such that must not be kept.",
-	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.objects.EstimatedSize())
+	gauge("playgate_cache_objects",
+		"Answers in the cache's memory, and notes about such that must not be kept.",
+		func(s *store) float64 { return float64(s.objects.EstimatedSize()) }),
+	gauge("playgate_cache_stored_bytes",
+		"Memory that stored answers take; at most three quarters of the cache's memory.",
+		func(s *store) float64 { return float64(s.objects.WeightedSize()) }),
+	gauge("playgate_cache_passing_bytes",
+		"Memory that answers take which are being fetched, or still read after they have left the store; at most a quarter of the cache's memory.",
+		func(s *store) float64 { return float64(s.room.inUse()) }),
+}
+
+// gauge is a figure of the store of the process, which is zero without a cache.
+func gauge(name, help string, of func(*store) float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		if m := current(); m != nil {
+			return of(m.store)
 		}
 		return 0
-	}),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_cache_stored_bytes",
-		Help: "Memory that stored answers take; at most three quarters of the cache's memory.",
-	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.objects.WeightedSize())
-		}
-		return 0
-	}),
-	prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "playgate_cache_passing_bytes",
-		Help: "Memory that answers take which are being fetched, or still read after they have left the store; at most a quarter of the cache's memory.",
-	}, func() float64 {
-		if s := current(); s != nil {
-			return float64(s.room.inUse())
-		}
-		return 0
-	}),
+	})
 }
 
 func registerMetrics(registry prometheus.Registerer) error {

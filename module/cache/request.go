@@ -84,24 +84,31 @@ const agent = "Playgate"
 // request that it was made of, which may be over long before. Of the header it has
 // what handlers of this site have set: what one client has sent must not decide
 // what all others get.
-func (f *flight) request(r *http.Request, t *handoff.Target) *http.Request {
+func (f *fetch) request(r *http.Request, t *handoff.Target) *http.Request {
 	ctx := r.Context()
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	ask := r.Clone(f.ctx)
 	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
+	f.dropOwn(ask.Header, app.TrustedProxy(r), t)
+	f.setFields(ask.Header)
+	return detached(ctx, ask)
+}
+
+// dropOwn removes what is one client's own from the header of a copied request, and
+// keeps in mind what that was. proxied says that the request came over a trusted proxy.
+func (f *fetch) dropOwn(h http.Header, proxied bool, t *handoff.Target) {
 	for _, name := range ownFields {
-		if len(ask.Header[name]) > 0 {
+		if len(h[name]) > 0 {
 			f.removed = append(f.removed, name)
-			delete(ask.Header, name)
+			delete(h, name)
 		}
 	}
-	proxied := app.TrustedProxy(r)
 	for _, sent := range t.Sent {
-		values := ask.Header[sent.Name]
+		values := h[sent.Name]
 		if len(values) != 1 || values[0] != sent.Value || keeps(sent.Name, proxied, t.Pages) {
 			continue
 		}
-		delete(ask.Header, sent.Name)
+		delete(h, sent.Name)
 		switch sent.Name {
 		case "Cache-Control", "Pragma": // between a client and its own caches
 		case "Origin": // the gate answers for it
@@ -109,19 +116,28 @@ func (f *flight) request(r *http.Request, t *handoff.Target) *http.Request {
 			f.removed = append(f.removed, sent.Name)
 		}
 	}
-	if len(ask.Header["User-Agent"]) == 0 {
-		ask.Header["User-Agent"] = []string{agent}
-	}
-	ask.Header["Accept-Encoding"] = []string{f.as.String()}
-	if f.stale != nil {
-		if f.stale.etag != "" {
-			ask.Header["If-None-Match"] = []string{f.stale.etag}
-		}
-		if !f.stale.modified.IsZero() {
-			ask.Header["If-Modified-Since"] = []string{f.stale.modified.UTC().Format(http.TimeFormat)}
-		}
-	}
+}
 
+// setFields sets what the cache itself asks with.
+func (f *fetch) setFields(h http.Header) {
+	if len(h["User-Agent"]) == 0 {
+		h["User-Agent"] = []string{agent}
+	}
+	h["Accept-Encoding"] = []string{f.as.String()}
+	if f.stale == nil {
+		return
+	}
+	if f.stale.etag != "" {
+		h["If-None-Match"] = []string{f.stale.etag}
+	}
+	if !f.stale.modified.IsZero() {
+		h["If-Modified-Since"] = []string{f.stale.modified.UTC().Format(http.TimeFormat)}
+	}
+}
+
+// detached makes a copied request ready for the handlers below: with variables and a
+// replacer of its own, since those of the request with context ctx go on to change.
+func detached(ctx context.Context, ask *http.Request) *http.Request {
 	repl := caddy.NewReplacer()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	ask = caddyhttp.PrepareRequest(ask, repl, nil, server)

@@ -19,9 +19,9 @@ import (
 var errGoAlone = errors.New("this answer cannot be shared with this request")
 
 // serve answers with an object, complete or not.
-func (v *visit) serve(o *object, how string) error {
-	if o.status == http.StatusOK && asksForPart(v.r.Header) {
-		return v.servePart(o, how)
+func (l *lookup) serve(o *object, how string) error {
+	if o.status == http.StatusOK && asksForPart(l.r.Header) {
+		return l.servePart(o, how)
 	}
 	b := o.body
 	complete, length := b.state()
@@ -33,27 +33,27 @@ func (v *visit) serve(o *object, how string) error {
 			return errGoAlone
 		}
 	}
-	h := v.w.Header()
-	v.stamp(h, o, how)
+	h := l.w.Header()
+	l.stamp(h, o, how)
 	if complete && o.status == http.StatusOK && o.announced != length {
 		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
-	v.w.WriteHeader(o.status)
+	l.w.WriteHeader(o.status)
 	switch {
-	case v.r.Method == http.MethodHead:
+	case l.r.Method == http.MethodHead:
 		return nil
 	case complete:
-		return v.writeWhole(b)
+		return l.writeWhole(b)
 	}
-	return v.writeGrowing(from)
+	return l.writeGrowing(from)
 }
 
 // stamp writes the header of an answer: the object's, how old that is, and where it
 // comes from.
-func (v *visit) stamp(h http.Header, o *object, how string) {
+func (l *lookup) stamp(h http.Header, o *object, how string) {
 	room := o.setHeader(h)
 	if how == "hit" {
-		s := o.stampsAt(v.now)
+		s := o.stampsAt(l.now)
 		room[0], room[1] = s.ageText, s.hits
 		h["Age"] = room[0:1:1]
 		if len(h["Cache-Status"]) > 0 {
@@ -64,18 +64,18 @@ func (v *visit) stamp(h http.Header, o *object, how string) {
 		return
 	}
 	if o.age > 0 {
-		h["Age"] = []string{strconv.FormatInt(int64(o.ageAt(v.now)/time.Second), 10)}
+		h["Age"] = []string{strconv.FormatInt(int64(o.ageAt(l.now)/time.Second), 10)}
 	}
 	if o.lifetime > 0 {
-		how = withTTL(how, o.left(v.now))
+		how = withTTL(how, o.left(l.now))
 	}
 	setStatus(h, how)
 }
 
 // writeWhole writes a complete body. Who does not get on holds one piece of it.
-func (v *visit) writeWhole(b *body) error {
+func (l *lookup) writeWhole(b *body) error {
 	if _, one := b.whole(); one {
-		if to, ok := v.w.(handoff.SharedWriter); ok {
+		if to, ok := l.w.(handoff.SharedWriter); ok {
 			return to.WriteShared(b)
 		}
 	}
@@ -87,7 +87,7 @@ func (v *visit) writeWhole(b *body) error {
 		if b.dropped.Load() {
 			return errSlow
 		}
-		if _, err := v.w.Write(b.pieces[i].data); err != nil {
+		if _, err := l.w.Write(b.pieces[i].data); err != nil {
 			return err
 		}
 	}
@@ -100,43 +100,43 @@ var (
 )
 
 // writeGrowing writes a body as it comes.
-func (v *visit) writeGrowing(from *reader) error {
-	ctx := v.r.Context()
+func (l *lookup) writeGrowing(from *reader) error {
+	ctx := l.r.Context()
 	for first := true; ; {
-		data, err := from.next(ctx, v.flush)
+		data, err := from.next(ctx, l.flush)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return v.broken(err)
+			return l.broken(err)
 		}
-		if to, ok := v.w.(handoff.SharedWriter); ok && first && to.WantsWhole(data) {
+		if to, ok := l.w.(handoff.SharedWriter); ok && first && to.WantsWhole(data) {
 			switch whole, err := from.waitWhole(ctx); {
 			case err != nil:
-				return v.broken(err)
+				return l.broken(err)
 			case whole:
 				return to.WriteShared(from.b)
 			}
 		}
 		first = false
-		if _, err := v.w.Write(data); err != nil {
+		if _, err := l.w.Write(data); err != nil {
 			return err
 		}
 	}
 }
 
 // broken is what becomes of an answer that ends before its time.
-func (v *visit) broken(err error) error {
+func (l *lookup) broken(err error) error {
 	switch {
 	case errors.Is(err, errBehind):
 		return errSlow
-	case v.r.Context().Err() != nil:
+	case l.r.Context().Err() != nil:
 		return errLeft
 	}
 	return errCut
 }
 
-func (v *visit) flush() { _ = http.NewResponseController(v.w).Flush() }
+func (l *lookup) flush() { _ = http.NewResponseController(l.w).Flush() }
 
 // asksForPart reports whether a request is for a range, or on a condition.
 func asksForPart(h http.Header) bool {
@@ -153,34 +153,34 @@ func asksForPart(h http.Header) bool {
 const mostRanges = 16
 
 // servePart answers a request for ranges, or on conditions, from the whole.
-func (v *visit) servePart(o *object, how string) error {
-	if strings.Count(v.r.Header.Get("Range"), ",") >= mostRanges {
-		v.r.Header = v.r.Header.Clone()
-		v.r.Header.Del("Range")
-		return v.serve(o, how)
+func (l *lookup) servePart(o *object, how string) error {
+	if strings.Count(l.r.Header.Get("Range"), ",") >= mostRanges {
+		l.r.Header = l.r.Header.Clone()
+		l.r.Header.Del("Range")
+		return l.serve(o, how)
 	}
 	b := o.body
 	complete, length := b.state()
 	if !complete && (length < 0 || b.narrow()) {
-		if len(v.r.Header["Range"]) > 0 {
+		if len(l.r.Header["Range"]) > 0 {
 			return errGoAlone
 		}
-		v.r.Header = withoutConditions(v.r.Header)
-		return v.serve(o, how)
+		l.r.Header = withoutConditions(l.r.Header)
+		return l.serve(o, how)
 	}
 	if complete {
 		b.holdWhole()
 		defer b.letGo()
 	}
-	h := v.w.Header()
-	v.stamp(h, o, how)
+	h := l.w.Header()
+	l.stamp(h, o, how)
 	delete(h, "Content-Length")
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil // not to be guessed from the first bytes, which may be long in coming
 	}
-	part := &part{ctx: v.r.Context(), from: b.read(), length: length, flush: v.flush}
+	part := &part{ctx: l.r.Context(), from: b.read(), length: length, flush: l.flush}
 	defer part.from.close()
-	http.ServeContent(v.w, v.r, "", o.modified, part)
+	http.ServeContent(l.w, l.r, "", o.modified, part)
 	return part.err
 }
 

@@ -136,7 +136,7 @@ func settled(tb testing.TB, h *Handler) {
 	eventually(tb, "the fetches end", func() bool {
 		h.store.mu.Lock()
 		defer h.store.mu.Unlock()
-		return len(h.store.flights) == 0
+		return len(h.store.fetches) == 0
 	})
 }
 

@@ -36,13 +36,13 @@ type store struct {
 	room    budget
 
 	mu      sync.Mutex
-	open    map[key]*flight      // that may be joined
-	flights map[*flight]struct{} // all that are under way
-	most    int64                // the largest object
+	open    map[key]*fetch      // that may be joined
+	fetches map[*fetch]struct{} // all that are under way
+	most    int64               // the largest object
 }
 
 func newStore(memory int64) *store {
-	s := &store{open: make(map[key]*flight), flights: make(map[*flight]struct{})}
+	s := &store{open: make(map[key]*fetch), fetches: make(map[*fetch]struct{})}
 	s.objects = otter.Must(&otter.Options[key, *object]{
 		MaximumWeight: uint64(memory / 4 * 3),
 		Weigher:       func(k key, o *object) uint32 { return uint32(min(k.weight()+o.weight(), 1<<31)) },
@@ -96,11 +96,11 @@ func (s *store) put(k key, o *object) {
 // fetch of its own: what waits for one dead connection must not be everybody.
 const stalled = 10 * time.Second
 
-// join returns the flight that a request waits for, which it has joined: one that
+// join returns the fetch that a request waits for, which it has joined: one that
 // is under way, or, if it may lead, a new one, which the caller has to start. It
 // returns an object instead when one has been stored meanwhile, and neither when
 // the request has to go alone.
-func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object) (f *flight, lead bool, o *object) {
+func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object) (f *fetch, lead bool, o *object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.find(k, c); o != nil && o != stale && (o.kind == uncached || o.fresh(now)) {
@@ -119,30 +119,30 @@ func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object
 		return nil, false, nil
 	}
 	if f != nil {
-		f.outdated = true
+		f.invalidated = true
 	}
-	f = newFlight(s, k, at, c, now, stale)
+	f = newFetch(s, k, at, c, now, stale)
 	f.body.hold()
 	s.open[at] = f
-	s.flights[f] = struct{}{}
+	s.fetches[f] = struct{}{}
 	return f, true, nil
 }
 
-// unlist ends the joining of a flight.
-func (s *store) unlist(f *flight) {
+// unlist ends the joining of a fetch.
+func (s *store) unlist(f *fetch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(f)
 }
 
-func (s *store) remove(f *flight) {
+func (s *store) remove(f *fetch) {
 	if s.open[f.at] == f {
 		delete(s.open, f.at)
 	}
 }
 
-// listAs lets later requests join a flight under another key.
-func (s *store) listAs(f *flight, at key) {
+// listAs lets later requests join a fetch under another key.
+func (s *store) listAs(f *fetch, at key) {
 	s.remove(f)
 	f.at = at
 	if s.open[at] == nil {
@@ -156,9 +156,9 @@ func (s *store) listAs(f *flight, at key) {
 func (s *store) forget(match func(k *key) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for f := range s.flights {
-		if !f.outdated && match(&f.key) {
-			f.outdated = true
+	for f := range s.fetches {
+		if !f.invalidated && match(&f.key) {
+			f.invalidated = true
 			s.remove(f)
 			n++
 		}
@@ -178,9 +178,9 @@ func (s *store) forget(match func(k *key) bool) (n int) {
 func (s *store) invalidate(k key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for f := range s.flights {
+	for f := range s.fetches {
 		if f.key == k {
-			f.outdated = true
+			f.invalidated = true
 			s.remove(f)
 		}
 	}

@@ -2,19 +2,12 @@ package console
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
 )
 
-func init() { httpcaddyfile.RegisterDirective("playgate_console", parseDirective) }
-
-func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	console := new(Handler)
-	if err := console.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
-	}
-	return h.NewRoute(nil, console), nil
+func init() {
+	directive.Register("playgate_console", func() directive.Handler { return new(Handler) })
 }
 
 // UnmarshalCaddyfile sets up the console from Caddyfile tokens. Syntax:
@@ -28,15 +21,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //
 // Put one of Caddy's own authentications in front of it, such as basic_auth.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		h.Prefix = d.Val()
-		if err := directive.CheckPrefix("playgate_console", h.Prefix); err != nil {
-			return d.Err(err.Error())
-		}
-	}
-	if d.NextArg() {
-		return d.Errf("playgate_console takes one prefix, and %q is a second value", d.Val())
+	if err := directive.Prefix(d, "playgate_console", &h.Prefix); err != nil {
+		return err
 	}
 	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -54,16 +54,16 @@ func TestQuestionsOfAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, ctx, now := f.app.Registry(), t.Context(), time.Now().UTC()
-	if err := r.CreateOrg(ctx, &registry.Org{Hash: "acme"}, "test"); err != nil {
+	if err := r.Orgs.Create(ctx, &registry.Org{Hash: "acme"}, "test"); err != nil {
 		t.Fatal(err)
 	}
 	chosen := url.Values{}
 	for i := range maxChosen {
 		id := fmt.Sprintf("t%02d", i)
-		if err := r.CreateToken(ctx, &registry.Token{ID: id, Org: "acme", Streams: []string{"cam00"}, Created: now, Expires: now.Add(time.Hour), Key: "k"}); err != nil {
+		if err := r.Tokens.Create(ctx, &registry.Token{ID: id, Org: "acme", Streams: []string{"cam00"}, Created: now, Expires: now.Add(time.Hour), Key: "k"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.CreateStream(ctx, &registry.Stream{Org: "acme", Name: fmt.Sprintf("cam%02d", i)}, "test"); err != nil {
+		if err := r.Streams.Create(ctx, &registry.Stream{Org: "acme", Name: fmt.Sprintf("cam%02d", i)}, "test"); err != nil {
 			t.Fatal(err)
 		}
 		chosen.Add("token", "acme/"+id)

@@ -169,7 +169,7 @@ func (r *pageRequest) mayAdmin() bool { return r.who.Role.Allows(registry.Admin)
 // render answers with a page.
 func (r *pageRequest) render(status int, name, section, title string, page any) error {
 	f := frame{
-		Prefix: r.handler.Prefix, Version: version, User: strings.TrimPrefix(r.who.Name, "console "), Form: formToken(r.who.Name),
+		Prefix: r.handler.Prefix, Version: assets.Version(), User: strings.TrimPrefix(r.who.Name, "console "), Form: formToken(r.who.Name),
 		Section: section, Title: title, Notice: notices[r.request.URL.Query().Get("done")],
 		MayIssue: r.who.Role.Allows(registry.Issue), MayAdmin: r.mayAdmin(),
 		Orgs: r.orgs, Page: page,

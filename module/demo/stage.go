@@ -160,9 +160,9 @@ func revoke(ctx context.Context, id string, back bool) error {
 	store := a.(*app.App).Registry()
 	v := registry.Revocation{Org: org, Kind: "token", Value: id, Reason: "the button of the demo"}
 	if back {
-		return store.Undo(ctx, org, v.ID(), "demo")
+		return store.Revocations.Undo(ctx, org, v.ID(), "demo")
 	}
-	return store.Revoke(ctx, &v, "demo")
+	return store.Revocations.Add(ctx, &v, "demo")
 }
 
 // stop ends everything that start began.

@@ -2,20 +2,13 @@ package gate
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
-func init() { httpcaddyfile.RegisterDirective("playgate", parseDirective) }
-
-func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	gate := new(Handler)
-	if err := gate.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
-	}
-	return h.NewRoute(nil, gate), nil
+func init() {
+	directive.Register("playgate", func() directive.Handler { return new(Handler) })
 }
 
 // UnmarshalCaddyfile sets up a gate from Caddyfile tokens. Syntax:

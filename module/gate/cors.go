@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 )
 
@@ -66,7 +66,7 @@ func (x *exchange) allowPages(h http.Header) {
 	delete(h, "Access-Control-Expose-Headers")
 	// Always, also when Origin is absent, or a cache hands one page's answer
 	// to another.
-	addVary(h, "Origin")
+	headers.AddVary(h, "Origin")
 	if origin := x.r.Header["Origin"]; len(origin) == 1 && c.lists(origin[0]) {
 		h["Access-Control-Allow-Origin"] = x.line(origin[0])
 		if c.credentials {
@@ -78,17 +78,6 @@ func (x *exchange) allowPages(h http.Header) {
 
 // lists reports whether an origin is named one by one.
 func (c *cors) lists(origin string) bool { return slices.Contains(c.origins, origin) }
-
-func addVary(h http.Header, name string) {
-	for _, line := range h["Vary"] {
-		for field := range strings.SplitSeq(line, ",") {
-			if f := strings.TrimSpace(field); f == "*" || strings.EqualFold(f, name) {
-				return
-			}
-		}
-	}
-	h.Add("Vary", name)
-}
 
 // isPreflight reports whether a browser asks if it may ask.
 func isPreflight(r *http.Request) bool {

@@ -103,27 +103,6 @@ func TestCORSOff(t *testing.T) {
 	}
 }
 
-func TestVaryNamesAFieldOnce(t *testing.T) {
-	for _, tc := range []struct {
-		lines []string
-		want  string
-	}{
-		{nil, "Origin"},
-		{[]string{"Accept-Encoding"}, "Accept-Encoding | Origin"},
-		{[]string{"origin"}, "origin"},
-		{[]string{"Accept, ORIGIN"}, "Accept, ORIGIN"},
-		{[]string{"*"}, "*"},
-		{[]string{"Accept", "Origin, X"}, "Accept | Origin, X"},
-		{[]string{"X-Origin"}, "X-Origin | Origin"},
-	} {
-		h := http.Header{"Vary": tc.lines}
-		addVary(h, "Origin")
-		if got := strings.Join(h["Vary"], " | "); got != tc.want {
-			t.Errorf("%q becomes %q instead of %q", tc.lines, got, tc.want)
-		}
-	}
-}
-
 // A preflight is answered without a token and reaches nobody, on every path
 // that can be read.
 func TestPreflight(t *testing.T) {

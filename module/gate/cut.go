@@ -55,7 +55,7 @@ func (x *exchange) run() {
 		return
 	}
 	x.running.Deadline = x.deadline()
-	x.h.app.Run(x.running, x.changes)
+	x.h.app.Edge().Track(x.running, x.changes)
 }
 
 // deadline is when what the request starts has to end; zero: never.

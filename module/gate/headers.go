@@ -1,18 +1,12 @@
 package gate
 
 import (
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
-	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -53,7 +47,7 @@ func forged(name string) bool {
 // anywhere, with who it was verified for. It changes the request in place, so
 // that placeholders and error routes see the same.
 func (x *exchange) prepare() {
-	dropHopByHop(x.r.Header)
+	headers.DropHopByHop(x.r.Header)
 	x.strip()
 	x.tellTarget()
 	if x.target.Open {
@@ -77,33 +71,6 @@ func (x *exchange) prepare() {
 	}
 }
 
-// dropHopByHop removes the headers that the client's Connection header names
-// (RFC 9110, section 7.6.1), and their names. Left to the proxy, a client could
-// name the headers that the gate is about to set.
-func dropHopByHop(h http.Header) {
-	lines := h["Connection"]
-	if len(lines) == 0 {
-		return
-	}
-	var kept []string
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			switch name = strings.TrimSpace(name); strings.ToLower(name) {
-			case "":
-			case "upgrade", "close", "keep-alive":
-				kept = append(kept, name)
-			default:
-				h.Del(name)
-			}
-		}
-	}
-	if len(kept) == 0 {
-		delete(h, "Connection")
-		return
-	}
-	h["Connection"] = []string{strings.Join(kept, ", ")}
-}
-
 // identify tells the origin who plays what. A public stream has no token.
 func (x *exchange) identify() {
 	if !x.public && !x.verified {
@@ -116,87 +83,9 @@ func (x *exchange) identify() {
 		// Of a session, this is the session's id: the token's own is not in it.
 		h["X-Playgate-Token-Id"] = x.line(x.grant.ID)
 		if x.grant.Tag != "" {
-			h["X-Playgate-Tag"] = x.line(asciiHeader(x.grant.Tag))
+			h["X-Playgate-Tag"] = x.line(headers.Text(x.grant.Tag))
 		}
 	}
-}
-
-// asciiHeader keeps a header value readable for every origin: what is not
-// ASCII is percent-encoded, and so is the percent sign.
-func asciiHeader(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c >= 0x20 && c < 0x7f && c != '%' {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
-
-// strip takes tokens out of everything that is seen below the gate, and out of
-// the original request that placeholders and error routes go back to.
-func (x *exchange) strip() {
-	r := x.r
-	b := new(below)
-	if x.way == nil { // it has not been below yet
-		x.way = new(way)
-		b = &x.way.below
-	}
-	b.Context = r.Context()
-	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	original := &b.original
-	same := b.hasOriginal && original.URL != nil && original.URL.RawQuery == r.URL.RawQuery && original.URL.Path == r.URL.Path && original.URL.RawPath == r.URL.RawPath
-
-	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
-	if x.canonical {
-		bare.Path, bare.RawPath = unescapePath(x.path)
-		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
-	}
-	uri := requestURI(&bare)
-	if b.hasOriginal {
-		clean := bare
-		original.RequestURI = uri
-		if !same && original.URL != nil {
-			clean = x.h.cleanURL(original.URL)
-			original.RequestURI = requestURI(&clean)
-		}
-		if original.URL == nil {
-			original.URL = new(url.URL)
-		}
-		// Through the pointer, and as a fixed placeholder: a handler above may
-		// have given us a copy of the request that the server holds.
-		*original.URL = clean
-		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-			repl.Set("http.request.orig_uri", original.RequestURI)
-		}
-	}
-	*r.URL = bare
-	r.RequestURI = uri
-	keep := x.verified && x.h.UpstreamToken == "keep"
-	if x.target.Rule != nil {
-		r.URL.RawQuery = x.target.Forward(x.query, keep)
-	}
-	if x.h.places.header && !keep {
-		stripBearer(r.Header)
-	}
-	if !keep {
-		x.h.places.stripCookie(r.Header)
-	}
-	if referers := r.Header["Referer"]; len(referers) > 0 {
-		for i, referer := range referers {
-			referers[i] = x.h.places.cleanReferer(referer, &x.h.rules)
-		}
-		if referers = slices.DeleteFunc(referers, func(s string) bool { return s == "" }); len(referers) == 0 {
-			delete(r.Header, "Referer")
-		} else {
-			r.Header["Referer"] = referers
-		}
-	}
-	// In place: the server, and whoever holds this request, must not find the
-	// token in it afterwards.
-	*r = *r.WithContext(b)
 }
 
 // tellTarget lets the handlers below the gate know what was admitted.
@@ -208,7 +97,7 @@ func (x *exchange) tellTarget() {
 		Pages: !x.h.cors.off,
 	}
 	b.admitted = &b.target
-	if handoff.Caching.Load() == 0 {
+	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
 	scheme, host := publicOrigin(x.r)
@@ -219,117 +108,6 @@ func (x *exchange) tellTarget() {
 			b.target.Sent = append(b.target.Sent, handoff.Field{Name: name, Value: values[0]})
 		}
 	}
-}
-
-// requestURI is [url.URL.RequestURI], without a look at each byte of a plain
-// path.
-func requestURI(u *url.URL) string {
-	switch {
-	case u.RawPath != u.Path || !plainPath(u.Path):
-		return u.RequestURI()
-	case u.RawQuery != "" || u.ForceQuery:
-		return u.Path + "?" + u.RawQuery
-	}
-	return u.Path
-}
-
-// plainPath reports whether a path begins with a slash and is the same escaped and
-// unescaped.
-func plainPath(path string) bool {
-	if len(path) == 0 || path[0] != '/' {
-		return false
-	}
-	for i := range len(path) {
-		if !plainByte[path[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-var plainByte = func() (set [256]bool) {
-	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/" {
-		set[c] = true
-	}
-	return set
-}()
-
-// cleanURL is a URL without tokens. What cannot be read in one way is reduced
-// to its root.
-func (h *Handler) cleanURL(u *url.URL) url.URL {
-	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	path, _ := h.rules.CutToken(rawPath(u), isToken)
-	query, err := h.places.readQuery(u.RawQuery)
-	if err != nil || target.CheckPath(path) != nil {
-		return clean
-	}
-	clean.Path, clean.RawPath = unescapePath(path)
-	clean.RawQuery = query.WithoutTokens()
-	return clean
-}
-
-// unescapePath sets Path and RawPath so that the raw spelling is what goes out.
-func unescapePath(raw string) (path, rawPath string) {
-	path, err := url.PathUnescape(raw)
-	if err != nil {
-		return "/", ""
-	}
-	return path, raw
-}
-
-// stripBearer removes bearer tokens. Other schemes, and what is no token, are
-// the origin's business.
-func stripBearer(h http.Header) {
-	lines := h["Authorization"]
-	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
-		text, bearer := bearerToken(line)
-		return bearer && isToken(text)
-	})
-	if len(kept) == len(lines) {
-		return
-	}
-	if len(kept) == 0 {
-		delete(h, "Authorization")
-		return
-	}
-	h["Authorization"] = kept
-}
-
-// cleanReferer takes tokens out of the address of the page before. One that
-// cannot be read, or has a token in another place, is reduced to its origin; it
-// is "" when even that is not safe.
-func (p *places) cleanReferer(referer string, rules *target.Rules) string {
-	scheme, rest, ok := strings.Cut(referer, "://")
-	if !ok {
-		return ifClean(referer, "")
-	}
-	at := strings.IndexAny(rest, "/?#")
-	if at < 0 {
-		return ifClean(referer, "")
-	}
-	origin, tail := scheme+"://"+rest[:at], rest[at:]
-	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
-	path, rawQuery, hasQuery := strings.Cut(tail, "?")
-	path, _ = rules.CutToken(path, isToken)
-	cleaned := origin + path
-	if hasQuery {
-		query, err := p.readQuery(rawQuery)
-		if err != nil {
-			return ifClean(origin+"/", "")
-		}
-		if rest := query.WithoutTokens(); rest != "" {
-			cleaned += "?" + rest
-		}
-	}
-	return ifClean(cleaned, ifClean(origin+"/", ""))
-}
-
-// ifClean is a text, or, where some token is in it, what may stand for it.
-func ifClean(text, otherwise string) string {
-	if redact.Found(text) {
-		return otherwise
-	}
-	return text
 }
 
 // earlyData reports whether the client's address is not proven yet: its request

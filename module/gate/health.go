@@ -6,15 +6,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 func init() {
 	caddy.RegisterModule(Health{})
-	httpcaddyfile.RegisterDirective("playgate_health", parseHealth)
+	directive.Register("playgate_health", func() directive.Handler { return new(Health) })
 }
 
 // Health answers /healthz, which says that the server serves, and /readyz,
@@ -60,18 +60,9 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	return err
 }
 
-// parseHealth sets up the handler from Caddyfile tokens. Syntax:
+// UnmarshalCaddyfile accepts the bare directive. Syntax:
 //
 //	playgate_health
-func parseHealth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	health := new(Health)
-	if err := health.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
-	}
-	return h.NewRoute(nil, health), nil
-}
-
-// UnmarshalCaddyfile accepts the bare directive.
 func (h *Health) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() || d.NextBlock(0) {

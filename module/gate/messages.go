@@ -5,4 +5,4 @@ package gate
 func (h *Handler) takesNoMessages() bool { return h.SocketMessages == "deny" }
 
 // message ends the socket of a client that has sent what it may not.
-func (x *exchange) message() { x.h.app.Message(x.running) }
+func (x *exchange) message() { x.h.app.Edge().CloseForMessage(x.running) }

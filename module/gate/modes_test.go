@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -956,8 +957,8 @@ func TestOtherManifests(t *testing.T) {
 // JSON that is too large for a steering manifest passes, with all its bytes.
 func TestLargeJSONPasses(t *testing.T) {
 	tok := mint(t, nil)
-	big := `{"ASSETS":[` + strings.Repeat(`"aaaaaaaaaaaaaaaa",`, maxManifest/19) + `1],"X":"` + strings.Repeat("x", 100) + `"}`
-	for name, parts := range map[string][]string{"in one piece": {big}, "in pieces": strings.SplitAfter(big, `",`), "after a byte": {big[:1], big[1:]}, "above the first cap": {big[:20], big[20 : maxJSON+100], big[maxJSON+100:]}} {
+	big := `{"ASSETS":[` + strings.Repeat(`"aaaaaaaaaaaaaaaa",`, manifest.MaxSize/19) + `1],"X":"` + strings.Repeat("x", 100) + `"}`
+	for name, parts := range map[string][]string{"in one piece": {big}, "in pieces": strings.SplitAfter(big, `",`), "after a byte": {big[:1], big[1:]}, "above the first cap": {big[:20], big[20 : manifest.MaxJSON+100], big[manifest.MaxJSON+100:]}} {
 		a := answer{header: map[string]string{"Content-Type": "application/json", "Content-Length": strconv.Itoa(len(big)), "Etag": `"v1"`}, parts: parts}
 		w := get(t, newGate(t, ""), a.origin(), media+"?token="+tok)
 		if w.Code != 200 || w.Body.String() != big || w.Header().Get("Etag") != `"v1"` {

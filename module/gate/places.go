@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/headers"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
-	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // places are where a token may be.
@@ -60,13 +60,9 @@ func (t *Tokens) compile() (places, error) {
 	return p, nil
 }
 
-// isToken reports whether a text has a token's form. Only such texts are ever
-// taken out of a request.
-func isToken(s string) bool { return jwt.HasForm(s) || sessiontoken.HasForm(s) }
-
 // inQuery reports whether a query pair carries a token.
 func (p *places) inQuery(name, value string) bool {
-	return slices.Contains(p.query, name) && isToken(value)
+	return slices.Contains(p.query, name) && redact.IsToken(value)
 }
 
 // readQuery reads a raw query once, tokens and all.
@@ -88,75 +84,94 @@ type found struct {
 // tokens are one; different ones are ambiguous. A text that is no token counts
 // only when there is nothing else.
 func (p *places) find(inPath []string, q target.Query, header http.Header) (found, access.Verdict) {
-	var f found
-	other := false // a text in a token's place that has no token's form
-	add := func(text string) bool {
-		if f.text == "" {
-			f.text = text
-		}
-		return f.text == text
+	s := search{places: p}
+	if !s.inPath(inPath) || !s.inQuery(q) || p.header && !s.inHeader(header["Authorization"]) {
+		return s.found, ambiguous
 	}
-	ambiguous := access.Deny(access.AmbiguousToken, "the request carries different tokens; send one")
-	for _, text := range inPath {
-		if !add(text) {
-			return f, ambiguous
-		}
-		f.path = true
+	// A cookie counts only when no other place has a token, so that it
+	// never rescues a bad one.
+	if s.text == "" && !s.other && p.cookie != "" && !s.inCookie(header["Cookie"]) {
+		return s.found, ambiguous
 	}
+	switch {
+	case s.text != "":
+		return s.found, access.Allow
+	case s.other:
+		return s.found, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
+	}
+	return s.found, access.Deny(access.MissingToken, "the request carries no token")
+}
+
+var ambiguous = access.Deny(access.AmbiguousToken, "the request carries different tokens; send one")
+
+// search is a search for the token of a request. Its methods look at one place each;
+// they report false when that has a token, and another one than has been found.
+type search struct {
+	found
+	places *places
+	other  bool // a text in a token's place has no token's form
+}
+
+func (s *search) add(text string) bool {
+	if s.text == "" {
+		s.text = text
+	}
+	return s.text == text
+}
+
+func (s *search) inPath(tokens []string) bool {
+	for _, text := range tokens {
+		if !s.add(text) {
+			return false
+		}
+		s.path = true
+	}
+	return true
+}
+
+func (s *search) inQuery(q target.Query) bool {
 	for _, pair := range q.Pairs() {
 		switch {
 		case pair.Token:
-			if !add(pair.Value) {
-				return f, ambiguous
+			if !s.add(pair.Value) {
+				return false
 			}
-			if f.name == "" {
-				f.name = pair.Name
+			if s.name == "" {
+				s.name = pair.Name
 			}
-		case pair.Value != "" && slices.Contains(p.query, pair.Name):
-			other = true
+		case pair.Value != "" && slices.Contains(s.places.query, pair.Name):
+			s.other = true
 		}
 	}
-	if p.header {
-		for _, line := range header["Authorization"] {
-			text, bearer := bearerToken(line)
-			switch {
-			case !bearer:
-			case isToken(text):
-				if !add(text) {
-					return f, ambiguous
-				}
-				f.header = true
-			case text != "":
-				other = true
-			}
-		}
-	}
-	switch {
-	case f.text != "":
-		return f, access.Allow
-	case !other && p.cookie != "":
-		// A cookie counts only when no other place has a token, so that it
-		// never rescues a bad one.
-		for _, text := range cookieValues(header["Cookie"], p.cookie) {
-			switch {
-			case !isToken(text):
-				other = other || text != ""
-			case !add(text):
-				return f, ambiguous
-			}
-		}
-		if f.cookie = f.text != ""; f.cookie {
-			return f, access.Allow
-		}
-	}
-	if other {
-		return f, access.Deny(access.MalformedToken, "what stands in the token's place is not three base64url parts joined by dots")
-	}
-	return f, access.Deny(access.MissingToken, "the request carries no token")
+	return true
 }
 
-// bearerToken is the text after the Bearer scheme (RFC 6750, section 2.1).
-func bearerToken(line string) (text string, bearer bool) {
-	scheme, text, _ := strings.Cut(line, " ")
-	return strings.TrimSpace(text), strings.EqualFold(scheme, "Bearer")
+func (s *search) inHeader(lines []string) bool {
+	for _, line := range lines {
+		text, bearer := headers.Bearer(line)
+		switch {
+		case !bearer:
+		case redact.IsToken(text):
+			if !s.add(text) {
+				return false
+			}
+			s.header = true
+		case text != "":
+			s.other = true
+		}
+	}
+	return true
+}
+
+func (s *search) inCookie(lines []string) bool {
+	for _, text := range headers.CookieValues(lines, s.places.cookie) {
+		switch {
+		case !redact.IsToken(text):
+			s.other = s.other || text != ""
+		case !s.add(text):
+			return false
+		}
+	}
+	s.cookie = s.text != ""
+	return true
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -51,27 +52,12 @@ func withQuery(path, query string) string {
 	return path + "?" + query
 }
 
-// escapeHigh escapes what is not ASCII, as a header has to (RFC 9110, section
-// 10.2.2). The gate takes both spellings.
-func escapeHigh(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b []byte
-	for i := range len(s) {
-		if c := s[i]; c < 0x80 {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		}
-	}
-	return string(b)
-}
-
 // answerRedirect sends the client on. The answer belongs to one viewer.
 func (x *exchange) answerRedirect(to string) {
 	h := x.w.Header()
 	x.allowPages(h)
-	neverStore(h)
-	h.Set("Location", escapeHigh(to))
+	headers.NeverStore(h)
+	h.Set("Location", headers.URI(to))
 	if x.h.Propagate == byCookie {
 		x.setCookie(h)
 	}

@@ -13,11 +13,9 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
 )
-
-// maxManifest is the largest manifest that is rewritten, before and after decoding.
-const maxManifest = 4 << 20
 
 type stage uint8
 
@@ -35,10 +33,10 @@ const (
 type response struct {
 	caddyhttp.ResponseWriterWrapper
 	x         *exchange
-	care      care // what is done with manifests
-	head      bool // the client asked with HEAD
+	mode      manifestMode // what is done with manifests
+	head      bool         // the client asked with HEAD
 	stage     stage
-	format    format
+	format    manifest.Format
 	status    int           // of an answer that is held back
 	partly    bool          // a range of a manifest came; it is to be fetched again whole
 	committed bool          // the final header has gone out
@@ -54,7 +52,7 @@ func (rw *response) init(x *exchange) {
 		x.before = append(x.before, name)
 	}
 	rw.ResponseWriter, rw.x = x.w, x
-	rw.care, rw.head = x.care(), x.r.Method == http.MethodHead
+	rw.mode, rw.head = x.manifestMode(), x.r.Method == http.MethodHead
 }
 
 // sniffed is how many bytes tell, in any coding, whether they begin a manifest.
@@ -69,40 +67,6 @@ var (
 	outputs = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// care is what the gate does with manifests.
-type care uint8
-
-const (
-	letPass care = iota
-	inspect      // they pass unchanged, unless they would make the player leak the token
-	splice       // they get the token
-)
-
-// care tells what is done with manifests. A token in the path stays there, and
-// root-absolute URIs need it, whatever the mode that lets it stand. One in the
-// query is the player's to carry where a manifest tells it to.
-func (x *exchange) care() care {
-	if !x.verified || x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
-		return letPass
-	}
-	switch x.h.Propagate {
-	case bySession:
-		return splice
-	case byQuery:
-		if x.token.path || len(x.h.places.query) > 0 {
-			return splice
-		}
-	case byPath, byNothing:
-		if x.token.path {
-			return splice
-		}
-	}
-	if x.token.name != "" && x.r.Method != http.MethodHead {
-		return inspect
-	}
-	return letPass
-}
-
 // WriteHeader decides what becomes of the answer.
 func (rw *response) WriteHeader(status int) {
 	switch {
@@ -111,9 +75,9 @@ func (rw *response) WriteHeader(status int) {
 		rw.switched = true
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		rw.ResponseWriter.WriteHeader(status)
-	case rw.care != letPass && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
+	case rw.mode != passThrough && status == http.StatusPartialContent && !rw.head && rw.partOfManifest():
 		rw.stage, rw.partly = dropping, true
-	case rw.care != letPass && status == http.StatusOK && rw.mayBeManifest():
+	case rw.mode != passThrough && status == http.StatusOK && rw.mayBeManifest():
 		rw.stage, rw.status = sniffing, status
 		rw.buf = buffers.Get().(*bytes.Buffer)
 	default:
@@ -137,21 +101,21 @@ func (rw *response) commit(status int) {
 	if rw.x.socket && rw.x.running != nil && status == http.StatusOK && rw.x.r.ProtoMajor > 1 {
 		rw.stream = rw.x.running.Stream(rw.writeOut)
 	}
-	rw.x.finalHeader(rw.Header(), status, rw.care == splice)
+	rw.x.finalHeader(rw.Header(), status, rw.mode == splice)
 	rw.committed, rw.stage = true, passing
 	rw.ResponseWriter.WriteHeader(status)
 }
 
 func (rw *response) mayBeManifest() bool {
 	// Without a body there is nothing to rewrite; see finalHeader.
-	return rw.x.rewritable() || !rw.head && formatByType(rw.Header().Get("Content-Type")) != noManifest
+	return rw.x.rewritable() || !rw.head && manifest.FormatOf(rw.Header().Get("Content-Type")) != manifest.NoFormat
 }
 
 // partOfManifest reports whether a range is one of a manifest that did not
 // look like one: its path has no suffix that tells.
 func (rw *response) partOfManifest() bool {
-	f := formatByType(rw.Header().Get("Content-Type"))
-	return f == hls || f == dash
+	f := manifest.FormatOf(rw.Header().Get("Content-Type"))
+	return f == manifest.HLS || f == manifest.DASH
 }
 
 // again makes the response ready for another run of what stands below.
@@ -189,12 +153,12 @@ func (rw *response) Write(p []byte) (int, error) {
 	if rw.stream != nil {
 		return rw.stream.Write(p)
 	}
-	if rw.stage == buffering && rw.format == steering && rw.buf.Len()+len(p) > maxJSON {
+	if rw.stage == buffering && rw.format == manifest.JSON && rw.buf.Len()+len(p) > manifest.MaxJSON {
 		if err := rw.letGo(); err != nil {
 			return 0, err
 		}
 	}
-	if rw.stage == sniffing && rw.buf.Len()+len(p) > maxManifest {
+	if rw.stage == sniffing && rw.buf.Len()+len(p) > manifest.MaxSize {
 		// Enough for a decision, and too much to keep.
 		head := min(len(p), sniffed)
 		rw.buf.Write(p[:head])
@@ -208,9 +172,9 @@ func (rw *response) Write(p []byte) (int, error) {
 	switch {
 	case rw.stage == passing:
 		return rw.ResponseWriter.Write(p)
-	case rw.buf.Len()+len(p) > maxManifest:
-		rw.failure = errTooLarge
-		return 0, errTooLarge
+	case rw.buf.Len()+len(p) > manifest.MaxSize:
+		rw.failure = manifest.ErrTooLarge
+		return 0, manifest.ErrTooLarge
 	}
 	rw.buf.Write(p)
 	if rw.stage == sniffing {
@@ -223,11 +187,11 @@ func (rw *response) Write(p []byte) (int, error) {
 
 // decide looks at the first bytes. What is no manifest is let go.
 func (rw *response) decide(complete bool) error {
-	f, sure := rw.x.sniff(rw.buf.Bytes(), rw.Header(), complete)
+	f, sure := manifest.Sniff(rw.buf.Bytes(), rw.Header(), rw.x.rewritable(), complete)
 	switch {
 	case !sure:
 		return nil
-	case f != noManifest:
+	case f != manifest.NoFormat:
 		rw.stage, rw.format = buffering, f
 		return nil
 	}
@@ -261,12 +225,12 @@ func (rw *response) finish() error {
 	if rw.stage != buffering {
 		return nil
 	}
-	body, err := decode(rw.buf.Bytes(), rw.Header())
+	body, err := manifest.Decode(rw.buf.Bytes(), rw.Header())
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)
 	}
 	into := outputs.Get().(*[]byte)
-	out, changed, err := spliced(rw.x.rewriter(), rw.care, rw.format, (*into)[:0], body)
+	out, changed, err := spliced(rw.x.rewriter(), rw.mode, rw.format, (*into)[:0], body)
 	switch {
 	case err != nil:
 		return caddyhttp.Error(http.StatusBadGateway, err)
@@ -356,46 +320,6 @@ func (rw *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		buffered, err = followed.TakeNoMessages(buffered, rw.x.message)
 	}
 	return followed, buffered, err
-}
-
-// finalHeader is the last word on the header of an answer from below.
-func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
-	x.allowPages(h)
-	if !x.verified {
-		return
-	}
-	if x.target.Kind == target.WHEP {
-		neverStore(h)
-		return
-	}
-	if splices {
-		if status == http.StatusCreated || status >= 300 && status < 400 {
-			if location := h["Location"]; len(location) == 1 {
-				location[0] = x.rewriter().URI(location[0])
-			}
-		}
-		switch {
-		case status == http.StatusNotModified && x.rewritable():
-			tagETag(h, x.token.text)
-		case x.r.Method == http.MethodHead && formatByType(h.Get("Content-Type")) != noManifest:
-			// These belong to the manifest as it was before rewriting.
-			h.Del("Content-Length")
-			h.Del("Etag")
-		}
-	}
-	if splices && status == http.StatusNotModified && x.rewritable() {
-		neverStore(h)
-		return
-	}
-	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
-		x.setCookie(h)
-		neverStore(h)
-		return
-	}
-	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
-		now := x.h.now()
-		h["Cache-Control"] = x.line(limitCaching(h, x.grant.ExpiresAt().Sub(now), now))
-	}
 }
 
 // Interface guards.

@@ -2,79 +2,38 @@ package gate
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
-	"sync"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
-var (
-	errTooLarge = errors.New("the manifest is larger than 4 MiB")
-	errCoding   = errors.New("the manifest came in a content coding that was not asked for")
-	errCorrupt  = errors.New("the manifest's content coding is damaged")
-	errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
-)
-
-// format is a kind of text in which a token is put.
-type format uint8
-
-const (
-	noManifest format = iota
-	hls
-	dash
-	steering // and asset lists: JSON
-)
-
-// maxJSON is the largest JSON document that is looked at. Steering manifests
-// and asset lists are small; anything larger is something else.
-const maxJSON = 256 << 10
+var errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
 
 // rewritable reports whether the path looks like a manifest.
 func (x *exchange) rewritable() bool { return x.target.Kind == target.Manifest }
 
-// formatByType is what a media type announces. The types are the registered
-// ones (RFC 8216, section 4; ISO/IEC 23009-1, annex C) and those that are seen
-// in the wild.
-func formatByType(contentType string) format {
-	mime, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(mime)) {
-	case "application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl":
-		return hls
-	case "application/dash+xml", "video/vnd.mpeg.dash.mpd":
-		return dash
-	case "application/json", "application/vnd.apple.steering-list":
-		return steering
-	}
-	return noManifest
-}
-
 // askForManifest changes the request so that the answer can be read: the whole
 // manifest, and only if it has changed for this token, where it gets the token.
-func (x *exchange) askForManifest(c care) {
+func (x *exchange) askForManifest(mode manifestMode) {
 	r := x.r
 	if !x.rewritable() {
 		return
 	}
 	r.Header.Del("Range")
 	r.Header.Del("If-Range")
-	if c == inspect {
+	if mode == inspect {
 		return
 	}
 	if r.Method == http.MethodHead {
 		r.Method = http.MethodGet
 	}
 	r.Header.Del("If-Modified-Since")
-	if tags := ownETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
+	if tags := headers.OwnETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
 		r.Header.Set("If-None-Match", tags)
 	} else {
 		r.Header.Del("If-None-Match")
@@ -95,125 +54,24 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 	return gzipWanted
 }
 
-// sniff looks at the first bytes of an answer. It is not sure as long as there
-// are too few of them and the answer is not complete.
-func (x *exchange) sniff(head []byte, h http.Header, complete bool) (f format, sure bool) {
-	const enough = 16 // a byte order mark and #EXTM3U, or the first byte behind some blanks
-	coding := h.Get("Content-Encoding")
-	switch {
-	case coding == "" || strings.EqualFold(coding, "identity"):
-		if len(head) < enough && !complete {
-			return noManifest, false
-		}
-	case strings.EqualFold(coding, "gzip"):
-		var first [enough]byte
-		n := 0
-		if z, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
-			n, _ = io.ReadFull(z, first[:])
-		}
-		if n < len(first) && !complete && len(head) < maxJSON {
-			return noManifest, false
-		}
-		head = first[:n]
-	default:
-		// It cannot be told; the text of the error will say why.
-		return hls, true
-	}
-	announced := formatByType(h.Get("Content-Type"))
-	switch {
-	case manifest.IsHLS(head):
-		return hls, true
-	case manifest.IsXML(head) && (announced == dash || x.rewritable()):
-		return dash, true
-	case manifest.IsJSON(head) && announced == steering:
-		return steering, true
-	}
-	return noManifest, true
-}
-
-// decode undoes the content coding of a manifest.
-func decode(body []byte, h http.Header) ([]byte, error) {
-	switch coding := h.Get("Content-Encoding"); {
-	case coding == "" || strings.EqualFold(coding, "identity"):
-	case strings.EqualFold(coding, "gzip"):
-		z, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return nil, errCorrupt
-		}
-		if body, err = io.ReadAll(io.LimitReader(z, maxManifest+1)); err != nil {
-			return nil, errCorrupt
-		}
-	default:
-		return nil, errCoding
-	}
-	if len(body) > maxManifest {
-		return nil, errTooLarge
-	}
-	return body, nil
-}
-
 // spliced appends a manifest with the token in it to into. changed is false for a
 // text that turned out to be no manifest.
-func spliced(rw *manifest.Rewriter, c care, f format, into, body []byte) (out []byte, changed bool, err error) {
-	if c == inspect {
+func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, body []byte) (out []byte, changed bool, err error) {
+	if mode == inspect {
 		rw.Covers = nil // nothing gets the token; what would leak it is still found
 	}
 	switch f {
-	case dash:
+	case manifest.DASH:
 		out, err = rw.DASH(into, body)
-	case steering:
+	case manifest.JSON:
 		out, err = rw.JSON(into, body)
 	default:
 		out, err = rw.HLS(into, body)
 	}
-	if err != nil || (f != hls || c == inspect) && bytes.Equal(out, body) {
+	if err != nil || (f != manifest.HLS || mode == inspect) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
 	return out, true, nil
-}
-
-// rewritten makes the header fit a manifest with the token in it, and compresses
-// it where the client takes that.
-func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
-	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
-		h.Del(name)
-	}
-	tagETag(h, x.token.text)
-	neverStore(h)
-	addVary(h, "Accept-Encoding")
-	if x.wantsGzip && len(out) >= minCompressed {
-		var err error
-		if out, err = compress(out); err != nil {
-			return nil, err
-		}
-		h.Set("Content-Encoding", "gzip")
-	}
-	h.Set("Content-Length", strconv.Itoa(len(out)))
-	return out, nil
-}
-
-// minCompressed is the size from which on compression pays.
-const minCompressed = 1 << 10
-
-var compressors = sync.Pool{New: func() any {
-	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is a valid one
-	}
-	return z
-}}
-
-// compress codes a manifest again. The same token in every URI costs next to
-// nothing then.
-func compress(text []byte) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(len(text)/8 + 512)
-	z := compressors.Get().(*gzip.Writer)
-	defer compressors.Put(z)
-	z.Reset(&b)
-	_, err := z.Write(text)
-	err = errors.Join(err, z.Close())
-	return b.Bytes(), err
 }
 
 // rewriter knows the token of this request and where it may go.
@@ -232,7 +90,7 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		Names:   x.h.places.query,
 		Covers:  x.covers,
 
-		IsToken: isToken,
+		IsToken: redact.IsToken,
 	}
 	if x.h.Propagate == bySession {
 		rw.Token, rw.InPath = x.sessionToken(x.target.Stream), false
@@ -277,36 +135,4 @@ func (x *exchange) maps(path, rawQuery string) (t target.Target, at int, ok bool
 		return t, 0, false
 	}
 	return t, len(t.Rule.Prefix()), true
-}
-
-// tagETag makes the validator one of this token's copy of the manifest.
-func tagETag(h http.Header, token string) {
-	etag := h.Get("Etag")
-	if etag == "" {
-		return
-	}
-	opaque := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(etag, "W/"), `"`), `"`)
-	h.Set("Etag", `W/"`+opaque+etagSuffix(token)+`"`)
-}
-
-// ownETags are those validators of If-None-Match that belong to this token's
-// copy, as the origin wrote them. They are sent as weak ones, which is how
-// If-None-Match compares (RFC 9110, section 13.1.2).
-func ownETags(lines []string, token string) string {
-	suffix := etagSuffix(token) + `"`
-	var own []string
-	for _, line := range lines {
-		for tag := range strings.SplitSeq(line, ",") {
-			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-			if opaque, ok := strings.CutSuffix(tag, suffix); ok {
-				own = append(own, `W/`+opaque+`"`)
-			}
-		}
-	}
-	return strings.Join(own, ", ")
-}
-
-func etagSuffix(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return "-" + hex.EncodeToString(sum[:6])
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -142,7 +143,7 @@ func TestHeaderOfARewrittenPlaylist(t *testing.T) {
 // What cannot be rewritten is a 502, and none of it goes out: a player would
 // lose its token at the next request, or carry it elsewhere.
 func TestPlaylistsThatCannotBeRewritten(t *testing.T) {
-	big := "#EXTM3U\n" + strings.Repeat("# comment\n", maxManifest/10)
+	big := "#EXTM3U\n" + strings.Repeat("# comment\n", manifest.MaxSize/10)
 	for name, a := range map[string]answer{
 		"too large, in pieces":          {parts: append([]string{"#EXTM3U\n"}, strings.SplitAfter(big, "\n# comment\n# comment\n")...)},
 		"too large, in one piece":       {parts: []string{big}},
@@ -163,7 +164,7 @@ func TestPlaylistsThatCannotBeRewritten(t *testing.T) {
 
 // What is no playlist streams through, however large.
 func TestLargeMediaUnderAPlaylistsPathPasses(t *testing.T) {
-	big := strings.Repeat("x", maxManifest+1)
+	big := strings.Repeat("x", manifest.MaxSize+1)
 	for name, parts := range map[string][]string{"in one piece": {big}, "after a byte": {"x", big}, "in pieces": {big[:100], big}} {
 		w := get(t, newGate(t, ""), answer{parts: parts}.origin(), playlist+"?token="+mint(t, nil))
 		if w.Code != http.StatusOK || w.Body.Len() != len(strings.Join(parts, "")) {

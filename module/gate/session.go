@@ -18,7 +18,7 @@ func (x *exchange) judgeSession() access.Verdict {
 	if err != nil {
 		return x.denyToken(err)
 	}
-	if !x.trust.Lives(t.Key, x.target.Org) {
+	if !x.trust.Active(t.Key, x.target.Org) {
 		return x.denyToken(&token.Error{Kind: token.ErrUnknownKey, Detail: "the key of the token that the session began with is not in use any more"})
 	}
 	x.session = &t

@@ -55,9 +55,9 @@ func TestTargetBelow(t *testing.T) {
 // Caches are told more: the public origin, and what the client has sent but for
 // what is a token and what is the gate's own to say.
 func TestTargetForCaches(t *testing.T) {
-	handoff.Caching.Store(1)
-	defer handoff.Caching.Store(0)
 	h := newGate(t, "")
+	h.app.Edge().Caches.Add(nil)
+	defer h.app.Edge().Caches.Remove()
 	var got *handoff.Target
 	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
 		got = handoff.TargetOf(r.Context())

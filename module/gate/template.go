@@ -11,7 +11,7 @@ import (
 // shape is all on which a template depends, besides the manifest and its address.
 type shape struct {
 	gate            *Handler
-	care            care
+	mode            manifestMode
 	scheme, host    string
 	name            string
 	inPath, inQuery bool
@@ -19,19 +19,19 @@ type shape struct {
 
 // templated is what is known of a manifest that many viewers get.
 type templated struct {
-	format   format
+	format   manifest.Format
 	template *manifest.Template // nil: each copy has to be made of the manifest itself
 }
 
 // template works out where tokens go in a body that many viewers get, once for all
 // of those whose tokens travel in the same way.
-func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templated {
+func (x *exchange) template(mode manifestMode, s handoff.SharedBody, h http.Header) *templated {
 	rw := x.rewriter()
-	key := shape{x.h, c, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
+	key := shape{x.h, mode, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
-		t.format, _ = x.sniff(s.Bytes(), h, true)
-		if t.format == noManifest || c != splice {
+		t.format, _ = manifest.Sniff(s.Bytes(), h, x.rewritable(), true)
+		if t.format == manifest.NoFormat || mode != splice {
 			return t, 0
 		}
 		t.template = x.makeTemplate(rw, t.format, s.Bytes(), h)
@@ -44,7 +44,7 @@ func (x *exchange) template(c care, s handoff.SharedBody, h http.Header) *templa
 
 // makeTemplate rewrites a manifest with marks in the place of tokens; nil where a
 // viewer's copy cannot be made of that.
-func (x *exchange) makeTemplate(rw *manifest.Rewriter, f format, body []byte, h http.Header) *manifest.Template {
+func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body []byte, h http.Header) *manifest.Template {
 	marker := &manifest.Marker{Seed: rand.Text()}
 	var ok bool
 	if rw.Token, ok = marker.Mark(x.target.Stream); !ok {
@@ -60,7 +60,7 @@ func (x *exchange) makeTemplate(rw *manifest.Rewriter, f format, body []byte, h 
 		complete = complete && ok
 		return at, mark, ok
 	}
-	body, err := decode(body, h)
+	body, err := manifest.Decode(body, h)
 	if err != nil {
 		return nil
 	}
@@ -96,8 +96,8 @@ func (rw *response) WantsWhole(head []byte) bool {
 	if rw.stage != sniffing {
 		return false
 	}
-	f, sure := rw.x.sniff(head, rw.Header(), false)
-	return sure && f != noManifest
+	f, sure := manifest.Sniff(head, rw.Header(), rw.x.rewritable(), false)
+	return sure && f != manifest.NoFormat
 }
 
 // WriteShared implements [handoff.SharedWriter].
@@ -109,7 +109,7 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 		_, err := rw.Write(s.Bytes())
 		return err
 	}
-	t := rw.x.template(rw.care, s, rw.Header())
+	t := rw.x.template(rw.mode, s, rw.Header())
 	if t.template != nil {
 		if tokens, ok := rw.x.tokens(t.template.Names); ok {
 			return rw.writeCopy(t.template, tokens)

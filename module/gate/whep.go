@@ -51,7 +51,7 @@ func (x *exchange) changesResource() bool {
 func (x *exchange) findResource() {
 	if x.changesResource() {
 		_, host := publicOrigin(x.r)
-		x.resource = x.h.app.Resource(resourceURL(host, x.path, x.query.WithoutTokens()))
+		x.resource = x.h.app.Edge().Resource(resourceURL(host, x.path, x.query.WithoutTokens()))
 	}
 }
 
@@ -96,7 +96,7 @@ func (x *exchange) signalled(h http.Header, status int) error {
 	success := status >= 200 && status < 300
 	switch {
 	case x.r.Method == http.MethodDelete && x.resource != nil && deleted(status):
-		x.h.app.Drop(x.resource)
+		x.h.app.Edge().RemoveResource(x.resource)
 	case !x.public && !x.verified:
 	case x.r.Method == http.MethodPost && success:
 		path, query, ok := x.location(h)
@@ -132,12 +132,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	path, _ = x.h.rules.CutToken(path, isToken)
-	q, err := x.h.places.readQuery(raw)
-	if err != nil || target.CheckPath(path) != nil {
-		return "", "", false
-	}
-	return path, q.WithoutTokens(), true
+	return x.h.withoutTokens(path, raw)
 }
 
 // propagateLocation writes the token into the Location header, as manifests get
@@ -187,7 +182,7 @@ func (x *exchange) keep(path, query string) bool {
 	}
 	resource = conns.NewResource(resourceURL(host, path, query), kept, end)
 	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
-	x.h.app.Keep(resource, x.changes)
+	x.h.app.Edge().AddResource(resource, x.changes)
 	return true
 }
 
@@ -243,7 +238,7 @@ func (d *deletion) run(resource *conns.Resource) {
 	for try := range deleteTries {
 		time.Sleep(time.Duration(try) * deletePause)
 		if status, err = d.try(); err == nil && deleted(status) {
-			d.h.app.Drop(resource)
+			d.h.app.Edge().RemoveResource(resource)
 			return
 		}
 	}

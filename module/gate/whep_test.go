@@ -115,7 +115,7 @@ func TestOwnDelete(t *testing.T) {
 			o := beginner("own-" + strings.ReplaceAll(name, " ", "-"))
 			location := "/live/acme/cam/whep/own-" + strings.ReplaceAll(name, " ", "-")
 			serve(t, h, o, request(http.MethodPost, "/live/acme/cam/whep?token="+mint(t, nil)))
-			resource := h.app.Resource("example.com" + location)
+			resource := h.app.Edge().Resource("example.com" + location)
 			if resource == nil {
 				t.Fatal("no session is kept")
 			}
@@ -141,7 +141,7 @@ func TestOwnDelete(t *testing.T) {
 			if len(got) != len(answers) {
 				t.Errorf("%d tries instead of %d", len(got), len(answers))
 			}
-			if left := h.app.Resource("example.com"+location) != nil; left != (name == "never") {
+			if left := h.app.Edge().Resource("example.com"+location) != nil; left != (name == "never") {
 				t.Errorf("the session is still kept: %v", left)
 			}
 		})

@@ -1,41 +1,25 @@
 package player
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/asset"
 )
 
 //go:embed page
 var files embed.FS
 
-// assets are the files of the page, by their names, with their types.
-var assets = map[string]string{
-	"player.js": "text/javascript; charset=utf-8",
-	"style.css": "text/css; charset=utf-8",
-	"icon.svg":  "image/svg+xml",
-}
-
-// version is that of the assets: it stands in their URLs, so that a page never
-// runs with the script of another version.
-var version = func() string {
-	sum := sha256.New()
-	for _, name := range []string{"player.js", "style.css", "icon.svg"} {
-		text, err := files.ReadFile("page/" + name)
-		if err != nil {
-			panic(err) // it is embedded
-		}
-		sum.Write(text)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:6])
-}()
+// assets are the files that the page needs.
+var assets = asset.New(files, "page",
+	asset.File{Name: "player.js", Type: "text/javascript; charset=utf-8"},
+	asset.File{Name: "style.css", Type: "text/css; charset=utf-8"},
+	asset.File{Name: "icon.svg", Type: "image/svg+xml"},
+)
 
 // forEver is for URLs whose content never changes.
 const forEver = "public, max-age=31536000, immutable"
@@ -47,20 +31,11 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, path string
 		h.serveLibrary(w, r)
 		return
 	}
-	name, ours := strings.CutPrefix(path, version+"/")
-	kind, known := assets[name]
-	if !ours || !known {
+	version, name, _ := strings.Cut(path, "/")
+	if !assets.Serve(w, r, version, name, forEver) {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "There is nothing here.", http.StatusNotFound)
-		return
 	}
-	text, err := files.ReadFile("page/" + name)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", forEver)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 }
 
 func (h *Handler) serveLibrary(w http.ResponseWriter, r *http.Request) {

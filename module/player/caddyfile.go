@@ -6,19 +6,12 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
 )
 
-func init() { httpcaddyfile.RegisterDirective("playgate_player", parseDirective) }
-
-func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	player := new(Handler)
-	if err := player.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
-	}
-	return h.NewRoute(nil, player), nil
+func init() {
+	directive.Register("playgate_player", func() directive.Handler { return new(Handler) })
 }
 
 // UnmarshalCaddyfile sets up the player pages from Caddyfile tokens. Syntax:
@@ -29,15 +22,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //
 // A page plays the first stream_url of its own host.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() {
-		h.Prefix = d.Val()
-		if err := directive.CheckPrefix("playgate_player", h.Prefix); err != nil {
-			return d.Err(err.Error())
-		}
-	}
-	if d.NextArg() {
-		return d.Errf("playgate_player takes one prefix, and %q is a second value", d.Val())
+	if err := directive.Prefix(d, "playgate_player", &h.Prefix); err != nil {
+		return err
 	}
 	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -64,8 +64,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.logger.Warn("no stream_url is set, so that the player pages do not know what to play; write one into the global playgate block, such as stream_url https://live.example.com/live/{org}/{stream}/index.m3u8")
 	}
 	h.csp = policy(h.FrameAncestors)
-	h.library = libraryIn(filepath.Join(caddy.AppDataDir(), "playgate"))
+	h.library = acquireLibrary(filepath.Join(caddy.AppDataDir(), "playgate"))
 	return nil
+}
+
+// Cleanup releases the library.
+func (h *Handler) Cleanup() error {
+	if h.library == nil {
+		return nil
+	}
+	return h.library.release()
 }
 
 // policy keeps the page to its own origin. blob: is how a MediaSource reaches
@@ -107,5 +115,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -93,8 +93,8 @@ func TestPaths(t *testing.T) {
 		"/play/acme/cam": 200, "/play/acme/cam?token=x": 200, "/play/acme/a.b-c_D": 200,
 		"/play/acme": 404, "/play/acme/": 404, "/play/acme/cam/": 404, "/play/acme/cam/x": 404, "/play/a-b/cam": 404,
 		"/play/acme/c%61m": 404, "/play/acme/..": 404, "/play/acme/%3cscript%3e": 404, "/play/": 404, "/play//cam": 404,
-		"/play/-/player.js": 404, "/play/-/page.html": 404, "/play/-/../page.html": 404, "/play/-/" + version + "/page.html": 404,
-		"/play/-/" + version + "/player.js": 200, "/play/-/" + version + "/style.css": 200, "/play/-/" + version + "/icon.svg": 200,
+		"/play/-/player.js": 404, "/play/-/page.html": 404, "/play/-/../page.html": 404, "/play/-/" + assets.Version() + "/page.html": 404,
+		"/play/-/" + assets.Version() + "/player.js": 200, "/play/-/" + assets.Version() + "/style.css": 200, "/play/-/" + assets.Version() + "/icon.svg": 200,
 		"/play": 418, "/player/acme/cam": 418, "/": 418, "/live/acme/cam/index.m3u8": 418, "/Play/acme/cam": 418,
 	} {
 		if got := get(t, h, http.MethodGet, host+target).Code; got != status {
@@ -123,7 +123,7 @@ func TestHeaders(t *testing.T) {
 			continue
 		}
 		h := player(t, block, nil)
-		for _, target := range []string{"/play/acme/cam?token=x", "/play/-/" + version + "/player.js", "/play/acme", "/play/-/nothing"} {
+		for _, target := range []string{"/play/acme/cam?token=x", "/play/-/" + assets.Version() + "/player.js", "/play/acme", "/play/-/nothing"} {
 			header := get(t, h, http.MethodGet, host+target).Header()
 			csp := header.Get("Content-Security-Policy")
 			if !strings.HasSuffix(csp, ancestors) || !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; ") || strings.Contains(csp, "unsafe") {

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // hls.js plays HLS in browsers that do not by themselves. It comes from its
@@ -49,11 +51,20 @@ type library struct {
 	err    error
 }
 
-var libraries sync.Map // by directory: one download serves all configurations
+// libraries are those of the process, by directory: one download serves all
+// configurations.
+var libraries = caddy.NewUsagePool()
 
-func libraryIn(dir string) *library {
+// acquireLibrary returns the library in a directory, which has to be released.
+func acquireLibrary(dir string) *library {
 	l, _ := libraries.LoadOrStore(dir, &library{dir: dir, url: libraryURL, sha256: librarySHA256})
 	return l.(*library)
+}
+
+// release is the end of acquireLibrary.
+func (l *library) release() error {
+	_, err := libraries.Delete(l.dir)
+	return err
 }
 
 func (l *library) path() string { return filepath.Join(l.dir, libraryName) }

@@ -128,3 +128,21 @@ func TestServeLibrary(t *testing.T) {
 		t.Errorf("%d %v", answer.Code, answer.Header())
 	}
 }
+
+// The handlers of a process share the library of a directory, which goes with the
+// last of them.
+func TestLibraryIsShared(t *testing.T) {
+	dir := t.TempDir()
+	first, second := acquireLibrary(dir), acquireLibrary(dir)
+	if first != second {
+		t.Error("two handlers have a library each")
+	}
+	for _, l := range []*library{first, second} {
+		if err := (&Handler{library: l}).Cleanup(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, known := libraries.References(dir); known {
+		t.Errorf("%d handlers use the library", n)
+	}
+}

@@ -54,7 +54,7 @@ func (m moment) Words() string { return m.UTC().Format("2 Jan 2006, 15:04 UTC") 
 func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, org, stream string, now time.Time) error {
 	tokens := tokensOf(r.URL.RawQuery)
 	v := view{
-		Prefix: h.Prefix, Version: version, Library: libraryName, Stream: stream, Now: now.Unix(),
+		Prefix: h.Prefix, Version: assets.Version(), Library: libraryName, Stream: stream, Now: now.Unix(),
 		Public: h.app.Public(org, stream, now),
 	}
 	v.Org = h.orgName(org)
@@ -79,7 +79,7 @@ func (h *Handler) orgName(hash string) string {
 		return o.Name
 	}
 	if r := h.app.Registry(); r != nil {
-		if o, err := r.Org(hash); err == nil && o.Name != "" {
+		if o, err := r.Orgs.Get(hash); err == nil && o.Name != "" {
 			return o.Name
 		}
 	}

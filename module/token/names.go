@@ -14,12 +14,11 @@ const (
 // class is a set of ASCII bytes.
 type class [256]bool
 
-func newClass(chars string) *class {
-	var c class
+func newClass(chars string) (c class) {
 	for i := range len(chars) {
 		c[chars[i]] = true
 	}
-	return &c
+	return c
 }
 
 func (c *class) holds(s string, most int) bool {

@@ -15,6 +15,8 @@ type Resource struct {
 	url     string
 	kept    time.Time
 	element *list.Element
+
+	released sync.Once
 }
 
 // NewResource makes a resource of a URL. A cut calls end, once, to delete it at
@@ -54,7 +56,7 @@ type Resources struct {
 func (rs *Resources) Add(r *Resource, now time.Time) (oldest *Resource) {
 	gone := rs.add(r, now, &oldest)
 	for _, g := range gone {
-		g.Release()
+		g.release()
 	}
 	return oldest
 }
@@ -106,18 +108,19 @@ func (rs *Resources) Find(url string) *Resource {
 	return rs.byURL[url]
 }
 
-// Remove forgets a resource that is not there any more.
+// Remove forgets a resource that is not there any more, also one that had to make
+// room for another.
 func (rs *Resources) Remove(r *Resource) {
 	rs.mu.Lock()
-	known := rs.byURL[r.url] == r
-	if known {
+	if rs.byURL[r.url] == r {
 		rs.forget(r)
 	}
 	rs.mu.Unlock()
-	if known {
-		r.Release()
-	}
+	r.release()
 }
+
+// release takes a resource out of what is running, once.
+func (r *Resource) release() { r.released.Do(r.Release) }
 
 // All are those that are known now.
 func (rs *Resources) All() []*Resource {

@@ -95,3 +95,21 @@ func TestResourceBelongsToItsToken(t *testing.T) {
 		t.Error("what began without a token is nobody's")
 	}
 }
+
+// One that has to make room runs until it is removed, like any other.
+func TestDisplacedResourceIsReleased(t *testing.T) {
+	rs := Resources{Max: 1}
+	var table Table
+	now := time.Now()
+	var first *Resource
+	first = NewResource("1", time.Time{}, func() { rs.Remove(first) })
+	second := NewResource("2", time.Time{}, nil)
+	table.Add(first.Running)
+	rs.Add(first, now)
+	if oldest := rs.Add(second, now); oldest != first || table.Len() != 1 {
+		t.Errorf("%v has to end, and %d run", oldest, table.Len())
+	}
+	if !first.Cut("displaced", CloseRevoked) || table.Len() != 0 {
+		t.Errorf("%d run after it has ended", table.Len())
+	}
+}

@@ -22,9 +22,10 @@ type Running struct {
 	TokenID string
 	// Viewer is who watches, as [Viewer] has it; 0 when that is not counted.
 	Viewer uint64
-	// Seen is the state of the world that it was judged in; see package app.
+	// Seen is the state of the world that it was judged in; see package edge.
 	Seen uint64
 
+	table         *Table
 	part          *part
 	before, after *Running
 	scheduled     atomic.Bool
@@ -168,8 +169,8 @@ func plain(conn net.Conn) net.Conn {
 // It must be called by the handler, before it returns; what the server has begun
 // for the request it ends itself then.
 func (r *Running) Release() {
-	if r.part != nil { // it may have been nobody's to cut but its own gate's
-		r.part.remove(r)
+	if r.table != nil { // it may have been nobody's to cut but its own gate's
+		r.table.remove(r)
 	}
 	r.mu.Lock()
 	s, cut := r.socket, r.reason != ""

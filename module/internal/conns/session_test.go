@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -178,5 +179,23 @@ func TestReleaseOfAStuckSocket(t *testing.T) {
 	case <-released:
 	case <-time.After(10 * time.Second):
 		t.Fatal("still waiting")
+	}
+}
+
+// Each time that nothing runs any more is told once.
+func TestIdleTable(t *testing.T) {
+	var idle atomic.Int64
+	table := Table{Idle: func() { idle.Add(1) }}
+	first, _ := start(t, &table, nil)
+	second, _ := start(t, &table, nil)
+	first.Release()
+	if idle.Load() != 0 || table.Len() != 1 {
+		t.Errorf("%d run, and it was idle %d times", table.Len(), idle.Load())
+	}
+	second.Release()
+	third, _ := start(t, &table, nil)
+	third.Release()
+	if idle.Load() != 2 || table.Len() != 0 {
+		t.Errorf("%d run, and it was idle %d times", table.Len(), idle.Load())
 	}
 }

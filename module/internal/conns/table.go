@@ -8,8 +8,13 @@ import (
 // Table is the set of running responses of a process. It is split into parts
 // with locks of their own. The zero value is empty.
 type Table struct {
-	parts [parts]part
-	next  atomic.Uint32
+	// Idle, if not nil, is called each time that nothing is running any more. It
+	// must not block.
+	Idle func()
+
+	parts   [parts]part
+	next    atomic.Uint32
+	running atomic.Int64
 }
 
 const parts = 16
@@ -17,20 +22,26 @@ const parts = 16
 type part struct {
 	mu    sync.Mutex
 	first *Running
-	count int
 }
 
 // Add takes a response in. Release takes it out again.
 func (t *Table) Add(r *Running) {
+	t.running.Add(1)
 	p := &t.parts[t.next.Add(1)%parts]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r.part, r.after = p, p.first
+	r.table, r.part, r.after = t, p, p.first
 	if p.first != nil {
 		p.first.before = r
 	}
 	p.first = r
-	p.count++
+}
+
+func (t *Table) remove(r *Running) {
+	r.part.remove(r)
+	if t.running.Add(-1) == 0 && t.Idle != nil {
+		t.Idle()
+	}
 }
 
 func (p *part) remove(r *Running) {
@@ -45,19 +56,10 @@ func (p *part) remove(r *Running) {
 		r.after.before = r.before
 	}
 	r.before, r.after = nil, nil
-	p.count--
 }
 
 // Len is how many responses are running.
-func (t *Table) Len() int {
-	n := 0
-	for i := range t.parts {
-		t.parts[i].mu.Lock()
-		n += t.parts[i].count
-		t.parts[i].mu.Unlock()
-	}
-	return n
-}
+func (t *Table) Len() int { return int(t.running.Load()) }
 
 // Each calls f for every running response, under a lock that new ones wait for:
 // f must not block, nor release one.

@@ -1,18 +1,14 @@
 package conns
 
 import (
-	"sync"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/shard"
 )
 
 // Uses are the times at which tokens were used last, by the hash of their
 // organisation and id. The zero value is empty.
-type Uses struct{ parts [64]usesPart }
-
-type usesPart struct {
-	mu   sync.Mutex
-	last map[uint64]use
-}
+type Uses struct{ parts shard.Parts[map[uint64]use] }
 
 // use has unix seconds: of the last use, and of the last that was taken.
 type use struct{ last, taken int64 }
@@ -23,29 +19,29 @@ const maxUses = 1 << 14
 
 // Note says that a token is used now.
 func (u *Uses) Note(token uint64, now time.Time) {
-	p := &u.parts[token%uint64(len(u.parts))]
+	p := u.parts.Of(token)
 	at := now.Unix()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	old, known := p.last[token]
+	p.Lock()
+	defer p.Unlock()
+	old, known := p.State[token]
 	switch {
 	case known && old.last >= at:
 		return
-	case !known && len(p.last) >= maxUses:
+	case !known && len(p.State) >= maxUses:
 		return
-	case p.last == nil:
-		p.last = make(map[uint64]use)
+	case p.State == nil:
+		p.State = make(map[uint64]use)
 	}
-	p.last[token] = use{at, old.taken}
+	p.State[token] = use{at, old.taken}
 }
 
 // Last is when a token was used last, as far as this process knows; zero when it
 // was not, or long ago.
 func (u *Uses) Last(token uint64) time.Time {
-	p := &u.parts[token%uint64(len(u.parts))]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known, ok := p.last[token]; ok {
+	p := u.parts.Of(token)
+	p.Lock()
+	defer p.Unlock()
+	if known, ok := p.State[token]; ok {
 		return time.Unix(known.last, 0)
 	}
 	return time.Time{}
@@ -55,33 +51,30 @@ func (u *Uses) Last(token uint64) time.Time {
 // have not been used since are forgotten.
 func (u *Uses) Take() map[uint64]int64 {
 	fresh := make(map[uint64]int64)
-	for i := range u.parts {
-		p := &u.parts[i]
-		p.mu.Lock()
-		for token, x := range p.last {
+	u.parts.All(func(last *map[uint64]use) {
+		for token, x := range *last {
 			if x.last == x.taken {
-				delete(p.last, token)
+				delete(*last, token)
 				continue
 			}
 			fresh[token] = x.last
-			p.last[token] = use{x.last, x.last}
+			(*last)[token] = use{x.last, x.last}
 		}
-		p.mu.Unlock()
-	}
+	})
 	return fresh
 }
 
 // Return gives back what could not be stored, to be taken again.
 func (u *Uses) Return(untaken map[uint64]int64) {
 	for token, at := range untaken {
-		p := &u.parts[token%uint64(len(u.parts))]
-		p.mu.Lock()
-		if p.last == nil {
-			p.last = make(map[uint64]use)
+		p := u.parts.Of(token)
+		p.Lock()
+		if p.State == nil {
+			p.State = make(map[uint64]use)
 		}
-		if x, known := p.last[token]; known || len(p.last) < maxUses {
-			p.last[token] = use{max(x.last, at), 0}
+		if x, known := p.State[token]; known || len(p.State) < maxUses {
+			p.State[token] = use{max(x.last, at), 0}
 		}
-		p.mu.Unlock()
+		p.Unlock()
 	}
 }

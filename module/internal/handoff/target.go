@@ -2,7 +2,6 @@ package handoff
 
 import (
 	"context"
-	"sync/atomic"
 )
 
 // Target is what a gate tells the handlers below it of a request that it lets
@@ -32,10 +31,6 @@ type Target struct {
 
 // Field is a header field, and the first of its values.
 type Field struct{ Name, Value string }
-
-// Caching is how many caches there are. Only they want to know all of a Target:
-// its origin, and what the client has sent.
-var Caching atomic.Int64
 
 type targetKey struct{}
 

@@ -1,5 +1,5 @@
-// Package redact takes playback tokens out of texts that people read: logs
-// above all.
+// Package redact takes playback tokens out of texts that people read, logs above
+// all, and out of URLs. It knows what has the form of a token.
 package redact
 
 import (

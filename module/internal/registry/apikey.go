@@ -53,9 +53,12 @@ const apiKeyMark = "pgk_"
 
 const apiKeyPrefix = "apikey"
 
-// CreateAPIKey makes an API key and returns it, which nothing else will.
-func (r *Registry) CreateAPIKey(ctx context.Context, k *APIKey, by string) (secret string, err error) {
-	if err := r.writable(); err != nil {
+// APIKeys are the API keys of a registry.
+type APIKeys struct{ *records }
+
+// Create makes an API key and returns it, which nothing else will.
+func (r *APIKeys) Create(ctx context.Context, k *APIKey, by string) (secret string, err error) {
+	if err := r.replica.Writable(); err != nil {
 		return "", err
 	}
 	k.ID = token.NewID(12)
@@ -66,7 +69,7 @@ func (r *Registry) CreateAPIKey(ctx context.Context, k *APIKey, by string) (secr
 	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k); err != nil {
 		return "", err
 	}
-	r.Audit(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
+	r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
 	return apiKeyMark + k.ID + "_" + secret, nil
 }
 
@@ -74,8 +77,8 @@ func (r *Registry) CreateAPIKey(ctx context.Context, k *APIKey, by string) (secr
 var ErrNoAPIKey = errors.New("the API key is not known here, has expired, or was deleted")
 
 // Authenticate finds the API key by its text.
-func (r *Registry) Authenticate(ctx context.Context, text string) (*APIKey, error) {
-	x, err := r.index(ctx)
+func (r *APIKeys) Authenticate(ctx context.Context, text string) (*APIKey, error) {
+	x, err := r.index.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +99,9 @@ func (r *Registry) Authenticate(ctx context.Context, text string) (*APIKey, erro
 	return k, nil
 }
 
-// APIKeys lists the API keys, oldest first.
-func (r *Registry) APIKeys(ctx context.Context) ([]*APIKey, error) {
-	x, err := r.index(ctx)
+// List lists the API keys, oldest first.
+func (r *APIKeys) List(ctx context.Context) ([]*APIKey, error) {
+	x, err := r.index.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +115,12 @@ func (r *Registry) APIKeys(ctx context.Context) ([]*APIKey, error) {
 	return list, nil
 }
 
-// DeleteAPIKey ends an API key at once.
-func (r *Registry) DeleteAPIKey(ctx context.Context, k *APIKey, by string) error {
+// Delete ends an API key at once.
+func (r *APIKeys) Delete(ctx context.Context, k *APIKey, by string) error {
 	if err := r.remove(ctx, r.issuing, apiKeyPrefix+"."+k.ID); err != nil {
 		return err
 	}
-	r.Audit(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
+	r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -30,9 +31,17 @@ const auditKept = 400 * 24 * time.Hour
 // nobody stands for no organisation in keys. No organisation has the name.
 const nobody = "-"
 
-// Audit writes down what has been done. It has been done already, so that a
+// Audit is the audit trail of a registry.
+type Audit struct {
+	*records
+
+	bucket   *kv.NATSBucket
+	embedded bool
+}
+
+// add writes down what has been done. It has been done already, so that a
 // failure is only logged.
-func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[string]string) {
+func (r *Audit) add(ctx context.Context, by, org, what string, detail map[string]string) {
 	e := &Event{Time: r.now().UTC().Truncate(time.Millisecond), By: by, Org: org, What: what, Detail: detail}
 	r.logger.Info("changed", zap.String("what", what), zap.String("by", by), zap.String("org", org), zap.Any("detail", detail))
 	if org == "" {
@@ -42,22 +51,33 @@ func (r *Registry) Audit(ctx context.Context, by, org, what string, detail map[s
 	if err == nil {
 		// Times in milliseconds have 13 digits until the year 2286.
 		key := org + "." + strconv.FormatInt(e.Time.UnixMilli(), 10) + "-" + token.NewID(6)
-		if err = within(ctx, auditTry, func(ctx context.Context) error { _, err := r.audit.Create(ctx, key, data); return err }); err != nil && !r.settings.embedded() && r.ctx.Err() == nil {
-			r.running.Go(func() {
-				_, err := r.audit.Create(r.ctx, key, data)
-				r.audited(e, err)
+		if err = r.try(ctx, key, data); err != nil && !r.embedded {
+			later := r.replica.Go(func(ctx context.Context) {
+				_, err := r.bucket.Create(ctx, key, data)
+				r.logFailure(e, err)
 			})
-			return
+			if later {
+				return
+			}
 		}
 	}
-	r.audited(e, err)
+	r.logFailure(e, err)
 }
 
 // auditTry is how long a change waits for its entry in the audit trail. It is
 // written later where the servers do not take it in time.
 const auditTry = time.Second
 
-func (r *Registry) audited(e *Event, err error) {
+// try writes an entry, and does not wait for long.
+func (r *Audit) try(ctx context.Context, key string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, auditTry)
+	defer cancel()
+	_, err := r.bucket.Create(ctx, key, data)
+	return err
+}
+
+// logFailure tells of an entry that could not be written.
+func (r *Audit) logFailure(e *Event, err error) {
 	if err != nil && !errors.Is(err, ErrExists) {
 		r.logger.Error("the audit trail could not be written", zap.String("what", e.What), zap.String("by", e.By), zap.Error(err))
 	}
@@ -65,11 +85,11 @@ func (r *Registry) audited(e *Event, err error) {
 
 // Events lists the newest entries of the audit trail, newest first: those of
 // one organisation, or all for "".
-func (r *Registry) Events(ctx context.Context, org string, most int) ([]*Event, error) {
-	if err := r.writable(); err != nil {
+func (r *Audit) Events(ctx context.Context, org string, most int) ([]*Event, error) {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
-	entries, err := r.audit.List(ctx, org)
+	entries, err := r.bucket.List(ctx, org)
 	if err != nil {
 		return nil, err
 	}

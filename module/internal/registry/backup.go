@@ -14,6 +14,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 // backupForm is the version of a backup's form: lines of JSON, a head, the
@@ -38,17 +41,17 @@ type backupLine struct {
 var ErrBackup = errors.New("this is not a whole backup of Playgate")
 
 // buckets of a backup, in its order. The audit trail goes along.
-func (r *Registry) buckets() map[string]*natsBucket {
-	return map[string]*natsBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit}
+func (r *Registry) buckets() map[string]*kv.NATSBucket {
+	return map[string]*kv.NATSBucket{"edge": r.edge, "issuing": r.issuing, "audit": r.audit.bucket}
 }
 
 // kept reports whether a record belongs to a store and not into a backup:
 // session keys, which whoever reads a backup must not have, and signs of life.
 func kept(bucket, key string) bool {
 	switch key {
-	case sessionRecord, beatKey:
+	case sessionRecord, replica.HeartbeatKey:
 		return bucket == "edge"
-	case probeKey:
+	case replica.ProbeKey:
 		return bucket == "audit"
 	}
 	return false
@@ -57,7 +60,7 @@ func kept(bucket, key string) bool {
 // Backup writes all records and returns their number. Private keys are in it as
 // they are in the store: sealed with a key that is not. Session keys are left out.
 func (r *Registry) Backup(ctx context.Context, w io.Writer) (records int, err error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return 0, err
 	}
 	sum := sha256.New()
@@ -105,7 +108,7 @@ type Restored struct {
 // Restore makes the registry what a backup says. Nothing is touched before the
 // whole of it was read and checked. What was changed after the backup is lost.
 func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Restored, error) {
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	at, records, err := readBackup(from)
@@ -127,26 +130,26 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 				continue
 			}
 			if _, err := b.Delete(ctx, e.Key, e.Revision); err != nil {
-				return nil, r.examine(err)
+				return nil, r.replica.ClassifyWriteError(err)
 			}
 			done.Removed++
 		}
-		last, err := r.putAll(ctx, b, wanted, revisions)
+		last, err := putAll(ctx, b, wanted, revisions)
 		if err != nil {
-			return nil, r.examine(err)
+			return nil, r.replica.ClassifyWriteError(err)
 		}
 		r.settled(ctx, b, last)
 		done.Records += len(wanted)
 	}
-	r.signer.Store(nil)
-	_, err = r.Signer(ctx)
+	r.Keys.signer.Store(nil)
+	_, err = r.Keys.Signer(ctx)
 	done.Sealed = err == nil
-	r.Audit(ctx, by, "", "restore", map[string]string{"backup_of": at.Format(time.RFC3339)})
+	r.audit.add(ctx, by, "", "restore", map[string]string{"backup_of": at.Format(time.RFC3339)})
 	return done, nil
 }
 
 // putAll writes many records at once: each write waits for the disk.
-func (r *Registry) putAll(ctx context.Context, b *natsBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
+func putAll(ctx context.Context, b *kv.NATSBucket, values map[string]jsontext.Value, revisions map[string]uint64) (last uint64, err error) {
 	const workers = 16
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -191,7 +194,7 @@ func readBackup(from io.Reader) (at time.Time, records map[string]map[string]jso
 	records = map[string]map[string]jsontext.Value{"edge": {}, "issuing": {}, "audit": {}}
 	sum := sha256.New()
 	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, 2*maxValue)
+	lines.Buffer(nil, 2*kv.MaxValue)
 	n := 0
 	for first := true; lines.Scan(); first = false {
 		var l backupLine

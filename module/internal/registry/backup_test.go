@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// furnish fills a registry with one of everything.
+// fill fills a registry with one of everything.
 func fill(t *testing.T, r *Registry) {
 	t.Helper()
 	ctx := t.Context()
-	if err := r.CreateOrg(ctx, &Org{Hash: "acme", Name: "Acme", Secure: "off"}, "test"); err != nil {
+	if err := r.Orgs.Create(ctx, &Org{Hash: "acme", Name: "Acme", Secure: "off"}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.CreateStream(ctx, &Stream{Org: "acme", Name: "cam", Public: true}, "test"); err != nil {
+	if err := r.Streams.Create(ctx, &Stream{Org: "acme", Name: "cam", Public: true}, "test"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 100 {
-		if err := r.CreateToken(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", OrgWide: true, Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
+		if err := r.Tokens.Create(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", OrgWide: true, Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.CreateAPIKey(ctx, &APIKey{Role: Admin}, "test"); err != nil {
+	if _, err := r.APIKeys.Create(ctx, &APIKey{Role: Admin}, "test"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -37,7 +37,7 @@ func TestBackupWipeRestore(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
 	fill(t, r)
-	signer, err := r.Signer(ctx)
+	signer, err := r.Keys.Signer(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestBackupWipeRestore(t *testing.T) {
 				}
 			}
 			other := open(t, fresh)
-			if err := other.CreateOrg(ctx, &Org{Hash: "later"}, "test"); err != nil {
+			if err := other.Orgs.Create(ctx, &Org{Hash: "later"}, "test"); err != nil {
 				t.Fatal(err)
 			}
 			done, err := other.Restore(ctx, bytes.NewReader(backup.Bytes()), "test")
@@ -82,13 +82,13 @@ func TestBackupWipeRestore(t *testing.T) {
 			if done.Records != n || done.Sealed != withSeal {
 				t.Errorf("%+v of %d records", done, n)
 			}
-			if o, err := other.Org("acme"); err != nil || o.Name != "Acme" || !other.View().Public("acme", "cam") {
+			if o, err := other.Orgs.Get("acme"); err != nil || o.Name != "Acme" || !other.View().Public("acme", "cam") {
 				t.Errorf("the organisation is %+v, %v", o, err)
 			}
-			if _, err := other.Org("later"); !errors.Is(err, ErrNotFound) {
+			if _, err := other.Orgs.Get("later"); !errors.Is(err, ErrNotFound) {
 				t.Error("what is not in the backup is still there")
 			}
-			x, err := other.Tokens(ctx)
+			x, err := other.Tokens.Index(ctx)
 			if err != nil || x.Len() != 100 {
 				t.Errorf("%d tokens, %v", x.Len(), err)
 			}
@@ -96,21 +96,21 @@ func TestBackupWipeRestore(t *testing.T) {
 				t.Errorf("the keys are %v", keys)
 			}
 			if withSeal {
-				if again, err := other.Signer(ctx); err != nil || again.ID != signer.ID {
+				if again, err := other.Keys.Signer(ctx); err != nil || again.ID != signer.ID {
 					t.Errorf("the signer is %v, %v", again, err)
 				}
 				return
 			}
-			if _, err := other.Signer(ctx); err == nil || !strings.Contains(err.Error(), "key rotate") {
+			if _, err := other.Keys.Signer(ctx); err == nil || !strings.Contains(err.Error(), "key rotate") {
 				t.Errorf("the signer: %v", err)
 			}
-			if _, _, err := other.Rotate(ctx, "test"); err != nil {
+			if _, _, err := other.Keys.Rotate(ctx, "test"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := other.Signer(ctx); err != nil {
+			if _, err := other.Keys.Signer(ctx); err != nil {
 				t.Errorf("after a rotation: %v", err)
 			}
-			if _, _, err := other.Rotate(ctx, "test"); err != nil {
+			if _, _, err := other.Keys.Rotate(ctx, "test"); err != nil {
 				t.Fatal(err)
 			}
 			if keys := other.View().Keys(); len(keys) != 5 {
@@ -130,7 +130,7 @@ func TestBadBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := backup.String()
-	before := r.View().changes.Load()
+	before := r.View().Changes()
 	for name, bad := range map[string]string{
 		"empty":          "",
 		"something else": "{}\n",
@@ -145,7 +145,7 @@ func TestBadBackups(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if r.View().changes.Load() != before {
+	if r.View().Changes() != before {
 		t.Error("something was changed")
 	}
 }

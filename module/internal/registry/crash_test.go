@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 // The test binary is a process of its own when this is set: what it does.
@@ -40,7 +43,7 @@ func child(what string) {
 	fmt.Println("open")
 	ctx := context.Background()
 	create := func(i int) error {
-		return r.CreateToken(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", Created: time.Now(), Expires: time.Now().Add(time.Hour)})
+		return r.Tokens.Create(ctx, &Token{ID: fmt.Sprintf("t%d", i), Org: "acme", Created: time.Now(), Expires: time.Now().Add(time.Hour)})
 	}
 	if what == "create" {
 		for i := range 10_000 {
@@ -132,7 +135,7 @@ func TestKillLosesNothing(t *testing.T) {
 		t.Errorf("opening took %s", took)
 	}
 	for i := range created {
-		if _, err := r.Token(t.Context(), "acme", fmt.Sprintf("t%d", i)); err != nil {
+		if _, err := r.Tokens.Get(t.Context(), "acme", fmt.Sprintf("t%d", i)); err != nil {
 			t.Fatalf("token %d is lost: %v", i, err)
 		}
 	}
@@ -166,78 +169,11 @@ func TestSecondProcess(t *testing.T) {
 	r := New(Settings{Dir: dir}, zap.NewNop())
 	defer func() { _ = r.Close() }()
 	err := r.Start()
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", cmd.Process.Pid)) || !strings.Contains(err.Error(), "store embedded <dir>") {
+	if !errors.Is(err, kv.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", cmd.Process.Pid)) || !strings.Contains(err.Error(), "store embedded <dir>") {
 		t.Errorf("the error is %v", err)
 	}
 	if r.View().Complete() {
 		t.Error("something is known")
-	}
-}
-
-// A single record that is lost is noticed too, though the store counts it.
-func TestLostRecord(t *testing.T) {
-	dir := t.TempDir()
-	r := open(t, dir)
-	fill(t, r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	head, entries, err := readCopy(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head.Edge.Records--
-	for i := range entries {
-		if entries[i].Key == orgKey("acme") {
-			entries[i].Key = orgKey("lost")
-		}
-	}
-	if _, err := writeCopy(dir, head, entries); err != nil {
-		t.Fatal(err)
-	}
-	again := New(Settings{Dir: dir}, zap.NewNop())
-	defer func() { _ = again.Close() }()
-	if err := again.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Writable(); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "1 records") {
-		t.Errorf("the store: %v", err)
-	}
-}
-
-// So are records of tokens, of which the copy knows only the number.
-func TestLostTokens(t *testing.T) {
-	dir := t.TempDir()
-	r := open(t, dir)
-	fill(t, r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	head, entries, err := readCopy(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if head.Issuing.Records < 100 || head.Issuing.Last < 100 {
-		t.Errorf("the copy knows of %+v", head.Issuing)
-	}
-	for what, seen := range map[string]extent{
-		"records": {Last: head.Issuing.Last, Records: head.Issuing.Records + 1}, "changes": {Last: head.Issuing.Last + 1, Records: head.Issuing.Records},
-	} {
-		lost := head
-		lost.Issuing = seen
-		if _, err := writeCopy(dir, lost, entries); err != nil {
-			t.Fatal(err)
-		}
-		again := New(Settings{Dir: dir}, zap.NewNop())
-		if err := again.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if err := again.Writable(); !errors.Is(err, errDamaged) {
-			t.Errorf("%s: the store: %v", what, err)
-		}
-		if err := again.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -270,7 +206,7 @@ func TestDamagedStore(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
 	for i := range 50 {
-		if err := r.CreateStream(t.Context(), &Stream{Org: "acme", Name: fmt.Sprintf("cam%d", i), Public: true}, "test"); err != nil {
+		if err := r.Streams.Create(t.Context(), &Stream{Org: "acme", Name: fmt.Sprintf("cam%d", i), Public: true}, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -287,14 +223,14 @@ func TestDamagedStore(t *testing.T) {
 	if !again.View().Complete() || len(again.View().Keys()) != len(keys) || !again.View().Public("acme", "cam49") {
 		t.Error("playback does not go on")
 	}
-	err := again.CreateOrg(t.Context(), &Org{Hash: "acme"}, "test")
+	err := again.Orgs.Create(t.Context(), &Org{Hash: "acme"}, "test")
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a write: %v", err)
 	}
 	// Nothing else fails in another way.
-	_, signErr := again.Signer(t.Context())
-	_, _, rotateErr := again.Rotate(t.Context(), "test")
-	_, listErr := again.Tokens(t.Context())
+	_, signErr := again.Keys.Signer(t.Context())
+	_, _, rotateErr := again.Keys.Rotate(t.Context(), "test")
+	_, listErr := again.Tokens.Index(t.Context())
 	_, backupErr := again.Backup(t.Context(), io.Discard)
 	for what, err := range map[string]error{"the signer": signErr, "a rotation": rotateErr, "a list": listErr, "a backup": backupErr} {
 		if !errors.Is(err, ErrUnavailable) {
@@ -306,27 +242,27 @@ func TestDamagedStore(t *testing.T) {
 	}
 
 	// One that is too old to play with tells of the damage all the same.
-	head, entries, err := readCopy(dir)
+	head, entries, err := replica.ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head.Seen = head.Seen.Add(-2 * MaxCopyAge)
-	if _, err := writeCopy(dir, head, entries); err != nil {
+	head.Seen = head.Seen.Add(-2 * replica.MaxCopyAge)
+	if _, err := replica.WriteCopy(dir, head, entries); err != nil {
 		t.Fatal(err)
 	}
 	old := New(Settings{Dir: dir}, zap.NewNop())
 	err = old.Start()
-	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "touch "+filepath.Join(dir, acceptFile)) || old.View().Complete() {
+	if !errors.Is(err, replica.ErrDamaged) || !strings.Contains(err.Error(), "touch "+filepath.Join(dir, replica.AcceptFile)) || old.View().Complete() {
 		t.Errorf("with an old copy: %v", err)
 	}
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rest := open(t, dir)
-	if err := rest.CreateOrg(t.Context(), &Org{Hash: "acme"}, "test"); err != nil {
+	if err := rest.Orgs.Create(t.Context(), &Org{Hash: "acme"}, "test"); err != nil {
 		t.Error(err)
 	}
 }

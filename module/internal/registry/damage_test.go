@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,66 +10,67 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/kv/kvtest"
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 func revoke(t *testing.T, r *Registry, id string) {
 	t.Helper()
-	if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
+	if err := r.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func revoked(r *Registry, id string) bool { return r.TokenRevocation("acme", id) != nil }
+func revoked(r *Registry, id string) bool { return r.Revocations.ByTokenID("acme", id) != nil }
 
 // Servers that were put in the place of others, with nothing on their disks, make
 // no edge forget what was revoked. What they say is added to it, and nothing is
 // changed through an edge that knows better, until its operator accepts the loss.
 func TestServersMadeAnew(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Second
 	n := newNATS(t)
-	n.start(t)
+	n.Start(t)
 	dir, dir2 := t.TempDir(), t.TempDir()
-	knows, accepts := n.edge(t, dir), n.edge(t, dir2)
-	eventually(t, "the view", func() bool { return knows.View().Complete() && len(knows.View().Keys()) == 2 })
+	knows, accepts := n.impatient(t, dir), n.impatient(t, dir2)
+	kvtest.Eventually(t, "the view", func() bool { return knows.View().Complete() && len(knows.View().Keys()) == 2 })
 	// Later than anything that the servers will know when they are new.
 	for i := range 200 {
 		revoke(t, knows, fmt.Sprintf("before%d", i))
 	}
 	revoke(t, knows, "leaked")
-	eventually(t, "the other node to know it", func() bool { return revoked(accepts, "leaked") })
-	n.stop()
-	if err := os.RemoveAll(n.dir); err != nil {
+	kvtest.Eventually(t, "the other node to know it", func() bool { return revoked(accepts, "leaked") })
+	n.Stop()
+	if err := os.RemoveAll(n.Dir); err != nil {
 		t.Fatal(err)
 	}
-	n.start(t)
-	fresh := n.edge(t, t.TempDir())
-	eventually(t, "the other view", func() bool { return fresh.View().Complete() && len(fresh.View().Keys()) == 2 })
-	eventually(t, "the damage", func() bool { return errors.Is(knows.Writable(), errDamaged) })
-	if text := knows.Writable().Error(); !strings.Contains(text, "made anew") || !strings.Contains(text, "touch "+filepath.Join(dir, acceptFile)) {
+	n.Start(t)
+	fresh := n.impatient(t, t.TempDir())
+	kvtest.Eventually(t, "the other view", func() bool { return fresh.View().Complete() && len(fresh.View().Keys()) == 2 })
+	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(knows.Writable(), replica.ErrDamaged) })
+	if text := knows.Writable().Error(); !strings.Contains(text, "made anew") || !strings.Contains(text, "touch "+filepath.Join(dir, replica.AcceptFile)) {
 		t.Errorf("the error is %s", text)
 	}
 	if !revoked(knows, "leaked") || revoked(fresh, "leaked") {
 		t.Error("what was revoked was forgotten, or was not lost")
 	}
 	revoke(t, fresh, "new")
-	eventually(t, "what the others revoke", func() bool { return revoked(knows, "new") })
+	kvtest.Eventually(t, "what the others revoke", func() bool { return revoked(knows, "new") })
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten later")
 	}
-	if err := knows.Revoke(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
+	if err := knows.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a change: %v", err)
 	}
 
 	// The loss is accepted while what was lost is later than all that is there.
-	eventually(t, "the damage on the other node", func() bool { return errors.Is(accepts.Writable(), errDamaged) })
-	if err := os.WriteFile(filepath.Join(dir2, acceptFile), nil, 0o600); err != nil {
+	kvtest.Eventually(t, "the damage on the other node", func() bool { return errors.Is(accepts.Writable(), replica.ErrDamaged) })
+	if err := os.WriteFile(filepath.Join(dir2, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the loss to be accepted", func() bool { return accepts.Writable() == nil && !revoked(accepts, "leaked") })
+	kvtest.Eventually(t, "the loss to be accepted", func() bool { return accepts.Writable() == nil && !revoked(accepts, "leaked") })
 
 	// So it is after a restart, when there is more than was lost.
 	for i := range 300 {
@@ -79,52 +79,53 @@ func TestServersMadeAnew(t *testing.T) {
 	if err := knows.Close(); err != nil {
 		t.Fatal(err)
 	}
-	knows = n.edge(t, dir)
+	knows = n.impatient(t, dir)
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten by a restart")
 	}
-	eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), errDamaged) })
+	kvtest.Eventually(t, "the damage after a restart", func() bool { return errors.Is(knows.Writable(), replica.ErrDamaged) })
 	revoke(t, fresh, "meanwhile")
-	eventually(t, "what the others revoke after a restart", func() bool { return revoked(knows, "meanwhile") })
+	kvtest.Eventually(t, "what the others revoke after a restart", func() bool { return revoked(knows, "meanwhile") })
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten after a restart")
 	}
 
-	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, replica.AcceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the loss to be accepted", func() bool { return knows.Writable() == nil && !revoked(knows, "leaked") })
+	kvtest.Eventually(t, "the loss to be accepted", func() bool { return knows.Writable() == nil && !revoked(knows, "leaked") })
 	if !revoked(knows, "new") {
 		t.Error("what the servers say was forgotten")
 	}
 	revoke(t, knows, "later")
-	eventually(t, "the change on the other edge", func() bool { return revoked(fresh, "later") })
+	kvtest.Eventually(t, "the change on the other edge", func() bool { return revoked(fresh, "later") })
 }
 
 // Servers whose disks were set back to what they had been make no edge forget what
 // was revoked since.
 func TestServersSetBack(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Second
-	n, r := served(t)
+	n := newNATS(t)
+	n.Start(t)
+	r := n.impatient(t, t.TempDir())
+	kvtest.Eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 })
 	revoke(t, r, "before")
-	n.stop()
+	n.Stop()
 	former := t.TempDir()
-	if err := os.CopyFS(former, os.DirFS(n.dir)); err != nil {
+	if err := os.CopyFS(former, os.DirFS(n.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	n.start(t)
-	eventually(t, "the node to follow again", func() bool { return time.Since(r.Seen()) < beatLost })
+	n.Start(t)
+	kvtest.Eventually(t, "the node to follow again", func() bool { return time.Since(r.Seen()) < 3*beat })
 	for i := range 50 {
 		revoke(t, r, fmt.Sprintf("since%d", i))
 	}
-	n.stop()
-	if err := os.RemoveAll(n.dir); err != nil {
+	n.Stop()
+	if err := os.RemoveAll(n.Dir); err != nil {
 		t.Fatal(err)
 	}
-	n.dir = former
-	n.start(t)
-	eventually(t, "the damage", func() bool { return errors.Is(r.Writable(), errDamaged) })
+	n.Dir = former
+	n.Start(t)
+	kvtest.Eventually(t, "the damage", func() bool { return errors.Is(r.Writable(), replica.ErrDamaged) })
 	if text := r.Writable().Error(); !strings.Contains(text, "changes are missing") {
 		t.Errorf("the error is %s", text)
 	}
@@ -133,205 +134,49 @@ func TestServersSetBack(t *testing.T) {
 	}
 }
 
-// One that has just become the leader may not have read all yet: a damage is
-// believed when it lasts, and no longer than that.
-func TestDamageThatPasses(t *testing.T) {
-	defer func(d time.Duration) { damageLasts = d }(damageLasts)
-	damageLasts = time.Hour
-	r := New(Settings{Dir: t.TempDir(), URLs: []string{"nats://127.0.0.1:1"}}, zap.NewNop())
-	r.view.reset(nil)
-	for range 2 {
-		if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
-			t.Fatalf("it is believed at once: %v", err)
-		}
-	}
-	damageLasts = 0
-	if err := r.lost(errDamaged); err != nil || r.failure.Load() == nil {
-		t.Fatalf("it is not believed: %v", err)
-	}
-	damageLasts = time.Hour
-	r.found()
-	if err := r.lost(errDamaged); !errors.Is(err, ErrUnavailable) || r.failure.Load() != nil {
-		t.Errorf("another one is believed at once: %v", err)
-	}
-}
-
-// A bucket that was made anew is another one, whatever is in it.
-func TestBucketMadeAnewSinceTheCopy(t *testing.T) {
-	_, r := served(t)
-	var head copyHead
-	var err error
-	if head.Edge, err = r.edge.extent(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if head.Issuing, err = r.issuing.extent(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.checkLoss(t.Context(), head, nil); err != nil {
-		t.Errorf("the same: %v", err)
-	}
-	for _, x := range []*extent{&head.Edge, &head.Issuing} {
-		former := x.Created
-		x.Created = former.Add(-time.Hour)
-		if err := r.checkLoss(t.Context(), head, nil); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "made anew") {
-			t.Errorf("another one: %v", err)
-		}
-		x.Created = former
-	}
-}
-
-// A comparison finds what the store has lost, and has what the view has missed
-// read anew.
-func TestCompare(t *testing.T) {
-	_, r := served(t)
-	revoke(t, r, "a")
-	if err := r.compare(t.Context()); err != nil {
-		t.Errorf("the same: %v", err)
-	}
-
-	// The view misses a record, as after a message that was lost.
-	v := r.TokenRevocation("acme", "a")
-	r.view.mu.Lock()
-	delete(r.view.entries, v.key())
-	r.view.takeRevocation(Entry{Key: v.key(), Deleted: true})
-	r.view.mu.Unlock()
-	if revoked(r, "a") {
-		t.Fatal("it is not missing")
-	}
-	if err := r.compare(t.Context()); err != nil {
-		t.Errorf("a record that was missed: %v", err)
-	}
-	eventually(t, "what was missed", func() bool { return revoked(r, "a") })
-
-	// The view knows one that the store does not have.
-	r.view.apply(Entry{Key: orgKey("beta"), Value: []byte(`{"schema":1,"org":"beta"}`), Revision: 1})
-	if err := r.compare(t.Context()); !errors.Is(err, errDamaged) {
-		t.Errorf("a record that was lost: %v", err)
-	}
-
-	// A server that is behind says nothing about what is lost.
-	r.edges.move(1 << 40)
-	if err := r.compare(t.Context()); err != nil {
-		t.Errorf("one that is behind: %v", err)
-	}
-}
-
-// What is kept of tokens is read on where the bucket has all of it, and else anew.
-func TestIssuingBucketSetBack(t *testing.T) {
-	_, r := served(t)
-	now, err := r.issuing.extent(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := sameAs(r.issuing)
-	for after, want := range map[uint64]bool{0: true, now.Last: true, now.Last + 1: false} {
-		if same, err := f(t.Context(), after); same != want || err != nil {
-			t.Errorf("after %d of %d: %v, %v", after, now.Last, same, err)
-		}
-	}
-
-	// One that was made anew is another, also when it has come further.
-	bucket := r.issuing.open.Load()
-	if err := bucket.js.DeleteKeyValue(t.Context(), bucket.kv.Bucket()); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.openBuckets(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for i := range now.Last + 1 {
-		if _, err := r.issuing.Create(t.Context(), fmt.Sprintf("x.%d", i), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if same, err := f(t.Context(), now.Last); same || err != nil {
-		t.Errorf("one that was made anew: %v, %v", same, err)
-	}
-	if same, err := f(t.Context(), now.Last); !same || err != nil {
-		t.Errorf("the new one, once it is known: %v, %v", same, err)
-	}
-}
-
-// Consumers that nobody listens to are removed, of this node and of others; those
-// that somebody listens to are not, nor what is not ours.
-func TestTidyWatchers(t *testing.T) {
-	n := newNATS(t)
-	n.start(t)
-	a, b := n.edge(t, t.TempDir()), n.edge(t, t.TempDir())
-	eventually(t, "the views", func() bool { return a.View().Complete() && b.View().Complete() })
-	stream, err := a.edge.open.Load().js.Stream(t.Context(), streamOf(DefaultBucket))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := func() (list []string) {
-		all := stream.ConsumerNames(t.Context())
-		for name := range all.Name() {
-			list = append(list, name)
-		}
-		return list
-	}
-	watching := names()
-	for _, name := range []string{a.edge.watchers.prefix + "lost", watcherPrefix + "died-1", "somebody-else"} {
-		if _, err := stream.CreatePushConsumer(t.Context(), jetstream.ConsumerConfig{
-			Name: name, DeliverSubject: nats.NewInbox(), AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: time.Hour,
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "what nobody listens to to be removed", func() bool {
-		if err := a.edge.tidyWatchers(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return len(names()) == len(watching)+1
-	})
-	for _, name := range append(watching, "somebody-else") {
-		if !slices.Contains(names(), name) {
-			t.Errorf("%s was removed", name)
-		}
-	}
-	revoke(t, a, "x")
-	eventually(t, "the other node to follow", func() bool { return revoked(b, "x") })
-}
-
 // An issuing bucket that was made anew is read anew by those who list tokens.
 func TestIssuingBucketMadeAnew(t *testing.T) {
 	_, r := served(t)
-	secret, err := r.CreateAPIKey(t.Context(), &APIKey{Role: Admin}, "test")
+	secret, err := r.APIKeys.Create(t.Context(), &APIKey{Role: Admin}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authenticate(t.Context(), secret); err != nil {
+	if _, err := r.APIKeys.Authenticate(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	bucket := r.issuing.open.Load()
-	if err := bucket.js.DeleteKeyValue(t.Context(), bucket.kv.Bucket()); err != nil {
+	js, err := jetstream.New(r.store.Conn())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.openBuckets(t.Context()); err != nil {
+	if err := js.DeleteKeyValue(t.Context(), DefaultBucket+"_issuing"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the API key to be forgotten", func() bool { _, err := r.Authenticate(t.Context(), secret); return err != nil })
+	if err := r.store.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kvtest.Eventually(t, "the API key to be forgotten", func() bool { _, err := r.APIKeys.Authenticate(t.Context(), secret); return err != nil })
 }
 
 // A snapshot of a server that is behind takes nothing away that is known of later
 // changes; one of a store that has lost something takes nothing away at all.
 func TestSnapshotsThatAreBehind(t *testing.T) {
-	entry := func(org string, revision uint64) Entry {
-		return Entry{Key: orgKey(org), Value: []byte(`{"schema":1,"org":"` + org + `","secure":"off"}`), Revision: revision}
+	entry := func(org string, revision uint64) kv.Entry {
+		return kv.Entry{Key: orgKey(org), Value: []byte(`{"schema":1,"org":"` + org + `","secure":"off"}`), Revision: revision}
 	}
 	gone := entry("a", 9)
 	gone.Deleted = true
 	for _, tc := range []struct {
 		what string
-		take func(*View, []Entry)
+		take func(*View, []kv.Entry)
 		want map[string]bool
 	}{
-		{"reset", (*View).reset, map[string]bool{"a": false, "b": false, "c": true, "d": true}},
-		{"merge", (*View).merge, map[string]bool{"a": true, "b": true, "c": true, "d": true}},
-		{"replace", (*View).replace, map[string]bool{"a": false, "b": false, "c": false, "d": true}},
+		{"reset", (*View).Reset, map[string]bool{"a": false, "b": false, "c": true, "d": true}},
+		{"merge", (*View).Merge, map[string]bool{"a": true, "b": true, "c": true, "d": true}},
+		{"replace", (*View).Replace, map[string]bool{"a": false, "b": false, "c": false, "d": true}},
 	} {
 		v := newView(zap.NewNop())
-		v.reset([]Entry{entry("a", 1), entry("b", 2), entry("c", 7)})
-		tc.take(v, []Entry{entry("d", 5)})
+		v.Reset([]kv.Entry{entry("a", 1), entry("b", 2), entry("c", 7)})
+		tc.take(v, []kv.Entry{entry("d", 5)})
 		for org, want := range tc.want {
 			if got := v.Secure(org, time.Now()) == Off; got != want {
 				t.Errorf("%s: %s is known: %v", tc.what, org, got)
@@ -340,12 +185,12 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 		// A record of which a later revision is known.
 		former := entry("e", 4)
 		former.Value = []byte(`{"schema":1,"org":"e","secure":"on"}`)
-		v.apply(entry("e", 8))
-		tc.take(v, []Entry{entry("d", 5), former})
+		v.Apply(entry("e", 8))
+		tc.take(v, []kv.Entry{entry("d", 5), former})
 		if got := v.Secure("e", time.Now()); (got == Off) != tc.want["c"] {
 			t.Errorf("%s: a record of a later revision says %v", tc.what, got)
 		}
-		tc.take(v, []Entry{entry("d", 5), gone})
+		tc.take(v, []kv.Entry{entry("d", 5), gone})
 		if v.Secure("a", time.Now()) == Off {
 			t.Errorf("%s: what was deleted is there", tc.what)
 		}
@@ -355,75 +200,30 @@ func TestSnapshotsThatAreBehind(t *testing.T) {
 // A change that comes again, or later than a newer one, changes nothing.
 func TestChangesThatAreOld(t *testing.T) {
 	v := newView(zap.NewNop())
-	v.reset(nil)
-	entry := func(secure string, revision uint64) Entry {
-		return Entry{Key: orgKey("a"), Value: []byte(`{"schema":1,"org":"a","secure":"` + secure + `"}`), Revision: revision}
+	v.Reset(nil)
+	entry := func(secure string, revision uint64) kv.Entry {
+		return kv.Entry{Key: orgKey("a"), Value: []byte(`{"schema":1,"org":"a","secure":"` + secure + `"}`), Revision: revision}
 	}
-	v.apply(entry("on", 5))
+	v.Apply(entry("on", 5))
 	for _, revision := range []uint64{4, 5} {
-		v.apply(entry("off", revision))
+		v.Apply(entry("off", revision))
 		if v.Secure("a", time.Now()) != On {
 			t.Errorf("revision %d counts after 5", revision)
 		}
 	}
-	v.apply(entry("off", 6))
+	v.Apply(entry("off", 6))
 	if v.Secure("a", time.Now()) != Off {
 		t.Error("revision 6 does not count")
-	}
-}
-
-// A write whose answer did not arrive was done once, and is told as done.
-func TestUnansweredWrites(t *testing.T) {
-	_, r := served(t)
-	unanswered := func(do func() error) func(context.Context) error {
-		first := true
-		return func(ctx context.Context) error {
-			err := do()
-			if first {
-				first = false
-				return context.DeadlineExceeded
-			}
-			return err
-		}
-	}
-	key, value := "org.x", []byte("v")
-	var revision uint64
-	err := r.edge.persist(t.Context(), unanswered(func() error { _, err := r.edge.kv().Create(t.Context(), key, value); return err }),
-		func(ctx context.Context) bool { return r.edge.holds(ctx, key, value, &revision) })
-	if err != nil || revision == 0 {
-		t.Errorf("a creation that was not answered: revision %d, %v", revision, err)
-	}
-	if _, err := r.edge.Create(t.Context(), key, []byte("w")); !errors.Is(err, ErrExists) {
-		t.Errorf("somebody else's: %v", err)
-	}
-	err = r.edge.persist(t.Context(), unanswered(func() error { _, err := r.edge.kv().Create(t.Context(), key, []byte("z")); return err }),
-		func(ctx context.Context) bool { return r.edge.holds(ctx, key, []byte("z"), &revision) })
-	if !errors.Is(err, ErrExists) {
-		t.Errorf("one that was not answered, beside somebody else's: %v", err)
-	}
-}
-
-// A write that the servers refuse is told at once: to ask again leads to nothing.
-func TestRefusedWrites(t *testing.T) {
-	_, r := served(t)
-	for _, size := range []int{maxValue + 1<<10, 2 << 20} { // for the bucket, for the server
-		began := time.Now()
-		if _, err := r.edge.Create(t.Context(), "org.x", make([]byte, size)); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("%d bytes: %v", size, err)
-		}
-		if took := time.Since(began); took > writePatience/2 {
-			t.Errorf("it takes %v to refuse %d bytes", took, size)
-		}
 	}
 }
 
 // All others are asked, and not who asks.
 func TestAsk(t *testing.T) {
 	n := newNATS(t)
-	n.start(t)
+	n.Start(t)
 	var nodes []*Registry
 	for i := range 3 {
-		r := New(Settings{Dir: t.TempDir(), URLs: []string{n.url()}}, zap.NewNop())
+		r := New(Settings{Dir: t.TempDir(), URLs: []string{n.URL()}}, zap.NewNop())
 		r.OnAsk(func(question []byte) []byte { return fmt.Appendf(question, " %d", i) })
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
@@ -433,7 +233,7 @@ func TestAsk(t *testing.T) {
 	}
 	for i, r := range nodes {
 		want := slices.Delete([]string{"who 0", "who 1", "who 2"}, i, i+1)
-		eventually(t, "all others, and nobody else, to answer", func() bool {
+		kvtest.Eventually(t, "all others, and nobody else, to answer", func() bool {
 			var got []string
 			for _, answer := range r.Ask([]byte("who")) {
 				got = append(got, string(answer))
@@ -441,17 +241,5 @@ func TestAsk(t *testing.T) {
 			slices.Sort(got)
 			return slices.Equal(got, want)
 		})
-	}
-}
-
-// What a server cannot do now it may do soon; what it refuses it refuses for ever.
-func TestFinalErrors(t *testing.T) {
-	for err, want := range map[error]bool{
-		&jetstream.APIError{Code: 400}: true, &jetstream.APIError{Code: 404}: true, nats.ErrMaxPayload: true, nats.ErrPermissionViolation: true,
-		&jetstream.APIError{Code: 408}: false, &jetstream.APIError{Code: 503}: false, nats.ErrNoResponders: false, context.DeadlineExceeded: false, nats.ErrDisconnected: false,
-	} {
-		if got := final(translate(err)); got != want {
-			t.Errorf("%v is final: %v", err, got)
-		}
 	}
 }

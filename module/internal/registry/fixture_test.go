@@ -24,7 +24,7 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		fill(t, r)
-		secret, err := r.CreateAPIKey(t.Context(), &APIKey{Role: Issue, Orgs: []string{"acme"}}, "test")
+		secret, err := r.APIKeys.Create(t.Context(), &APIKey{Role: Issue, Orgs: []string{"acme"}}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,20 +44,20 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, dir)
-	if o, err := r.Org("acme"); err != nil || o.Name != "Acme" || o.Secure != "off" || !r.View().Public("acme", "cam") {
+	if o, err := r.Orgs.Get("acme"); err != nil || o.Name != "Acme" || o.Secure != "off" || !r.View().Public("acme", "cam") {
 		t.Errorf("the organisation is %+v, %v", o, err)
 	}
-	x, err := r.Tokens(t.Context())
+	x, err := r.Tokens.Index(t.Context())
 	if err != nil || x.Len() != 100 {
 		t.Errorf("%d tokens, %v", x.Len(), err)
 	}
-	if k, err := r.Authenticate(context.Background(), string(secret)); err != nil || k.Role != Issue {
+	if k, err := r.APIKeys.Authenticate(context.Background(), string(secret)); err != nil || k.Role != Issue {
 		t.Errorf("the API key is %+v, %v", k, err)
 	}
-	if _, err := r.Signer(t.Context()); err != nil {
+	if _, err := r.Keys.Signer(t.Context()); err != nil {
 		t.Errorf("the signer: %v", err)
 	}
-	if _, _, err := r.Rotate(t.Context(), "test"); err != nil {
+	if _, _, err := r.Keys.Rotate(t.Context(), "test"); err != nil {
 		t.Errorf("a rotation: %v", err)
 	}
 }

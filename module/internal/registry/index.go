@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // Index is what the issuing bucket says, in memory, for those who list tokens
@@ -43,7 +45,7 @@ func older(a, b *Token) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-func (x *Index) reset(entries []Entry) {
+func (x *Index) reset(entries []kv.Entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.clear()
@@ -57,7 +59,7 @@ func (x *Index) reset(entries []Entry) {
 	}
 }
 
-func (x *Index) apply(e Entry) {
+func (x *Index) apply(e kv.Entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if old := x.byKey[e.Key]; old != nil {
@@ -76,7 +78,7 @@ func (x *Index) apply(e Entry) {
 }
 
 // take reads an entry into the maps. It returns the token that it is.
-func (x *Index) take(e Entry) *Token {
+func (x *Index) take(e kv.Entry) *Token {
 	prefix, rest, _ := strings.Cut(e.Key, ".")
 	switch prefix {
 	case tokenPrefix:
@@ -202,11 +204,11 @@ func (x *Index) Page(f Filter, after *Cursor, n int, now time.Time) (page []*Tok
 }
 
 // Sorted lists at most n tokens by a number of each, the least first, from after
-// a place on. next is nil at the end. It looks at all tokens of the filter.
-func (x *Index) Sorted(f Filter, by func(*Token) int64, after *Place, n int, now time.Time) (page []*Token, next *Place) {
-	return least(func(yield func(Place, *Token) bool) {
+// a cursor on. next is nil at the end. It looks at all tokens of the filter.
+func (x *Index) Sorted(f Filter, by func(*Token) int64, after *SortCursor, n int, now time.Time) (page []*Token, next *SortCursor) {
+	return firstN(func(yield func(SortCursor, *Token) bool) {
 		for _, t := range x.all(f.Orgs) {
-			if f.match(t, now) && !yield(Place{by(t), t.Org, t.ID}, t) {
+			if f.match(t, now) && !yield(SortCursor{by(t), t.Org, t.ID}, t) {
 				return
 			}
 		}

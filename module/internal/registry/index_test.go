@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
 )
 
 // many fills an index with n tokens of ten organisations.
 func many(t testing.TB, n int) (*Index, time.Time) {
 	t.Helper()
 	begin := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	entries := make([]Entry, n)
+	entries := make([]kv.Entry, n)
 	for i := range n {
 		tok := &Token{
 			ID: fmt.Sprintf("t%07d", i), Org: fmt.Sprintf("org%d", i%10), Streams: []string{fmt.Sprintf("cam%d", i%500)},
@@ -23,7 +25,7 @@ func many(t testing.TB, n int) (*Index, time.Time) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries[i] = Entry{Key: tokenKey(tok.Org, tok.ID), Value: data, Revision: uint64(i + 1)}
+		entries[i] = kv.Entry{Key: tokenKey(tok.Org, tok.ID), Value: data, Revision: uint64(i + 1)}
 	}
 	x := newIndex(zap.NewNop())
 	x.reset(entries)
@@ -84,12 +86,12 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.apply(Entry{Key: tokenKey("org1", "new"), Value: data, Revision: 5000})
+	x.apply(kv.Entry{Key: tokenKey("org1", "new"), Value: data, Revision: 5000})
 	after, _ := x.Page(Filter{}, next, 5, now)
 	if fmt.Sprint(before[0].ID, before[4].ID) != fmt.Sprint(after[0].ID, after[4].ID) {
 		t.Error("a page has moved")
 	}
-	x.apply(Entry{Key: tokenKey("org1", "new"), Revision: 5001, Deleted: true})
+	x.apply(kv.Entry{Key: tokenKey("org1", "new"), Revision: 5001, Deleted: true})
 	if first, _ := x.Page(Filter{}, nil, 1, now); first[0].ID != "t0000999" || x.Len() != 1000 {
 		t.Error("what was deleted is there")
 	}
@@ -137,13 +139,13 @@ func TestSortedPages(t *testing.T) {
 		"same":    func(*Token) int64 { return 0 },
 	} {
 		for _, size := range []int{1, 7, 500, 1000, 2000} {
-			var after *Place
-			var last Place
+			var after *SortCursor
+			var last SortCursor
 			seen := make(map[string]bool)
 			for {
 				page, next := x.Sorted(Filter{Orgs: []string{"org3", "org4"}}, by, after, size, now)
 				for _, tok := range page {
-					p := Place{by(tok), tok.Org, tok.ID}
+					p := SortCursor{by(tok), tok.Org, tok.ID}
 					if seen[tok.ID] || len(seen) > 0 && p.compare(last) <= 0 || tok.Org != "org3" && tok.Org != "org4" {
 						t.Fatalf("%s by %d: %v after %v", name, size, p, last)
 					}

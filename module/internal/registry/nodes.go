@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"math"
 	"sync"
 	"time"
@@ -71,7 +72,7 @@ func (r *Registry) listen() error {
 	if r.asking.answer == nil {
 		return nil
 	}
-	_, err := r.conn.Subscribe(r.askSubject(), func(m *nats.Msg) {
+	_, err := r.store.Conn().Subscribe(r.askSubject(), func(m *nats.Msg) {
 		if m.Header.Get(nodeHeader) == r.asking.node || m.Reply == "" {
 			return
 		}
@@ -79,11 +80,11 @@ func (r *Registry) listen() error {
 		if answer == nil {
 			return
 		}
-		if limit := r.conn.MaxPayload(); int64(len(answer)) > limit-1024 {
+		if limit := r.store.Conn().MaxPayload(); int64(len(answer)) > limit-1024 {
 			r.logger.Warn("an answer to another node is too large for the NATS servers", zap.Int("bytes", len(answer)), zap.Int64("max_payload", limit))
 			return
 		}
-		_ = r.conn.Publish(m.Reply, answer) // who asks waits for nobody
+		_ = r.store.Conn().Publish(m.Reply, answer) // who asks waits for nobody
 	})
 	return err
 }
@@ -91,7 +92,7 @@ func (r *Registry) listen() error {
 // Ask asks all other nodes of this registry, and returns what they answer within
 // half a second. There is none with an embedded store.
 func (r *Registry) Ask(question []byte) (answers [][]byte) {
-	if r.settings.embedded() || r.conn == nil || !r.conn.IsConnected() {
+	if r.store.Embedded() || r.store.Conn() == nil || !r.store.Conn().IsConnected() {
 		return nil
 	}
 	expected, counted := r.asking.expected()
@@ -100,7 +101,7 @@ func (r *Registry) Ask(question []byte) (answers [][]byte) {
 		expected = everybody
 	case r.asking.due(time.Now()):
 		// Nodes that have come since are counted while nobody waits.
-		r.running.Go(func() { r.gather([]byte("{}"), everybody) })
+		r.replica.Go(func(context.Context) { r.gather([]byte("{}"), everybody) })
 	}
 	return r.gather(question, expected)
 }
@@ -109,13 +110,13 @@ func (r *Registry) Ask(question []byte) (answers [][]byte) {
 const everybody = math.MaxInt
 
 func (r *Registry) gather(question []byte, expected int) (answers [][]byte) {
-	inbox := r.conn.NewRespInbox()
-	from, err := r.conn.SubscribeSync(inbox)
+	inbox := r.store.Conn().NewRespInbox()
+	from, err := r.store.Conn().SubscribeSync(inbox)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = from.Unsubscribe() }() // nothing follows from it
-	if err := r.conn.PublishMsg(&nats.Msg{Subject: r.askSubject(), Reply: inbox, Header: nats.Header{nodeHeader: {r.asking.node}}, Data: question}); err != nil {
+	if err := r.store.Conn().PublishMsg(&nats.Msg{Subject: r.askSubject(), Reply: inbox, Header: nats.Header{nodeHeader: {r.asking.node}}, Data: question}); err != nil {
 		return nil
 	}
 	for end := time.Now().Add(askWithin); ; {
@@ -136,4 +137,4 @@ func (r *Registry) gather(question []byte, expected int) (answers [][]byte) {
 }
 
 // Position is the revision up to which the view is known.
-func (r *Registry) Position() uint64 { return r.edges.position() }
+func (r *Registry) Position() uint64 { return r.replica.Position() }

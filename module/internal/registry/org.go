@@ -47,9 +47,12 @@ const orgPrefix = "org"
 
 func orgKey(org string) string { return orgPrefix + "." + org }
 
-// CreateOrg adds an organisation, or returns ErrExists.
-func (r *Registry) CreateOrg(ctx context.Context, o *Org, by string) error {
-	if err := r.writable(); err != nil {
+// Orgs are the organisations of a registry.
+type Orgs struct{ *records }
+
+// Create adds an organisation, or returns ErrExists.
+func (r *Orgs) Create(ctx context.Context, o *Org, by string) error {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	o.Created, o.By = r.now().UTC().Truncate(time.Millisecond), by
@@ -58,45 +61,45 @@ func (r *Registry) CreateOrg(ctx context.Context, o *Org, by string) error {
 		return err
 	}
 	o.Revision = revision
-	r.Audit(ctx, by, o.Hash, "org.create", map[string]string{"name": o.Name})
+	r.audit.add(ctx, by, o.Hash, "org.create", map[string]string{"name": o.Name})
 	return nil
 }
 
-// ChangeOrg changes an organisation. What names the change in the audit trail.
-func (r *Registry) ChangeOrg(ctx context.Context, hash, by, what string, detail map[string]string, change func(*Org) error) (*Org, error) {
+// Change changes an organisation. What names the change in the audit trail.
+func (r *Orgs) Change(ctx context.Context, hash, by, what string, detail map[string]string, change func(*Org) error) (*Org, error) {
 	o := new(Org)
 	if err := r.update(ctx, r.edge, orgKey(hash), o, func() error { return change(o) }); err != nil {
 		return nil, err
 	}
-	r.Audit(ctx, by, hash, what, detail)
+	r.audit.add(ctx, by, hash, what, detail)
 	return o, nil
 }
 
-// DeleteOrg removes an organisation that has no streams.
-func (r *Registry) DeleteOrg(ctx context.Context, hash, by string) error {
-	if len(r.Streams(hash)) > 0 {
+// Delete removes an organisation that has no streams.
+func (r *Orgs) Delete(ctx context.Context, hash, by string) error {
+	if len(r.view.streamsOf(hash)) > 0 {
 		return fmt.Errorf("%w: the organisation still has streams; delete those first", ErrConflict)
 	}
 	if err := r.remove(ctx, r.edge, orgKey(hash)); err != nil {
 		return err
 	}
-	r.Audit(ctx, by, hash, "org.delete", nil)
+	r.audit.add(ctx, by, hash, "org.delete", nil)
 	return nil
 }
 
-// Orgs lists the organisations in the order of their hashes.
-func (r *Registry) Orgs() []*Org {
-	list := r.view.allOrgs()
+// List lists the organisations in the order of their hashes.
+func (r *Orgs) List() []*Org {
+	list := r.view.directory.all()
 	slices.SortFunc(list, func(a, b *Org) int { return strings.Compare(a.Hash, b.Hash) })
 	return list
 }
 
-// Org is an organisation, or ErrNotFound.
-func (r *Registry) Org(hash string) (*Org, error) {
+// Get returns an organisation, or ErrNotFound.
+func (r *Orgs) Get(hash string) (*Org, error) {
 	if !token.ValidOrg(hash) {
 		return nil, ErrNotFound
 	}
-	if o := r.view.org(hash); o != nil {
+	if o := r.view.directory.org(hash); o != nil {
 		return o, nil
 	}
 	return nil, ErrNotFound

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
 )
@@ -33,10 +32,13 @@ const orgKeyPrefix = "orgkey"
 
 func orgKeyKey(org, id string) string { return orgKeyPrefix + "." + org + "." + name(id) }
 
-// AddOrgKey adds the public key of an organisation, or returns ErrExists. A key
+// OrgKeys are the keys of customers in a registry.
+type OrgKeys struct{ *records }
+
+// Add adds the public key of an organisation, or returns ErrExists. A key
 // that Playgate made, or that the configuration has, wins over one of the same id.
-func (r *Registry) AddOrgKey(ctx context.Context, org string, key *token.Key, by string) (*OrgKey, error) {
-	if err := r.writable(); err != nil {
+func (r *OrgKeys) Add(ctx context.Context, org string, key *token.Key, by string) (*OrgKey, error) {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
 	public, err := key.MarshalJWK(true)
@@ -50,27 +52,27 @@ func (r *Registry) AddOrgKey(ctx context.Context, org string, key *token.Key, by
 	if k.Revision, err = r.create(ctx, r.edge, orgKeyKey(org, key.ID), k); err != nil {
 		return nil, err
 	}
-	r.Audit(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
+	r.audit.add(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
 	return k, nil
 }
 
-// RetireOrgKey makes a customer's key verify nothing any more.
-func (r *Registry) RetireOrgKey(ctx context.Context, org, id, by string) error {
+// Retire makes a customer's key verify nothing any more.
+func (r *OrgKeys) Retire(ctx context.Context, org, id, by string) error {
 	k := new(OrgKey)
 	err := r.update(ctx, r.edge, orgKeyKey(org, id), k, func() error {
 		k.State = token.Retired
 		return nil
 	})
 	if err == nil {
-		r.Audit(ctx, by, org, "key.retire", map[string]string{"id": id})
+		r.audit.add(ctx, by, org, "key.retire", map[string]string{"id": id})
 	}
 	return err
 }
 
-// OrgKeys lists the keys of customers, by organisation and id.
-func (r *Registry) OrgKeys() []*OrgKey {
+// List lists them, by organisation and id.
+func (r *OrgKeys) List() []*OrgKey {
 	var list []*OrgKey
-	for _, e := range r.view.all() {
+	for _, e := range r.view.All() {
 		if strings.HasPrefix(e.Key, orgKeyPrefix+".") {
 			if k := new(OrgKey); decode(e.Value, k) == nil {
 				k.Revision = e.Revision
@@ -79,28 +81,5 @@ func (r *Registry) OrgKeys() []*OrgKey {
 		}
 	}
 	slices.SortFunc(list, func(a, b *OrgKey) int { return strings.Compare(a.Org+"."+a.ID, b.Org+"."+b.ID) })
-	return list
-}
-
-func (v *View) takeOrgKeys() []*token.Key {
-	var list []*token.Key
-	for _, e := range v.entries {
-		if !strings.HasPrefix(e.Key, orgKeyPrefix+".") {
-			continue
-		}
-		k := new(OrgKey)
-		err := decode(e.Value, k)
-		var key *token.Key
-		if err == nil {
-			key, err = token.ParseKey(k.JWK, k.ID, k.Algorithm)
-		}
-		if err != nil || e.Key != orgKeyKey(k.Org, k.ID) || !slices.Contains(token.States, k.State) || key.Symmetric() {
-			v.logger.Error("a customer's key cannot be used; its tokens are refused", zap.Error(err))
-			continue
-		}
-		key.State, key.Orgs = k.State, []string{k.Org}
-		list = append(list, key)
-	}
-	slices.SortFunc(list, func(a, b *token.Key) int { return strings.Compare(a.ID+a.Orgs[0], b.ID+b.Orgs[0]) })
 	return list
 }

@@ -16,7 +16,7 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	if _, err := r.edge.Create(ctx, orgKey("acme"), []byte(raw)); err != nil {
 		t.Fatal(err)
 	}
-	o, err := r.ChangeOrg(ctx, "acme", "test", "org.change", nil, func(o *Org) error {
+	o, err := r.Orgs.Change(ctx, "acme", "test", "org.change", nil, func(o *Org) error {
 		o.Name = "Other"
 		return nil
 	})
@@ -44,7 +44,7 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	if _, err := r.edge.Update(ctx, signingRecord, []byte(richer), e.Revision); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.Rotate(ctx, "test"); err != nil {
+	if _, _, err := r.Keys.Rotate(ctx, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if e, err = r.edge.Get(ctx, signingRecord); err != nil || !strings.Contains(string(e.Value), "of tomorrow") {
@@ -65,7 +65,7 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, revision); err != nil {
+		if err := r.replica.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 	if r.View().Public("acme", "cam") {
 		t.Error("the stream is public")
 	}
-	_, err := r.ChangeOrg(ctx, "acme", "test", "org.change", nil, func(*Org) error { return nil })
+	_, err := r.Orgs.Change(ctx, "acme", "test", "org.change", nil, func(*Org) error { return nil })
 	if !errors.Is(err, ErrUnreadable) {
 		t.Errorf("a change: %v", err)
 	}
@@ -84,13 +84,13 @@ func TestUnknownRestrictionRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.index(ctx); err != nil {
+	if _, err := r.index.get(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.records.wait(ctx, revision); err != nil {
+	if err := r.index.follower.Wait(ctx, revision); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authenticate(ctx, "pgk_abcdefghijkl_x"); !errors.Is(err, ErrNoAPIKey) {
+	if _, err := r.APIKeys.Authenticate(ctx, "pgk_abcdefghijkl_x"); !errors.Is(err, ErrNoAPIKey) {
 		t.Errorf("the API key: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ func TestUnreadableRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(t.Context(), revision); err != nil {
+		if err := r.replica.Wait(t.Context(), revision); err != nil {
 			t.Fatal(err)
 		}
 		if word := r.View().Secure("acme", r.now()); word != On {

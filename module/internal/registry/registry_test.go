@@ -27,45 +27,45 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
 	ctx := t.Context()
-	if err := r.CreateOrg(ctx, &Org{Hash: "acme", Name: "Acme"}, "test"); err != nil {
+	if err := r.Orgs.Create(ctx, &Org{Hash: "acme", Name: "Acme"}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.CreateOrg(ctx, &Org{Hash: "acme"}, "test"); !errors.Is(err, ErrExists) {
+	if err := r.Orgs.Create(ctx, &Org{Hash: "acme"}, "test"); !errors.Is(err, ErrExists) {
 		t.Errorf("a second time: %v", err)
 	}
-	if err := r.CreateStream(ctx, &Stream{Org: "acme", Name: "cam-1.x", Public: true}, "test"); err != nil {
+	if err := r.Streams.Create(ctx, &Stream{Org: "acme", Name: "cam-1.x", Public: true}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.CreateToken(ctx, &Token{ID: "t1", Org: "acme", Streams: []string{"cam-1.x"}, Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
+	if err := r.Tokens.Create(ctx, &Token{ID: "t1", Org: "acme", Streams: []string{"cam-1.x"}, Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	secret, err := r.CreateAPIKey(ctx, &APIKey{Role: Issue, Orgs: []string{"acme"}}, "test")
+	secret, err := r.APIKeys.Create(ctx, &APIKey{Role: Issue, Orgs: []string{"acme"}}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func(r *Registry) {
 		t.Helper()
-		if o, err := r.Org("acme"); err != nil || o.Name != "Acme" {
+		if o, err := r.Orgs.Get("acme"); err != nil || o.Name != "Acme" {
 			t.Errorf("the organisation is %+v, %v", o, err)
 		}
-		if s, err := r.Stream("acme", "cam-1.x"); err != nil || !s.Public || !r.View().Public("acme", "cam-1.x") || r.View().Public("acme", "cam-2") {
+		if s, err := r.Streams.Get("acme", "cam-1.x"); err != nil || !s.Public || !r.View().Public("acme", "cam-1.x") || r.View().Public("acme", "cam-2") {
 			t.Errorf("the stream is %+v, %v", s, err)
 		}
-		if tok, err := r.Token(context.Background(), "acme", "t1"); err != nil || tok.Streams[0] != "cam-1.x" {
+		if tok, err := r.Tokens.Get(context.Background(), "acme", "t1"); err != nil || tok.Streams[0] != "cam-1.x" {
 			t.Errorf("the token is %+v, %v", tok, err)
 		}
-		if k, err := r.Authenticate(context.Background(), secret); err != nil || k.Role != Issue {
+		if k, err := r.APIKeys.Authenticate(context.Background(), secret); err != nil || k.Role != Issue {
 			t.Errorf("the API key is %+v, %v", k, err)
 		}
 		for _, bad := range []string{"", "pgk_", secret[:len(secret)-1], secret + "x", "pgk_nobody_" + secret} {
-			if _, err := r.Authenticate(context.Background(), bad); !errors.Is(err, ErrNoAPIKey) {
+			if _, err := r.APIKeys.Authenticate(context.Background(), bad); !errors.Is(err, ErrNoAPIKey) {
 				t.Errorf("API key %q: %v", bad, err)
 			}
 		}
 		if keys := r.View().Keys(); len(keys) != 2 || len(r.View().Sessions()) != 1 {
 			t.Errorf("keys %v, %d session keys", keys, len(r.View().Sessions()))
 		}
-		if events, err := r.Events(context.Background(), "acme", 10); err != nil || len(events) != 3 {
+		if events, err := r.Audit.Events(context.Background(), "acme", 10); err != nil || len(events) != 3 {
 			t.Errorf("events %v, %v", events, err)
 		}
 	}
@@ -90,22 +90,22 @@ func TestAPIKeysEnd(t *testing.T) {
 	now := time.Now()
 	r.now = func() time.Time { return now }
 	k := &APIKey{Role: Read, Expires: now.Add(time.Hour)}
-	secret, err := r.CreateAPIKey(ctx, k, "test")
+	secret, err := r.APIKeys.Create(ctx, k, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authenticate(ctx, secret); err != nil {
+	if _, err := r.APIKeys.Authenticate(ctx, secret); err != nil {
 		t.Errorf("before its end: %v", err)
 	}
 	now = now.Add(time.Hour)
-	if _, err := r.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
+	if _, err := r.APIKeys.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
 		t.Errorf("at its end: %v", err)
 	}
 	now = now.Add(-time.Minute)
-	if err := r.DeleteAPIKey(ctx, k, "test"); err != nil {
+	if err := r.APIKeys.Delete(ctx, k, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
+	if _, err := r.APIKeys.Authenticate(ctx, secret); !errors.Is(err, ErrNoAPIKey) {
 		t.Errorf("after it was deleted: %v", err)
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/kv/kvtest"
+	"github.com/playgate/playgate/module/internal/replica"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -58,14 +61,14 @@ func TestRevocation(t *testing.T) {
 			if tc.before != 0 {
 				v.IssuedBefore = time.Unix(tc.before, 0)
 			}
-			if err := r.Revoke(ctx, v, "test"); err != nil {
+			if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 				t.Fatal(name, err)
 			}
 			want := tc.revoked && org == "acme"
 			if got := r.View().Revoked(bearer(tc.issued)); got != want {
 				t.Errorf("%s: revoked %t", name, got)
 			}
-			if err := r.Undo(ctx, org, v.ID(), "test"); err != nil {
+			if err := r.Revocations.Undo(ctx, org, v.ID(), "test"); err != nil {
 				t.Fatal(name, err)
 			}
 			if r.View().Revoked(bearer(tc.issued)) {
@@ -77,11 +80,11 @@ func TestRevocation(t *testing.T) {
 		t.Error("something is left")
 	}
 	for _, bad := range []*Revocation{{Org: "acme"}, {Org: "acme", Kind: "tag"}, {Org: "acme", Kind: "org", Value: "x"}, {Org: "acme", Kind: "colour", Value: "x"}, {Org: "a-b", Kind: "org"}} {
-		if err := r.Revoke(ctx, bad, "test"); !errors.Is(err, ErrRevocation) {
+		if err := r.Revocations.Add(ctx, bad, "test"); !errors.Is(err, ErrRevocation) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
-	if err := r.Undo(ctx, "acme", "nothing", "test"); !errors.Is(err, ErrNotFound) {
+	if err := r.Revocations.Undo(ctx, "acme", "nothing", "test"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("undoing nothing: %v", err)
 	}
 
@@ -90,7 +93,7 @@ func TestRevocation(t *testing.T) {
 		return &Revocation{Org: "acme", Kind: "tag", Value: "press", IssuedBefore: time.Unix(1000, 0)}
 	}
 	for _, v := range []*Revocation{narrow(), {Org: "acme", Kind: "tag", Value: "press"}, narrow()} {
-		if err := r.Revoke(ctx, v, "test"); err != nil {
+		if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,16 +109,16 @@ func TestRevocation(t *testing.T) {
 	if !again.View().Revoked(bearer(5000)) {
 		t.Error("it does not hold after a restart")
 	}
-	_, entries, err := readCopy(dir)
+	_, entries, err := replica.ReadCopy(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fromCopy := newView(again.logger)
-	fromCopy.reset(entries)
+	fromCopy.Reset(entries)
 	if !fromCopy.Revoked(bearer(5000)) {
 		t.Error("it does not hold from the copy")
 	}
-	fromCopy.replace(nil)
+	fromCopy.Replace(nil)
 	if fromCopy.Revoked(bearer(5000)) {
 		t.Error("a snapshot without it still has it")
 	}
@@ -132,7 +135,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, revision); err != nil {
+		if err := r.replica.Wait(ctx, revision); err != nil {
 			t.Fatal(err)
 		}
 		return revision
@@ -151,7 +154,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.edges.wait(ctx, gone); err != nil {
+		if err := r.replica.Wait(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
 		if r.View().Revoked(bearer(1000)) {
@@ -167,18 +170,18 @@ func TestRevocationsEnd(t *testing.T) {
 	now := time.Now()
 	r.now = func() time.Time { return now }
 	for _, v := range []*Revocation{{Org: "acme", Kind: "org"}, {Org: "acme", Kind: "tag", Value: "x", IssuedBefore: now.Add(-100 * 24 * time.Hour)}} {
-		if err := r.Revoke(ctx, v, "test"); err != nil {
+		if err := r.Revocations.Add(ctx, v, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// Of a token that begins later than now its end is known, and counts.
 	late := &Revocation{Org: "acme", Kind: "token", Value: "late", Until: now.Add(700 * 24 * time.Hour)}
-	if err := r.Revoke(ctx, late, "test"); err != nil {
+	if err := r.Revocations.Add(ctx, late, "test"); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct{ days, left int }{{265, 3}, {267, 2}, {365, 2}, {367, 1}, {700, 1}, {702, 0}} {
 		r.now = func() time.Time { return now.Add(time.Duration(step.days) * 24 * time.Hour) }
-		r.expireRevocations(ctx)
+		r.Revocations.expire(ctx)
 		if got := r.View().Revocations(); got != step.left {
 			t.Errorf("after %d days there are %d", step.days, got)
 		}
@@ -192,7 +195,7 @@ func TestOnRevoke(t *testing.T) {
 	r := New(Settings{Dir: dir}, zap.NewNop())
 	var told []string
 	r.OnRevoke(func(v *Revocation) {
-		if !r.View().revoked.has(v.hash(), 1) {
+		if !r.View().revoked.values.has(v.hash(), 1) {
 			t.Errorf("%s is told before it is in force", v.Value)
 		}
 		told = append(told, v.Value)
@@ -202,7 +205,7 @@ func TestOnRevoke(t *testing.T) {
 	}
 	revoke := func(value string) {
 		t.Helper()
-		if err := r.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "tag", Value: value}, "test"); err != nil {
+		if err := r.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: "tag", Value: value}, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -232,7 +235,7 @@ func TestOnRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := again.View()
-	v.reset(append(v.all(), Entry{Key: missed.key(), Value: data, Revision: 1000}))
+	v.Reset(append(v.All(), kv.Entry{Key: missed.key(), Value: data, Revision: 1000}))
 	if want := []string{"three"}; !slices.Equal(told, want) {
 		t.Errorf("told of %v instead of %v", told, want)
 	}
@@ -254,7 +257,7 @@ func TestPlannedRevocation(t *testing.T) {
 	plan := func(value string, from time.Time) *Revocation {
 		t.Helper()
 		v := &Revocation{Org: "acme", Kind: "tag", Value: value, From: from}
-		if err := r.Revoke(t.Context(), v, "test"); err != nil {
+		if err := r.Revocations.Add(t.Context(), v, "test"); err != nil {
 			t.Fatal(err)
 		}
 		return v
@@ -281,10 +284,10 @@ func TestPlannedRevocation(t *testing.T) {
 	}
 
 	undone := plan("undone", hour)
-	if err := r.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
+	if err := r.Revocations.Undo(t.Context(), "acme", undone.ID(), "test"); err != nil {
 		t.Fatal(err)
 	}
-	if r.View().planned[undone.key()] != nil {
+	if r.View().revoked.planned[undone.key()] != nil {
 		t.Error("a timer is left of what was taken back")
 	}
 	r.View().begin(undone) // by a timer that could not be stopped any more
@@ -322,30 +325,30 @@ func TestPlannedRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, dir)
-	eventually(t, "what began meanwhile", func() bool { return revoked(again, "down") })
+	kvtest.Eventually(t, "what began meanwhile", func() bool { return revoked(again, "down") })
 	if revoked(again, "up") {
 		t.Error("a plan holds after a restart")
 	}
-	again.View().now = func() time.Time { return hour }
-	again.View().reset(again.View().all())
+	again.View().revoked.now = func() time.Time { return hour }
+	again.View().Reset(again.View().All())
 	if !revoked(again, "up") {
 		t.Error("its time has come, and it does not hold")
 	}
 
 	record := &Token{Org: "acme", ID: "t1", Tag: "up", User: "ann", Created: time.Now(), Expires: hour.Add(time.Hour)}
-	if status := again.StatusOf(record, time.Now()); status != StatusActive {
+	if status := again.Revocations.StatusOf(record, time.Now()); status != StatusActive {
 		t.Errorf("status %s", status)
 	}
-	if status := again.StatusOf(record, hour); status != StatusRevoked {
+	if status := again.Revocations.StatusOf(record, hour); status != StatusRevoked {
 		t.Errorf("status %s when it is time", status)
 	}
-	if v := again.RevocationOf(record); v == nil || v.Value != "up" {
+	if v := again.Revocations.Of(record); v == nil || v.Value != "up" {
 		t.Errorf("revoked by %v", v)
 	}
-	if err := again.Revoke(t.Context(), &Revocation{Org: "acme", Kind: "user", Value: "ann"}, "test"); err != nil {
+	if err := again.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: "user", Value: "ann"}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if v := again.RevocationOf(record); v == nil || v.Kind != "user" {
+	if v := again.Revocations.Of(record); v == nil || v.Kind != "user" {
 		t.Errorf("revoked by %v, and another holds now", v)
 	}
 }
@@ -353,7 +356,7 @@ func TestPlannedRevocation(t *testing.T) {
 // Revocations are listed a page at a time, the newest first, each once.
 func TestRevocationPages(t *testing.T) {
 	v := newView(zap.NewNop())
-	r := &Registry{view: v}
+	r := &Registry{Revocations: &Revocations{&records{view: v}}}
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var want []string
 	for i := range 20 {
@@ -363,7 +366,7 @@ func TestRevocationPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.apply(Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
+		v.Apply(kv.Entry{Key: x.key(), Value: text, Revision: uint64(i + 1)})
 		want = append(want, x.Value)
 	}
 	for i := 0; i < len(want); i += 2 { // acme stands before beta
@@ -389,8 +392,8 @@ func TestRevocationPages(t *testing.T) {
 		}
 		for _, n := range []int{1, 3, 20, 500} {
 			var got []string
-			for after := (*Place)(nil); ; {
-				page, next := r.Revocations(tc.filter, after, n)
+			for after := (*SortCursor)(nil); ; {
+				page, next := r.Revocations.List(tc.filter, after, n)
 				if len(page) > n || next != nil && len(page) != n {
 					t.Fatalf("%+v: a page of %d", tc.filter, len(page))
 				}

@@ -1,95 +1,145 @@
 package registry
 
 import (
-	"math"
-	"sync"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// revokedSet is what has been revoked, for gates to ask. Values are known by the
-// 64-bit hashes that session tokens have of them, each with its organisation, so
-// that one question serves both kinds of token. It is split into parts with
-// locks of their own: no request waits for another one.
-type revokedSet struct {
-	parts [revokedParts]revokedPart
-	count atomic.Int64
+// revokedState is what the view knows of revocations. The view's lock is that of the
+// maps, which change with entries and with time; the sets are asked without it.
+type revokedState struct {
+	logger *zap.Logger
+	now    func() time.Time
+	// onRevoke is called with each revocation that is new, when it begins.
+	onRevoke func(*Revocation)
+	// wake is called without the lock when the time of a planned one has come.
+	wake func(*Revocation)
+
+	values revokedSet   // tokens, tags and users
+	wide   revokedSet   // streams and organisations
+	count  atomic.Int64 // how many revocations are known
+
+	// byKey are the revocations by their keys, and unreadable the organisations
+	// of those that cannot be read.
+	byKey      map[string]*Revocation
+	unreadable map[string]string
+	planned    map[string]*time.Timer // of those that are to begin
 }
 
-const revokedParts = 64
-
-type revokedPart struct {
-	mu sync.RWMutex
-	// before is the iat up to which tokens are revoked, everLater for all.
-	before map[uint64]int64
+func (r *revokedState) init(logger *zap.Logger, wake func(*Revocation)) {
+	r.logger, r.now, r.wake, r.onRevoke = logger, time.Now, wake, func(*Revocation) {}
+	r.byKey = make(map[string]*Revocation)
+	r.unreadable = make(map[string]string)
+	r.planned = make(map[string]*time.Timer)
 }
 
-// everLater revokes tokens whenever they were issued.
-const everLater = math.MaxInt64
-
-func (s *revokedSet) part(hash uint64) *revokedPart { return &s.parts[hash%revokedParts] }
-
-func (s *revokedSet) add(hash uint64, before int64) {
-	p := s.part(hash)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.before == nil {
-		p.before = make(map[uint64]int64)
-	}
-	if _, there := p.before[hash]; !there {
-		s.count.Add(1)
-	}
-	p.before[hash] = before
-}
-
-func (s *revokedSet) remove(hash uint64) {
-	p := s.part(hash)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, there := p.before[hash]; there {
-		s.count.Add(-1)
-		delete(p.before, hash)
-	}
-}
-
-// empty reports whether nothing is in it.
-func (s *revokedSet) empty() bool { return s.count.Load() == 0 }
-
-// has reports whether a hash is revoked for tokens issued at a time; 0 stands
-// for tokens that do not say it, which every time includes.
-func (s *revokedSet) has(hash uint64, issued int64) bool {
-	if hash == 0 {
+// concerns reports whether a token has been revoked, by whichever of its values.
+func (r *revokedState) concerns(s *access.Subject) bool {
+	if r.count.Load() == 0 {
 		return false
 	}
-	p := s.part(hash)
-	p.mu.RLock()
-	before, found := p.before[hash]
-	p.mu.RUnlock()
-	return found && (before == everLater || issued <= before)
-}
-
-// Revokes reports whether anything is revoked.
-func (v *View) Revokes() bool { return v.revocations.Load() > 0 }
-
-// Revoked reports whether a token has been revoked, by whichever of its values.
-func (v *View) Revoked(s *access.Subject) bool {
-	if !v.Revokes() {
-		return false
-	}
-	if v.revoked.has(s.TokenID, s.IssuedAt) || v.revoked.has(s.Tag, s.IssuedAt) || v.revoked.has(s.User, s.IssuedAt) {
+	if r.values.has(s.TokenID, s.IssuedAt) || r.values.has(s.Tag, s.IssuedAt) || r.values.has(s.User, s.IssuedAt) {
 		return true
 	}
-	return !v.revokedWide.empty() && (v.revokedWide.has(sessiontoken.Hash(byStream, s.Org, s.Stream), s.IssuedAt) ||
-		v.revokedWide.has(sessiontoken.Hash(byOrg, s.Org, s.Org), s.IssuedAt))
+	return !r.wide.empty() && (r.wide.has(sessiontoken.Hash(byStream, s.Org, s.Stream), s.IssuedAt) ||
+		r.wide.has(sessiontoken.Hash(byOrg, s.Org, s.Org), s.IssuedAt))
 }
 
-// revokedOf is the set that revocations of a kind are in. Those of streams and
+// of is the set that revocations of a kind are in. Those of streams and
 // organisations are rare, and their hashes are in no token.
-func (v *View) revokedOf(kind string) *revokedSet {
+func (r *revokedState) of(kind string) *revokedSet {
 	if kind == byStream || kind == byOrg {
-		return &v.revokedWide
+		return &r.wide
 	}
-	return &v.revoked
+	return &r.values
+}
+
+// keys are those of all revocations, readable or not.
+func (r *revokedState) keys() []string {
+	return slices.Concat(slices.Collect(maps.Keys(r.byKey)), slices.Collect(maps.Keys(r.unreadable)))
+}
+
+// take takes an entry, or that it is gone. One that cannot be read refuses all
+// tokens of its organisation: nobody knows whom it means. news says whether one
+// that is new is news; what was there at the start is none.
+func (r *revokedState) take(e kv.Entry, news bool) {
+	_, rest, _ := strings.Cut(e.Key, ".")
+	org, _, _ := strings.Cut(rest, ".")
+	old := r.byKey[e.Key]
+	delete(r.byKey, e.Key)
+	delete(r.unreadable, e.Key)
+	if t := r.planned[e.Key]; t != nil {
+		t.Stop()
+		delete(r.planned, e.Key)
+	}
+	var now *Revocation
+	if !e.Deleted {
+		now = new(Revocation)
+		if err := decode(e.Value, now); err != nil || now.check() != nil || now.key() != e.Key {
+			r.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
+			now = nil
+			r.unreadable[e.Key] = org
+		} else {
+			now.Revision = e.Revision
+			r.byKey[e.Key] = now
+		}
+	}
+	r.count.Store(int64(len(r.byKey) + len(r.unreadable)))
+	// What is new counts before what is old does not.
+	for _, x := range []*Revocation{now, {Org: org, Kind: byOrg}, old} {
+		if x != nil {
+			r.settle(x)
+		}
+	}
+	switch {
+	case now == nil:
+	case !now.Holds(r.now()):
+		r.await(now)
+	case news && (old == nil || old.Revision != now.Revision):
+		r.onRevoke(now)
+	}
+}
+
+// await has a revocation begin when its time comes.
+func (r *revokedState) await(x *Revocation) {
+	r.planned[x.key()] = time.AfterFunc(x.From.Sub(r.now()), func() { r.wake(x) })
+}
+
+// begin puts a revocation in force whose time has come, and reports whether it is
+// still wanted.
+func (r *revokedState) begin(x *Revocation) bool {
+	if holds := r.byKey[x.key()]; holds == nil || holds.Revision != x.Revision || r.of(x.Kind).has(x.hash(), 0) {
+		return false // it was taken back, is another one, or has begun
+	}
+	if !x.Holds(r.now()) { // the clock has been set back
+		r.await(x)
+		return false
+	}
+	delete(r.planned, x.key())
+	r.settle(x)
+	return true
+}
+
+// settle puts into the set what holds for the value of a revocation.
+func (r *revokedState) settle(x *Revocation) {
+	holds, set := r.byKey[x.key()], r.of(x.Kind)
+	switch {
+	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(r.unreadable)), x.Org):
+		set.add(x.hash(), everLater)
+	case holds == nil || !holds.Holds(r.now()):
+		set.remove(x.hash())
+	case holds.IssuedBefore.IsZero():
+		set.add(x.hash(), everLater)
+	default:
+		set.add(x.hash(), holds.IssuedBefore.Unix())
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
@@ -28,15 +29,15 @@ var scaleStore = flag.String("store", "", "directory of their store, which is fi
 func BenchmarkScale(b *testing.B) {
 	dir, start := scaleRegistry(b)
 	if _, err := os.Stat(filepath.Join(dir, "nats")); err != nil {
-		fillScale(b, start, func(r *Registry) *natsBucket { return r.issuing }, tokenRecords)
+		fillScale(b, start, func(r *Registry) *kv.NATSBucket { return r.issuing }, tokenRecords)
 	}
 	memory("before")
 	began := time.Now()
-	r := start()
+	r := start(Settings{})
 	report("opening, without an index", began)
 	memory("open, no index")
 	began = time.Now()
-	x, err := r.Tokens(b.Context())
+	x, err := r.Tokens.Index(b.Context())
 	if err != nil || x.Len() < *scale {
 		b.Fatal(x.Len(), err)
 	}
@@ -49,7 +50,7 @@ func BenchmarkScale(b *testing.B) {
 	}
 	began = time.Now()
 	for i := range 100 {
-		if err := r.CreateToken(b.Context(), &Token{ID: fmt.Sprintf("n%d-%d", i, began.UnixNano()), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
+		if err := r.Tokens.Create(b.Context(), &Token{ID: fmt.Sprintf("n%d-%d", i, began.UnixNano()), Org: "org1", Created: time.Now(), Expires: time.Now().Add(time.Hour)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -64,11 +65,11 @@ func BenchmarkScale(b *testing.B) {
 func BenchmarkScaleRevocations(b *testing.B) {
 	dir, start := scaleRegistry(b)
 	if _, err := os.Stat(filepath.Join(dir, "nats")); err != nil {
-		fillScale(b, start, func(r *Registry) *natsBucket { return r.edge }, revocationRecords)
+		fillScale(b, start, func(r *Registry) *kv.NATSBucket { return r.edge }, revocationRecords)
 	}
 	memory("before")
 	began := time.Now()
-	r := start()
+	r := start(Settings{})
 	report("opening", began)
 	memory("open")
 	if n := r.View().Revocations(); n < *scale {
@@ -88,16 +89,16 @@ func BenchmarkScaleRevocations(b *testing.B) {
 	}
 	began = time.Now()
 	for i := range 100 {
-		if err := r.Revoke(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
+		if err := r.Revocations.Add(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
 			b.Fatal(err)
 		}
 	}
 	report("revoking 100 more", began)
 	began = time.Now()
-	r.expireRevocations(b.Context())
+	r.Revocations.expire(b.Context())
 	report("looking for those that have ended", began)
 	began = time.Now()
-	if list, next := r.Revocations(RevocationFilter{}, nil, 50); len(list) != 50 || next == nil {
+	if list, next := r.Revocations.List(RevocationFilter{}, nil, 50); len(list) != 50 || next == nil {
 		b.Fatal(len(list))
 	}
 	report("a page of the newest", began)
@@ -112,12 +113,13 @@ func BenchmarkScaleRevocations(b *testing.B) {
 }
 
 // scaleRegistry is the directory of a benchmark's store, and what opens it.
-func scaleRegistry(b *testing.B) (dir string, start func() *Registry) {
+func scaleRegistry(b *testing.B) (dir string, start func(Settings) *Registry) {
 	if dir = *scaleStore; dir == "" {
 		dir = b.TempDir()
 	}
-	return dir, func() *Registry {
-		r := New(Settings{Dir: dir}, zap.NewNop())
+	return dir, func(s Settings) *Registry {
+		s.Dir = dir
+		r := New(s, zap.NewNop())
 		if err := r.Start(); err != nil {
 			b.Fatal(err)
 		}
@@ -130,10 +132,8 @@ func report(what string, began time.Time) {
 }
 
 // fillScale writes records into one of the buckets, without a sync for each.
-func fillScale(b *testing.B, start func() *Registry, bucket func(*Registry) *natsBucket, records func(i int) (string, record)) {
-	syncAlways = false
-	r := start()
-	syncAlways = true
+func fillScale(b *testing.B, start func(Settings) *Registry, bucket func(*Registry) *kv.NATSBucket, records func(i int) (string, record)) {
+	r := start(Settings{noSync: true})
 	values := make(map[string]jsontext.Value, *scale)
 	for i := range *scale {
 		key, value := records(i)
@@ -143,7 +143,7 @@ func fillScale(b *testing.B, start func() *Registry, bucket func(*Registry) *nat
 		}
 		values[key] = data
 	}
-	if _, err := r.putAll(b.Context(), bucket(r), values, nil); err != nil {
+	if _, err := putAll(b.Context(), bucket(r), values, nil); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.Close(); err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/playgate/playgate/module/internal/replica"
 )
 
 // sealer encrypts private keys before they are stored, with AES-256-GCM under a
@@ -29,7 +31,7 @@ func openSealer(dir string) (*sealer, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		key = make([]byte, sealSize)
 		_, _ = rand.Read(key) // never fails (crypto/rand)
-		if err = placeFile(path, key, os.Link); errors.Is(err, os.ErrExist) {
+		if err = replica.PlaceFile(path, key, os.Link); errors.Is(err, os.ErrExist) {
 			key, err = os.ReadFile(path) // another process was faster
 		}
 	}
@@ -63,29 +65,4 @@ func (s *sealer) open(name string, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w; copy the file %s of the node that made it, or run playgate key rotate", ErrSealed, sealFile)
 	}
 	return plain, nil
-}
-
-// newPrefix begins the names of files that are being written.
-const newPrefix = ".new-"
-
-// writeFile writes a file of secrets so that it is whole or not there.
-func writeFile(path string, data []byte) error { return placeFile(path, data, os.Rename) }
-
-// placeFile writes a file and puts it in its place by a rename, or by a link,
-// which leaves alone what is there.
-func placeFile(path string, data []byte, place func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), newPrefix+filepath.Base(path)+"-") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = place(f.Name(), path)
-	}
-	if gone := os.Remove(f.Name()); err == nil || errors.Is(gone, os.ErrNotExist) {
-		return err // it has another name now
-	} else {
-		return errors.Join(err, gone)
-	}
 }

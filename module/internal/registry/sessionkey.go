@@ -27,12 +27,12 @@ type sessionSecret struct {
 
 const sessionRecord = "sessions"
 
-// EnsureSessions makes a session key when there is none.
-func (r *Registry) EnsureSessions(ctx context.Context) error {
+// ensureSessions makes a session key when there is none.
+func (r *Keys) ensureSessions(ctx context.Context) error {
 	if len(r.view.Sessions()) > 0 {
 		return nil
 	}
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	secret := make([]byte, token.MinSecret)

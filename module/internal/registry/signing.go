@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/token"
 )
@@ -49,13 +52,46 @@ const (
 // stays below 320 characters with it.
 const keyIDLength = 8
 
-// EnsureSigning makes an active and a next key when there is none. It may run
+// Keys are the keys that a registry signs with, and those of session tokens.
+type Keys struct {
+	*records
+
+	dir    string                    // of the seal key
+	signer atomic.Pointer[token.Key] // the last one that was unsealed
+
+	sealing sync.Mutex
+	sealer  *sealer
+}
+
+// ensure makes the keys that a new registry needs. What cannot be made now is
+// made when it is asked for.
+func (r *Keys) ensure(ctx context.Context) {
+	if err := errors.Join(r.ensureSessions(ctx), r.ensureSigning(ctx)); err != nil {
+		r.logger.Warn("the registry's keys could not be made yet", zap.Error(err))
+	}
+}
+
+// openSealer reads the seal key when it is first needed.
+func (r *Keys) openSealer() (*sealer, error) {
+	r.sealing.Lock()
+	defer r.sealing.Unlock()
+	if r.sealer == nil {
+		s, err := openSealer(r.dir)
+		if err != nil {
+			return nil, err
+		}
+		r.sealer = s
+	}
+	return r.sealer, nil
+}
+
+// ensureSigning makes an active and a next key when there is none. It may run
 // on several nodes at once.
-func (r *Registry) EnsureSigning(ctx context.Context) error {
+func (r *Keys) ensureSigning(ctx context.Context) error {
 	if len(r.view.signing()) > 0 {
 		return nil
 	}
-	if err := r.writable(); err != nil {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	active, err := r.newSigningKey(ctx, token.Active)
@@ -73,7 +109,7 @@ func (r *Registry) EnsureSigning(ctx context.Context) error {
 	return err
 }
 
-func (r *Registry) newSigningKey(ctx context.Context, state token.State) (SigningKey, error) {
+func (r *Keys) newSigningKey(ctx context.Context, state token.State) (SigningKey, error) {
 	key, err := token.GenerateKey(token.NewID(keyIDLength), token.EdDSA)
 	if err != nil {
 		return SigningKey{}, err
@@ -86,7 +122,7 @@ func (r *Registry) newSigningKey(ctx context.Context, state token.State) (Signin
 	if err != nil {
 		return SigningKey{}, err
 	}
-	s, err := r.sealing()
+	s, err := r.openSealer()
 	if err != nil {
 		return SigningKey{}, err
 	}
@@ -100,8 +136,8 @@ func (r *Registry) newSigningKey(ctx context.Context, state token.State) (Signin
 
 // Rotate makes the next key the active one, the active one verify only, and a
 // new next key. It returns the ids of the new active and the former one.
-func (r *Registry) Rotate(ctx context.Context, by string) (active, former string, err error) {
-	if err := r.EnsureSigning(ctx); err != nil {
+func (r *Keys) Rotate(ctx context.Context, by string) (active, former string, err error) {
+	if err := r.ensureSigning(ctx); err != nil {
 		return "", "", err
 	}
 	next, err := r.newSigningKey(ctx, token.Next)
@@ -140,14 +176,14 @@ func (r *Registry) Rotate(ctx context.Context, by string) (active, former string
 		return nil
 	})
 	if err == nil {
-		r.Audit(ctx, by, "", "key.rotate", map[string]string{"active": active, "verify": former})
+		r.audit.add(ctx, by, "", "key.rotate", map[string]string{"active": active, "verify": former})
 	}
 	return active, former, err
 }
 
 // Retire makes a key verify nothing any more: all its tokens are refused at
 // once. The active and the next key cannot be retired.
-func (r *Registry) Retire(ctx context.Context, id, by string) error {
+func (r *Keys) Retire(ctx context.Context, id, by string) error {
 	keys := new(signingKeys)
 	err := r.update(ctx, r.edge, signingRecord, keys, func() error {
 		i := slices.IndexFunc(keys.Keys, func(k SigningKey) bool { return k.ID == id })
@@ -161,20 +197,20 @@ func (r *Registry) Retire(ctx context.Context, id, by string) error {
 		return nil
 	})
 	if err == nil {
-		r.Audit(ctx, by, "", "key.retire", map[string]string{"id": id})
+		r.audit.add(ctx, by, "", "key.retire", map[string]string{"id": id})
 	}
 	return err
 }
 
-// SigningKeys lists them, oldest first.
-func (r *Registry) SigningKeys() []SigningKey { return r.view.signing() }
+// List lists the signing keys, oldest first.
+func (r *Keys) List() []SigningKey { return r.view.signing() }
 
 // Signer is the active key, with its private part.
-func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
-	if err := r.writable(); err != nil {
+func (r *Keys) Signer(ctx context.Context) (*token.Key, error) {
+	if err := r.replica.Writable(); err != nil {
 		return nil, err
 	}
-	if err := r.EnsureSigning(ctx); err != nil {
+	if err := r.ensureSigning(ctx); err != nil {
 		return nil, err
 	}
 	keys := r.view.signing()
@@ -192,13 +228,13 @@ func (r *Registry) Signer(ctx context.Context) (*token.Key, error) {
 	return k, err
 }
 
-func (r *Registry) readable(ctx context.Context, k SigningKey) error {
+func (r *Keys) readable(ctx context.Context, k SigningKey) error {
 	_, err := r.unseal(ctx, k)
 	return err
 }
 
 // unseal reads the private part of a key.
-func (r *Registry) unseal(ctx context.Context, s SigningKey) (*token.Key, error) {
+func (r *Keys) unseal(ctx context.Context, s SigningKey) (*token.Key, error) {
 	id := s.ID
 	e, err := r.issuing.Get(ctx, sealedPrefix+"."+name(id))
 	if err != nil {
@@ -208,11 +244,11 @@ func (r *Registry) unseal(ctx context.Context, s SigningKey) (*token.Key, error)
 	if err := decode(e.Value, record); err != nil {
 		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
 	}
-	sealing, err := r.sealing()
+	seal, err := r.openSealer()
 	if err != nil {
 		return nil, err
 	}
-	private, err := sealing.open(id, record.Sealed)
+	private, err := seal.open(id, record.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("the private part of key %s cannot be read: %w", id, err)
 	}

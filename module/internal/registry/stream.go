@@ -32,9 +32,12 @@ func streamKey(org, stream string) string {
 	return streamPrefix + "." + org + "." + name(stream)
 }
 
-// CreateStream adds a stream, or returns ErrExists.
-func (r *Registry) CreateStream(ctx context.Context, s *Stream, by string) error {
-	if err := r.writable(); err != nil {
+// Streams are the streams of a registry.
+type Streams struct{ *records }
+
+// Create adds a stream, or returns ErrExists.
+func (r *Streams) Create(ctx context.Context, s *Stream, by string) error {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	s.Created, s.By = r.now().UTC().Truncate(time.Millisecond), by
@@ -43,32 +46,32 @@ func (r *Registry) CreateStream(ctx context.Context, s *Stream, by string) error
 		return err
 	}
 	s.Revision = revision
-	r.Audit(ctx, by, s.Org, "stream.create", map[string]string{"stream": s.Name, "public": yes(s.Public)})
+	r.audit.add(ctx, by, s.Org, "stream.create", map[string]string{"stream": s.Name, "public": yes(s.Public)})
 	return nil
 }
 
-// ChangeStream changes a stream.
-func (r *Registry) ChangeStream(ctx context.Context, org, stream, by string, change func(*Stream) error) (*Stream, error) {
+// Change changes a stream.
+func (r *Streams) Change(ctx context.Context, org, stream, by string, change func(*Stream) error) (*Stream, error) {
 	s := new(Stream)
 	if err := r.update(ctx, r.edge, streamKey(org, stream), s, func() error { return change(s) }); err != nil {
 		return nil, err
 	}
-	r.Audit(ctx, by, org, "stream.change", map[string]string{"stream": s.Name, "public": yes(s.Public)})
+	r.audit.add(ctx, by, org, "stream.change", map[string]string{"stream": s.Name, "public": yes(s.Public)})
 	return s, nil
 }
 
-// DeleteStream forgets a stream. Its tokens stay as they are.
-func (r *Registry) DeleteStream(ctx context.Context, org, stream, by string) error {
+// Delete forgets a stream. Its tokens stay as they are.
+func (r *Streams) Delete(ctx context.Context, org, stream, by string) error {
 	if err := r.remove(ctx, r.edge, streamKey(org, stream)); err != nil {
 		return err
 	}
-	r.Audit(ctx, by, org, "stream.delete", map[string]string{"stream": stream})
+	r.audit.add(ctx, by, org, "stream.delete", map[string]string{"stream": stream})
 	return nil
 }
 
-// Streams lists the streams of an organisation, or of all for "", in the order
+// List lists the streams of an organisation, or of all for "", in the order
 // of organisations and names.
-func (r *Registry) Streams(org string) []*Stream {
+func (r *Streams) List(org string) []*Stream {
 	list := r.view.streamsOf(org)
 	slices.SortFunc(list, func(a, b *Stream) int {
 		if c := strings.Compare(a.Org, b.Org); c != 0 {
@@ -79,8 +82,8 @@ func (r *Registry) Streams(org string) []*Stream {
 	return list
 }
 
-// Stream is a stream, or ErrNotFound.
-func (r *Registry) Stream(org, stream string) (*Stream, error) {
+// Get returns a stream, or ErrNotFound.
+func (r *Streams) Get(org, stream string) (*Stream, error) {
 	if s := r.view.stream(org, stream); s != nil {
 		return s, nil
 	}

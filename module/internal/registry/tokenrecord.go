@@ -44,10 +44,13 @@ const tokenPrefix = "token"
 
 func tokenKey(org, id string) string { return tokenPrefix + "." + org + "." + name(id) }
 
-// CreateToken keeps a token's record. Only when it has returned may the token
+// Tokens are the token records of a registry.
+type Tokens struct{ *records }
+
+// Create keeps a token's record. Only when it has returned may the token
 // be shown.
-func (r *Registry) CreateToken(ctx context.Context, t *Token) error {
-	if err := r.writable(); err != nil {
+func (r *Tokens) Create(ctx context.Context, t *Token) error {
+	if err := r.replica.Writable(); err != nil {
 		return err
 	}
 	revision, err := r.create(ctx, r.issuing, tokenKey(t.Org, t.ID), t)
@@ -55,9 +58,9 @@ func (r *Registry) CreateToken(ctx context.Context, t *Token) error {
 	return err
 }
 
-// Token is a token's record, or ErrNotFound.
-func (r *Registry) Token(ctx context.Context, org, id string) (*Token, error) {
-	x, err := r.index(ctx)
+// Get returns a token's record, or ErrNotFound.
+func (r *Tokens) Get(ctx context.Context, org, id string) (*Token, error) {
+	x, err := r.index.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +70,10 @@ func (r *Registry) Token(ctx context.Context, org, id string) (*Token, error) {
 	return nil, ErrNotFound
 }
 
+// Index is the index of the token records. It is made when it is first asked for,
+// which takes a while where there are many.
+func (r *Tokens) Index(ctx context.Context) (*Index, error) { return r.index.get(ctx) }
+
 // Status of a token.
 const (
 	StatusActive      = "active"
@@ -74,42 +81,6 @@ const (
 	StatusNotYetValid = "not_yet_valid"
 	StatusRevoked     = "revoked"
 )
-
-// RevocationOf is why all that a token may play is refused, or will be, or nil. A
-// revoked stream is only one of those that a token may play.
-func (r *Registry) RevocationOf(t *Token) (first *Revocation) {
-	if !r.view.Revokes() {
-		return nil
-	}
-	for _, v := range []Revocation{
-		{Org: t.Org, Kind: byToken, Value: t.ID},
-		{Org: t.Org, Kind: byTag, Value: t.Tag},
-		{Org: t.Org, Kind: byUser, Value: t.User},
-		{Org: t.Org, Kind: byOrg},
-	} {
-		if v.Value == "" && v.Kind != byOrg {
-			continue
-		}
-		if found := r.view.revocation(t.Org, v.ID()); found != nil && (found.IssuedBefore.IsZero() || t.Created.Unix() <= found.IssuedBefore.Unix()) {
-			if first == nil || found.From.Before(first.From) {
-				first = found
-			}
-		}
-	}
-	return first
-}
-
-// StatusOf is what has become of a token by a time.
-func (r *Registry) StatusOf(t *Token, now time.Time) string {
-	status := t.Status(now)
-	if status == StatusExpired {
-		return status
-	}
-	if v := r.RevocationOf(t); v == nil || !v.Holds(now) {
-		return status
-	}
-	return StatusRevoked
-}
 
 // Status is what has become of the token by a time, revocation apart.
 func (t *Token) Status(now time.Time) string {

@@ -35,8 +35,8 @@ func hexadecimal(hash uint64) string { return strconv.FormatUint(hash, 16) }
 // NoteUses stores when tokens were used last, in unix seconds by the hashes of
 // (organisation, token id). A later time that is there already stays. It returns
 // what could not be stored.
-func (r *Registry) NoteUses(ctx context.Context, at map[uint64]int64) (left map[uint64]int64, err error) {
-	if err := r.writable(); err != nil {
+func (r *Tokens) NoteUses(ctx context.Context, at map[uint64]int64) (left map[uint64]int64, err error) {
+	if err := r.replica.Writable(); err != nil {
 		return at, err
 	}
 	byRecord := make(map[string]map[uint64]int64)
@@ -59,7 +59,7 @@ func (r *Registry) NoteUses(ctx context.Context, at map[uint64]int64) (left map[
 	return left, err
 }
 
-func (r *Registry) noteUses(ctx context.Context, key string, uses map[uint64]int64) error {
+func (r *Tokens) noteUses(ctx context.Context, key string, uses map[uint64]int64) error {
 	var record Used
 	merge := func() error {
 		if record.At == nil {

@@ -20,7 +20,7 @@ func TestUses(t *testing.T) {
 	}
 	store := func(at map[uint64]int64) {
 		t.Helper()
-		if left, err := r.NoteUses(ctx, at); err != nil || len(left) > 0 {
+		if left, err := r.Tokens.NoteUses(ctx, at); err != nil || len(left) > 0 {
 			t.Fatalf("%d left, %v", len(left), err)
 		}
 	}
@@ -29,7 +29,7 @@ func TestUses(t *testing.T) {
 	if err != nil || len(entries) > usedRecords {
 		t.Fatalf("%d records, %v", len(entries), err)
 	}
-	index, err := r.Tokens(ctx)
+	index, err := r.Tokens.Index(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +55,12 @@ func TestUses(t *testing.T) {
 	if !index.LastUsed(one).IsZero() || index.LastUsed(one+usedRecords).IsZero() {
 		t.Error("what is long past is kept, or what is not is gone")
 	}
-	r.stop()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if left, err := r.NoteUses(cancelled, map[uint64]int64{1: 2}); err == nil || left[1] != 2 {
+	if left, err := r.Tokens.NoteUses(cancelled, map[uint64]int64{1: 2}); err == nil || left[1] != 2 {
 		t.Errorf("without a store: left %v, %v", left, err)
 	}
 }

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/edge"
+	"github.com/playgate/playgate/module/internal/registry"
+)
+
+// judge is the app as the State of the process sees it.
+type judge struct{ app *App }
+
+// Ends implements [edge.Config].
+func (j judge) Ends(s *access.Subject, now time.Time) access.Reason {
+	a := j.app
+	switch {
+	case a.Public(s.Org, s.Stream, now):
+		return ""
+	case a.registry != nil && !a.registry.View().Complete():
+		return "" // nobody knows
+	case s.Public:
+		return access.MissingToken
+	case !a.Trust().Active(s.Key, s.Org):
+		return access.UnknownKey
+	case a.Revoked(s):
+		return access.Revoked
+	}
+	return ""
+}
+
+// Ready implements [edge.Config].
+func (j judge) Ready(now time.Time) bool { return j.app.Ready(now) }
+
+// Registry implements [edge.Config].
+func (j judge) Registry() *registry.Registry { return j.app.registry }
+
+// Logger implements [edge.Config].
+func (j judge) Logger() *zap.Logger { return j.app.logger }
+
+// Interface guard.
+var _ edge.Config = judge{}

@@ -1,0 +1,73 @@
+package gate
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/playgate/playgate/module/internal/headers"
+	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/target"
+)
+
+// finalHeader is the last word on the header of an answer from below.
+func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
+	x.allowPages(h)
+	if !x.verified {
+		return
+	}
+	if x.target.Kind == target.WHEP {
+		headers.NeverStore(h)
+		return
+	}
+	if splices {
+		if status == http.StatusCreated || status >= 300 && status < 400 {
+			if location := h["Location"]; len(location) == 1 {
+				location[0] = x.rewriter().URI(location[0])
+			}
+		}
+		switch {
+		case status == http.StatusNotModified && x.rewritable():
+			headers.TagETag(h, x.token.text)
+		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
+			// These belong to the manifest as it was before rewriting.
+			h.Del("Content-Length")
+			h.Del("Etag")
+		}
+	}
+	if splices && status == http.StatusNotModified && x.rewritable() {
+		headers.NeverStore(h)
+		return
+	}
+	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
+		x.setCookie(h)
+		headers.NeverStore(h)
+		return
+	}
+	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
+		now := x.h.now()
+		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.grant.ExpiresAt().Sub(now), now))
+	}
+}
+
+// rewritten makes the header fit a manifest with the token in it, and compresses
+// it where the client takes that.
+func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
+	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
+		h.Del(name)
+	}
+	headers.TagETag(h, x.token.text)
+	headers.NeverStore(h)
+	headers.AddVary(h, "Accept-Encoding")
+	if x.wantsGzip && len(out) >= minCompressed {
+		var err error
+		if out, err = manifest.Compress(out); err != nil {
+			return nil, err
+		}
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(out)))
+	return out, nil
+}
+
+// minCompressed is the size from which on compression pays.
+const minCompressed = 1 << 10

@@ -1,0 +1,41 @@
+package gate
+
+import (
+	"net/http"
+
+	"github.com/playgate/playgate/module/internal/target"
+)
+
+// manifestMode is what the gate does with manifests.
+type manifestMode uint8
+
+const (
+	passThrough manifestMode = iota
+	inspect                  // they pass unchanged, unless they would make the player leak the token
+	splice                   // they get the token
+)
+
+// manifestMode tells what is done with manifests. A token in the path stays there, and
+// root-absolute URIs need it, whatever the mode that lets it stand. One in the
+// query is the player's to carry where a manifest tells it to.
+func (x *exchange) manifestMode() manifestMode {
+	if !x.verified || x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
+		return passThrough
+	}
+	switch x.h.Propagate {
+	case bySession:
+		return splice
+	case byQuery:
+		if x.token.path || len(x.h.places.query) > 0 {
+			return splice
+		}
+	case byPath, byNothing:
+		if x.token.path {
+			return splice
+		}
+	}
+	if x.token.name != "" && x.r.Method != http.MethodHead {
+		return inspect
+	}
+	return passThrough
+}

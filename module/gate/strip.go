@@ -1,0 +1,195 @@
+package gate
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/playgate/playgate/module/internal/headers"
+	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
+)
+
+// strip takes tokens out of everything that is seen below the gate, and out of
+// the original request that placeholders and error routes go back to.
+func (x *exchange) strip() {
+	r := x.r
+	b := new(below)
+	if x.way == nil { // it has not been below yet
+		x.way = new(way)
+		b = &x.way.below
+	}
+	b.Context = r.Context()
+	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+
+	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
+	if x.canonical {
+		bare.Path, bare.RawPath = unescapePath(x.path)
+		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
+	}
+	uri := requestURI(&bare)
+	if b.hasOriginal {
+		x.stripOriginal(&b.original, bare, uri)
+	}
+	*r.URL = bare
+	r.RequestURI = uri
+	x.stripHeader()
+	// In place: the server, and whoever holds this request, must not find the
+	// token in it afterwards.
+	*r = *r.WithContext(b)
+}
+
+// stripOriginal takes tokens out of the original request. bare is the URL of this one
+// without them, and uri its text: mostly both are the same.
+func (x *exchange) stripOriginal(original *http.Request, bare url.URL, uri string) {
+	u := x.r.URL
+	same := original.URL != nil && original.URL.RawQuery == u.RawQuery && original.URL.Path == u.Path && original.URL.RawPath == u.RawPath
+	original.RequestURI = uri
+	if !same && original.URL != nil {
+		bare = x.h.cleanURL(original.URL)
+		original.RequestURI = requestURI(&bare)
+	}
+	if original.URL == nil {
+		original.URL = new(url.URL)
+	}
+	// Through the pointer, and as a fixed placeholder: a handler above may
+	// have given us a copy of the request that the server holds.
+	*original.URL = bare
+	if repl, ok := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.request.orig_uri", original.RequestURI)
+	}
+}
+
+// stripHeader takes tokens out of the header, and sets the query that the origin gets.
+// The query and the credentials keep the token where the origin is to have it.
+func (x *exchange) stripHeader() {
+	r := x.r
+	keep := x.verified && x.h.UpstreamToken == "keep"
+	if x.target.Rule != nil {
+		r.URL.RawQuery = x.target.Forward(x.query, keep)
+	}
+	if x.h.places.header && !keep {
+		// Other schemes, and what is no token, are the origin's business.
+		headers.DropBearers(r.Header, redact.IsToken)
+	}
+	if name := x.h.places.cookie; name != "" && !keep {
+		headers.DropCookies(r.Header, name, redact.IsToken)
+	}
+	referers := r.Header["Referer"]
+	if len(referers) == 0 {
+		return
+	}
+	for i, referer := range referers {
+		referers[i] = x.h.cleanReferer(referer)
+	}
+	if referers = slices.DeleteFunc(referers, func(s string) bool { return s == "" }); len(referers) == 0 {
+		delete(r.Header, "Referer")
+	} else {
+		r.Header["Referer"] = referers
+	}
+}
+
+// requestURI is [url.URL.RequestURI], without a look at each byte of a plain
+// path.
+func requestURI(u *url.URL) string {
+	switch {
+	case u.RawPath != u.Path || !plainPath(u.Path):
+		return u.RequestURI()
+	case u.RawQuery != "" || u.ForceQuery:
+		return u.Path + "?" + u.RawQuery
+	}
+	return u.Path
+}
+
+// plainPath reports whether a path begins with a slash and is the same escaped and
+// unescaped.
+func plainPath(path string) bool {
+	if len(path) == 0 || path[0] != '/' {
+		return false
+	}
+	for i := range len(path) {
+		if !plainByte[path[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainByte = func() (set [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/" {
+		set[c] = true
+	}
+	return set
+}()
+
+// cleanURL is a URL without tokens. What cannot be read in one way is reduced
+// to its root.
+func (h *Handler) cleanURL(u *url.URL) url.URL {
+	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	if path, query, ok := h.withoutTokens(rawPath(u), u.RawQuery); ok {
+		clean.Path, clean.RawPath = unescapePath(path)
+		clean.RawQuery = query
+	}
+	return clean
+}
+
+// withoutTokens is a raw path and query without tokens. ok is false where they cannot
+// be read in one way.
+func (h *Handler) withoutTokens(rawPath, rawQuery string) (path, query string, ok bool) {
+	path, _ = h.rules.CutToken(rawPath, redact.IsToken)
+	q, err := h.places.readQuery(rawQuery)
+	if err != nil || target.CheckPath(path) != nil {
+		return "", "", false
+	}
+	return path, q.WithoutTokens(), true
+}
+
+// unescapePath sets Path and RawPath so that the raw spelling is what goes out.
+func unescapePath(raw string) (path, rawPath string) {
+	path, err := url.PathUnescape(raw)
+	if err != nil {
+		return "/", ""
+	}
+	return path, raw
+}
+
+// cleanReferer takes tokens out of the address of the page before. One that
+// cannot be read, or has a token in another place, is reduced to its origin; it
+// is "" when even that is not safe.
+func (h *Handler) cleanReferer(referer string) string {
+	scheme, rest, ok := strings.Cut(referer, "://")
+	if !ok {
+		return ifClean(referer, "")
+	}
+	at := strings.IndexAny(rest, "/?#")
+	if at < 0 {
+		return ifClean(referer, "")
+	}
+	origin, tail := scheme+"://"+rest[:at], rest[at:]
+	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
+	path, rawQuery, hasQuery := strings.Cut(tail, "?")
+	path, _ = h.rules.CutToken(path, redact.IsToken)
+	cleaned := origin + path
+	if hasQuery {
+		query, err := h.places.readQuery(rawQuery)
+		if err != nil {
+			return ifClean(origin+"/", "")
+		}
+		if rest := query.WithoutTokens(); rest != "" {
+			cleaned += "?" + rest
+		}
+	}
+	return ifClean(cleaned, ifClean(origin+"/", ""))
+}
+
+// ifClean is a text, or, where some token is in it, what may stand for it.
+func ifClean(text, otherwise string) string {
+	if redact.Found(text) {
+		return otherwise
+	}
+	return text
+}

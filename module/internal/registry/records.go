@@ -1,0 +1,102 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/kv"
+	"github.com/playgate/playgate/module/internal/replica"
+)
+
+// records is how the parts of a registry read and change records. Changes go to a
+// bucket; what is in the edge bucket is read from the view, and what is in the
+// issuing bucket from the index.
+type records struct {
+	logger  *zap.Logger
+	now     func() time.Time
+	edge    *kv.NATSBucket
+	issuing *kv.NATSBucket
+	replica *replica.Replica
+	view    *View
+	index   lazyIndex
+	audit   *Audit
+}
+
+// settled waits until what has been written can be read here.
+func (r *records) settled(ctx context.Context, b kv.Bucket, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, kv.WriteTimeout)
+	defer cancel()
+	switch b {
+	case r.edge:
+		_ = r.replica.Wait(ctx, revision) // it is written, whatever this node has seen of it
+	case r.issuing:
+		r.index.wait(ctx, revision)
+	}
+}
+
+// create writes a new record, or returns ErrExists. It returns when the record can
+// be read here.
+func (r *records) create(ctx context.Context, b kv.Bucket, key string, rec record) (uint64, error) {
+	data, err := encode(rec)
+	if err != nil {
+		return 0, err
+	}
+	revision, err := b.Create(ctx, key, data)
+	if err == nil {
+		r.settled(ctx, b, revision)
+	}
+	return revision, r.replica.ClassifyWriteError(err)
+}
+
+// update reads a record, changes it and writes it, again when somebody else was
+// faster.
+func (r *records) update(ctx context.Context, b kv.Bucket, key string, rec record, change func() error) error {
+	const tries = 8
+	if err := r.replica.Writable(); err != nil {
+		return err
+	}
+	for range tries {
+		e, err := b.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		clearRecord(rec)
+		if err := decode(e.Value, rec); err != nil {
+			return err
+		}
+		if err := change(); err != nil {
+			return err
+		}
+		data, err := encode(rec)
+		if err != nil {
+			return err
+		}
+		revision, err := b.Update(ctx, key, data, e.Revision)
+		if err == nil {
+			r.settled(ctx, b, revision)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return r.replica.ClassifyWriteError(err)
+		}
+	}
+	return ErrConflict
+}
+
+// remove deletes a record, or returns ErrNotFound.
+func (r *records) remove(ctx context.Context, b kv.Bucket, key string) error {
+	if err := r.replica.Writable(); err != nil {
+		return err
+	}
+	e, err := b.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	revision, err := b.Delete(ctx, key, e.Revision)
+	if err == nil {
+		r.settled(ctx, b, revision)
+	}
+	return r.replica.ClassifyWriteError(err)
+}

@@ -1,0 +1,32 @@
+package replica
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// newPrefix begins the names of files that are being written.
+const newPrefix = ".new-"
+
+// writeFile writes a file of secrets so that it is whole or not there.
+func writeFile(path string, data []byte) error { return PlaceFile(path, data, os.Rename) }
+
+// PlaceFile writes a file and puts it in its place by a rename, or by a link,
+// which leaves alone what is there.
+func PlaceFile(path string, data []byte, place func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), newPrefix+filepath.Base(path)+"-") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = place(f.Name(), path)
+	}
+	if gone := os.Remove(f.Name()); err == nil || errors.Is(gone, os.ErrNotExist) {
+		return err // it has another name now
+	} else {
+		return errors.Join(err, gone)
+	}
+}

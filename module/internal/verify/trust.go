@@ -1,0 +1,54 @@
+package verify
+
+import (
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/sessiontoken"
+)
+
+// Trust is what tokens are verified with at one moment. It does not change: a
+// key that comes or goes makes another one.
+type Trust struct {
+	// Keys are the keys of playback tokens, retired ones included.
+	Keys *token.Keyring
+	// Sessions are the keys of session tokens.
+	Sessions sessiontoken.Keyring
+
+	// active are the keys that are not retired, by the hash that session tokens
+	// have of them.
+	active map[uint64][]*token.Key
+	memory *Memory
+	// id is that of no other trust of this memory.
+	id uint64
+}
+
+// NewTrust makes a trust in some keys, whose tokens this memory remembers.
+func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring) *Trust {
+	t := &Trust{Keys: keys, Sessions: sessions, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key)}
+	for _, k := range keys.Keys() {
+		if k.State != token.Retired {
+			hash := sessiontoken.KeyHash(k.ID)
+			t.active[hash] = append(t.active[hash], k)
+		}
+	}
+	return t
+}
+
+// Active reports whether a key that may speak for an organisation, and that is
+// not retired, has the hash that a session token names.
+func (t *Trust) Active(hash uint64, org string) bool {
+	for _, k := range t.active[hash] {
+		if k.MaySpeakFor(org) {
+			return true
+		}
+	}
+	return false
+}
+
+// Verifies reports whether there is a key that is not retired.
+func (t *Trust) Verifies() bool { return len(t.active) > 0 }
+
+// Subset is the trust in those keys alone whose ids are named. Ids that no key
+// has name keys that may come.
+func (t *Trust) Subset(ids []string) *Trust {
+	return t.memory.NewTrust(t.Keys.Named(ids...), t.Sessions)
+}
