@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -93,6 +94,8 @@ func (r *Audit) Events(ctx context.Context, org string, most int) ([]*Event, err
 	if err != nil {
 		return nil, err
 	}
+	// Of one millisecond, the later one comes first too.
+	slices.SortFunc(entries, func(a, b kv.Entry) int { return cmp.Compare(b.Revision, a.Revision) })
 	list := make([]*Event, 0, len(entries))
 	for _, entry := range entries {
 		e := new(Event)
