@@ -169,7 +169,7 @@ func acquireRegistry(store *Store, state *edge.State) (r *registry.Registry, key
 		// Whoever has the registry has the State too.
 		r.OnRevoke(state.Events.TellRevoked)
 		r.OnChange(state.Changes.RegistryChanged)
-		r.OnAsk(func(question []byte) []byte { return state.Answer(r, question) })
+		r.Link.OnAsk(func(question []byte) []byte { return state.Answer(r, question) })
 		return pooled{r}, nil
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *State) Instance() string { return s.instance() }
 func (s *State) Peers(c Config) *cluster.Peers {
 	p := &cluster.Peers{Self: func(q *cluster.Query) cluster.Reply { return s.reply(c, q) }}
 	if r := c.Registry(); r != nil {
-		p.Others = r
+		p.Others = r.Link
 	}
 	return p
 }

@@ -224,7 +224,7 @@ func TestAsk(t *testing.T) {
 	var nodes []*Registry
 	for i := range 3 {
 		r := New(Settings{Dir: t.TempDir(), URLs: []string{n.URL()}}, zap.NewNop())
-		r.OnAsk(func(question []byte) []byte { return fmt.Appendf(question, " %d", i) })
+		r.Link.OnAsk(func(question []byte) []byte { return fmt.Appendf(question, " %d", i) })
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestAsk(t *testing.T) {
 		want := slices.Delete([]string{"who 0", "who 1", "who 2"}, i, i+1)
 		kvtest.Eventually(t, "all others, and nobody else, to answer", func() bool {
 			var got []string
-			for _, answer := range r.Ask([]byte("who")) {
+			for _, answer := range r.Link.Ask([]byte("who")) {
 				got = append(got, string(answer))
 			}
 			slices.Sort(got)

@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/internal/replica"
 )
@@ -48,10 +49,11 @@ type Registry struct {
 	OrgKeys *OrgKeys
 	APIKeys *APIKeys
 	Audit   *Audit
+	// Link carries questions to the other nodes of the registry.
+	Link *cluster.Link
 
 	settings Settings
 	store    *kv.Store
-	asking   asking
 }
 
 // New makes a registry. It touches nothing until it is started.
@@ -75,9 +77,10 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	c.replica = replica.New(replica.Config{
 		Dir: s.Dir, Store: store, Edge: c.edge, Issuing: c.issuing, Probe: audit, State: c.view, Logger: logger,
 		Monitor: s.Monitor, NoSync: s.noSync, DamageLasts: s.damageLasts,
-		Connected: r.listen, Reconnected: c.index.restart, Ready: r.Keys.ensure, Sweep: r.Revocations.expire,
+		Connected: func() error { return r.Link.Listen() }, Reconnected: c.index.restart, Ready: r.Keys.ensure, Sweep: r.Revocations.expire,
 	})
 	c.index.init(c.issuing, c.replica, logger)
+	r.Link = cluster.NewLink(store, s.Bucket+".ask", logger, c.replica.Go)
 	return r
 }
 
@@ -108,6 +111,9 @@ func (r *Registry) Close() error {
 
 // Seen is when the view was last known to be true; zero for never.
 func (r *Registry) Seen() time.Time { return r.replica.Seen() }
+
+// Position is the revision up to which the view is known.
+func (r *Registry) Position() uint64 { return r.replica.Position() }
 
 // Writable reports why nothing can be changed, or nil.
 func (r *Registry) Writable() error { return r.replica.Writable() }
