@@ -1,0 +1,90 @@
+package module_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root = "github.com/playgate/playgate/"
+
+// layers are the packages from left to right. A package imports only what stands
+// to its right; within a layer none imports another.
+var layers = [][]string{
+	{"cmd/playgate"},
+	{"module", "module/demo"},
+	{"module/admin", "module/command", "module/console"},
+	{"module/gate", "module/cache", "module/player", "module/api", "module/logging"},
+	{"module/app"},
+	{"module/internal/edge", "module/internal/directive"},
+	{"module/internal/verify", "module/internal/conns", "module/internal/registry", "module/internal/issue", "module/internal/jwks"},
+	{"module/internal/replica", "module/internal/cluster", "module/internal/kv/kvtest"},
+	{"module/internal/kv"},
+	{
+		"module/api/types", "module/internal/handoff", "module/internal/access", "module/internal/target", "module/internal/manifest",
+		"module/internal/redact", "module/internal/shard", "module/internal/asset", "module/internal/headers",
+	},
+	{"module/token/jwt", "module/token/sessiontoken"},
+	{"module/token"},
+}
+
+// withinLayer are the imports that are allowed within a layer.
+var withinLayer = map[string][]string{
+	"module/internal/access": {"module/internal/target"}, // it judges a grant for a target
+}
+
+// caddyPackages are those that may import Caddy. All others are tested without it.
+var caddyPackages = []string{
+	"cmd/playgate", "module/admin", "module/api", "module/app", "module/cache", "module/command", "module/console", "module/demo",
+	"module/gate", "module/internal/directive", "module/internal/edge", "module/logging", "module/player",
+}
+
+func layerOf(dir string) int {
+	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, dir) })
+}
+
+// Imports lead from left to right only, and Caddy stays with those who need it.
+func TestImportsPointOneWay(t *testing.T) {
+	for _, f := range readSource(t).files {
+		from := layerOf(f.dir)
+		if from < 0 {
+			t.Errorf("%s: package %s is in no layer; add it to the list here and to CONTRIBUTING.md", f.path, f.dir)
+			continue
+		}
+		for _, spec := range f.tree.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(path, "github.com/caddyserver/caddy/") && !slices.Contains(caddyPackages, f.dir) {
+				t.Errorf("%s imports Caddy; %s has to do without it", f.path, f.dir)
+			}
+			imported, ours := strings.CutPrefix(path, root)
+			if !ours {
+				continue
+			}
+			to := layerOf(imported)
+			if to < from || to == from && !slices.Contains(withinLayer[f.dir], imported) {
+				t.Errorf("%s imports %s, which is not to its right", f.path, imported)
+			}
+		}
+	}
+}
+
+// The list of layers names packages that exist.
+func TestLayersExist(t *testing.T) {
+	packages := readSource(t).packages()
+	for _, layer := range layers {
+		for _, dir := range layer {
+			if packages[dir] == nil {
+				t.Errorf("there is no package %s", dir)
+			}
+		}
+	}
+	for _, dir := range caddyPackages {
+		if packages[dir] == nil {
+			t.Errorf("there is no package %s", dir)
+		}
+	}
+}
