@@ -10,10 +10,9 @@ import (
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // ListRevocations lists a page of revocations, the newest first.
@@ -164,7 +163,7 @@ func revocationOf(c *call, b *types.NewRevocation) (*registry.Revocation, error)
 	if err := checkText("body.value", b.Value); err != nil {
 		return nil, err
 	}
-	if b.Kind == "token" && (!token.ValidID(b.Value) || jwt.HasForm(b.Value) || sessiontoken.HasForm(b.Value)) {
+	if b.Kind == "token" && (!token.ValidID(b.Value) || redact.IsToken(b.Value)) {
 		// It would be kept, and logged.
 		return nil, mistake("body.value", "write the token's id (jti), never a token itself; POST /api/v1/tokens/verify tells the id")
 	}

@@ -9,8 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/token/jwt"
-	"github.com/playgate/playgate/module/token/sessiontoken"
+	"github.com/playgate/playgate/module/internal/redact"
 )
 
 // tokenScope says what a token may play.
@@ -80,7 +79,7 @@ themselves are kept nowhere and cannot be shown again.`,
 // refuseToken refuses a token where its id belongs: it would stand in a path,
 // and get into the server's log.
 func refuseToken(id string) error {
-	if jwt.HasForm(id) || sessiontoken.HasForm(id) {
+	if redact.IsToken(id) {
 		return errors.New("that is a token and not its id; playgate token explain says the id")
 	}
 	return nil
