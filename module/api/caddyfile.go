@@ -56,11 +56,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 //
 //	playgate_api
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.Next() {
-		return d.Err("playgate_api takes neither a matcher nor values nor a block; it answers /api/* and /.well-known/jwks.json")
-	}
-	return nil
+	return directive.Nothing(d, "playgate_api takes neither a matcher nor values nor a block; it answers /api/* and /.well-known/jwks.json")
 }
 
 // Interface guards.

@@ -64,11 +64,7 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 //
 //	playgate_health
 func (h *Health) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next()
-	if d.NextArg() || d.NextBlock(0) {
-		return d.Err("playgate_health takes neither a matcher nor values; it answers /healthz and /readyz")
-	}
-	return nil
+	return directive.Nothing(d, "playgate_health takes neither a matcher nor values; it answers /healthz and /readyz")
 }
 
 // Interface guards.

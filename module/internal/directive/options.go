@@ -78,3 +78,13 @@ func OnOff(d *caddyfile.Dispenser) (*bool, error) {
 	on := word == "on"
 	return &on, nil
 }
+
+// Nothing reads a directive that takes neither values nor a block. The error has the
+// text, which says what the directive does by itself.
+func Nothing(d *caddyfile.Dispenser, text string) error {
+	d.Next()
+	if d.Next() {
+		return d.Err(text)
+	}
+	return nil
+}
