@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,10 +67,10 @@ func TestNothingIsLeft(t *testing.T) {
 		s.Stop(c)
 		s.Release()
 	}
+	goroutines := runtime.NumGoroutine()
 	once()
-	await(t, "the end", func() bool { return references() == 0 })
-	time.Sleep(10 * time.Millisecond)
-	goroutines, before := runtime.NumGoroutine(), live()
+	await(t, "the end", func() bool { return references() == 0 && runtime.NumGoroutine() <= goroutines })
+	before := live()
 	for range 1000 {
 		once()
 	}
@@ -183,7 +184,9 @@ func TestDeadlines(t *testing.T) {
 
 // The newest configuration judges what began under an older one, once it has
 // lasted; one that fails judges nothing.
-func TestTheNewestJudges(t *testing.T) {
+func TestTheNewestJudges(t *testing.T) { synctest.Test(t, testTheNewestJudges) }
+
+func testTheNewestJudges(t *testing.T) { // in virtual time
 	s := Acquire()
 	defer s.Release()
 	revoked := func(*access.Subject) access.Reason { return access.Revoked }
