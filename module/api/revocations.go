@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -124,7 +123,7 @@ func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Peers().Ended(edge.Concerned(v))
+	viewers, streams := c.app.Peers().Ended(v.Selection())
 	return &types.Ending{Viewers: viewers, Streams: streams}, nil
 }
 
@@ -137,7 +136,7 @@ func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (
 	ending := make(chan types.Ending, 1)
 	asked := *v
 	go func() {
-		viewers, streams := c.app.Peers().Ended(edge.Concerned(&asked))
+		viewers, streams := c.app.Peers().Ended(asked.Selection())
 		ending <- types.Ending{Viewers: viewers, Streams: streams}
 	}()
 	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {

@@ -7,8 +7,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
-	"github.com/playgate/playgate/module/internal/registry"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // viewers are who watches, and the last count of them. One costs a look at each.
@@ -45,25 +43,4 @@ func (v *viewers) count(running *conns.Table) *conns.Counts {
 func (v *viewers) ended(running *conns.Table, whom access.Selection) (count int, streams map[uint64]bool) {
 	v.count(running)
 	return v.Ended(whom)
-}
-
-// Concerned is whom a revocation concerns.
-func Concerned(v *registry.Revocation) access.Selection {
-	whom, hash := access.Selection{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
-	switch v.Kind {
-	case "org":
-		whom.Org = v.Org
-	case "stream":
-		whom.Org, whom.Stream = v.Org, v.Value
-	case "token":
-		whom.TokenID = hash
-	case "tag":
-		whom.Tag = hash
-	case "user":
-		whom.User = hash
-	}
-	if !v.IssuedBefore.IsZero() {
-		whom.Before = max(v.IssuedBefore.Unix(), 1) // 0 would spare nobody
-	}
-	return whom
 }

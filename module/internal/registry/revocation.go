@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -92,4 +93,25 @@ func (v *Revocation) detail() map[string]string {
 		d["from"] = v.From.UTC().Format(time.RFC3339)
 	}
 	return d
+}
+
+// Selection is whom the revocation concerns.
+func (v *Revocation) Selection() access.Selection {
+	s, hash := access.Selection{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
+	switch v.Kind {
+	case byOrg:
+		s.Org = v.Org
+	case byStream:
+		s.Org, s.Stream = v.Org, v.Value
+	case byToken:
+		s.TokenID = hash
+	case byTag:
+		s.Tag = hash
+	case byUser:
+		s.User = hash
+	}
+	if !v.IssuedBefore.IsZero() {
+		s.Before = max(v.IssuedBefore.Unix(), 1) // 0 would spare nobody
+	}
+	return s
 }
