@@ -14,6 +14,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/playgate/playgate/module"
+	"github.com/playgate/playgate/module/internal/keyfile"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -131,7 +132,7 @@ func testKeys(t *testing.T) {
 	if err := os.Chmod(open, 0o644); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
-	public, err := token.ReadKeyFile(generate("published", token.ES256), "", "")
+	public, err := keyfile.Read(generate("published", token.ES256), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/playgate/playgate/module/internal/keyfile"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -72,7 +73,7 @@ func (k *Key) material() (*token.Key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("file %s: %w", k.File, err)
 		}
-		return token.ReadKeyFile(path, k.ID, k.Algorithm)
+		return keyfile.Read(path, k.ID, k.Algorithm)
 	}
 	if k.Algorithm != "" && k.Algorithm != token.HS256 {
 		return nil, fmt.Errorf("a secret is for %s, not for %s; write file <path> for a key of that kind", token.HS256, k.Algorithm)

@@ -9,6 +9,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/playgate/playgate/module/internal/keyfile"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -188,5 +189,5 @@ func readKey(file string, stdin io.Reader) (*token.Key, error) {
 		}
 		return token.ParseKey(data, "", "")
 	}
-	return token.ReadKeyFile(file, "", "")
+	return keyfile.Read(file, "", "")
 }

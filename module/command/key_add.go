@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/playgate/playgate/module/api/types"
-	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/internal/keyfile"
 )
 
 func keyAdd() *cobra.Command {
@@ -25,7 +25,7 @@ public part is sent. Tokens of the key play streams of this organisation alone.`
 	cmd.Flags().StringVar(&id, "id", "", "what its tokens name in their kid (default: the file's)")
 	cmd.Flags().StringVar(&algorithm, "algorithm", "", "where the file does not say it: RS256 or PS256 for RSA")
 	return online(cmd, func(c *client, args []string) error {
-		key, err := token.ReadKeyFile(args[0], id, algorithm)
+		key, err := keyfile.Read(args[0], id, algorithm)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package token
+package keyfile
 
 import (
 	"os"
@@ -12,14 +12,14 @@ import (
 )
 
 // A FIFO without a writer would hold up the start for ever.
-func TestReadKeyFileDoesNotWaitForAFIFO(t *testing.T) {
+func TestReadDoesNotWaitForAFIFO(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := ReadKeyFile(path, "main", "")
+		_, err := Read(path, "main", "")
 		done <- err
 	}()
 	select {
