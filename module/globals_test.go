@@ -3,6 +3,8 @@ package module_test
 import (
 	"go/ast"
 	"go/token"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -10,6 +12,8 @@ import (
 // changing are the package variables that may change, each with its reason. Pools
 // and metrics need none.
 var changing = map[string]string{
+	"module/console.assets": "the files are read once, and never change",
+	"module/player.assets":  "the files are read once, and never change",
 	"module/internal/redact.names":     "log encoders are set up without an app, and have to know the names of all gates",
 	"module/internal/redact.growing":   "the lock of names",
 	"module/internal/redact.installed": "gates are told by the log encoder, which has no app, that it is there",
@@ -34,10 +38,33 @@ func TestPackageVariablesDoNotChange(t *testing.T) {
 	}
 }
 
+// No package writes to a variable of another one.
+func TestForeignVariablesAreNotWritten(t *testing.T) {
+	s := readSource(t)
+	for _, f := range s.files {
+		imports := importsOf(f)
+		ast.Inspect(f.tree, func(n ast.Node) bool {
+			for _, x := range changedBy(n) {
+				for {
+					selector, ok := x.(*ast.SelectorExpr)
+					if !ok {
+						break
+					}
+					if name, ok := selector.X.(*ast.Ident); ok && name.Obj == nil && ours(called(selector), imports) {
+						t.Errorf("%s:%d writes to %s", f.path, s.line(n.Pos()), called(selector))
+					}
+					x = selector.X
+				}
+			}
+			return true
+		})
+	}
+}
+
 // The test above finds what it is for.
 func TestFindsVariablesThatChange(t *testing.T) {
 	const text = `package p
-import ("errors"; "sync"; "sync/atomic"; "regexp"; "github.com/caddyserver/caddy/v2"; "github.com/prometheus/client_golang/prometheus")
+import ("errors"; "sync"; "sync/atomic"; "regexp"; "github.com/caddyserver/caddy/v2"; "github.com/prometheus/client_golang/prometheus"; "github.com/playgate/playgate/module/internal/verify")
 var count atomic.Int64
 var set int = 1
 var table = map[string]int{}
@@ -67,6 +94,12 @@ var still = newFixed()
 func newFixed() *fixed { return nil }
 var cache = newCache()
 func newCache() *otter.Cache { return nil }
+var limiter = verify.NewLimiter(1)
+var local = tally{}
+var sorted = []int{2, 1}
+var copied = []int{1}
+var ranged = 1
+func h() { slices.Sort(sorted); copy(copied, sorted); for ranged = range sorted {} }
 func f() { set++; table["a"] = 1; slice[0]++; shadowed := good; _ = shadowed; pointer.n = 1; g(&taken); good := 1; good++ }
 func g(*int) {}
 func newTally() *tally { return nil }
@@ -75,7 +108,7 @@ func text() string { return "" }
 	set := token.NewFileSet()
 	files := []*sourceFile{{tree: parse(t, set, text)}}
 	got := variablesThatChange(files)
-	for _, name := range strings.Fields("count set table once zero state shared made slice pointer taken built listed cache") {
+	for _, name := range strings.Fields("count set table once zero state shared made slice pointer taken built listed cache limiter local sorted copied ranged") {
 		if got[name] == "" {
 			t.Errorf("%s is not found", name)
 		}
@@ -115,7 +148,7 @@ func variablesThatChange(files []*sourceFile) map[string]string {
 					if name.Name == "_" {
 						continue
 					}
-					why := kindThatChanges(v, i)
+					why := kindThatChanges(v, i, importsOf(f), mutable)
 					if why == "" && i < len(v.Values) && pointsTo(v.Values[i], functions, mutable) {
 						why = "a function makes it, and gives a pointer"
 					}
@@ -150,7 +183,7 @@ const allowedKind = "allowed"
 
 // kindThatChanges tells by its declaration that a variable is made to change, or
 // is of a kind that may.
-func kindThatChanges(v *ast.ValueSpec, i int) string {
+func kindThatChanges(v *ast.ValueSpec, i int, imports map[string]string, mutable map[string]bool) string {
 	if i >= len(v.Values) {
 		if len(v.Values) == 1 { // several results of one call
 			return ""
@@ -172,13 +205,15 @@ func kindThatChanges(v *ast.ValueSpec, i int) string {
 			return allowedKind
 		case name == "new", name == "make", strings.HasPrefix(name, "sync.Once"):
 			return "it is made by " + name
+		case ours(name, imports) && strings.Contains(name, ".New"):
+			return "another package makes it"
 		}
 	case *ast.CompositeLit:
 		name := called(x.Type)
 		switch {
 		case name == "sync.Pool":
 			return allowedKind
-		case strings.HasPrefix(name, "sync."), strings.HasPrefix(name, "atomic."):
+		case strings.HasPrefix(name, "sync."), strings.HasPrefix(name, "atomic."), mutable[name]:
 			return "it is a " + name
 		}
 	}
@@ -250,6 +285,26 @@ func mutableTypes(files []*sourceFile) map[string]bool {
 	return mutable
 }
 
+// importsOf are the imports of a file by their names there.
+func importsOf(f *sourceFile) map[string]string {
+	all := make(map[string]string)
+	for _, spec := range f.tree.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value) // the parser has read it
+		name := path[strings.LastIndex(path, "/")+1:]
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		all[name] = path
+	}
+	return all
+}
+
+// ours reports whether a name with its package is of this repository.
+func ours(name string, imports map[string]string) bool {
+	of, _, found := strings.Cut(name, ".")
+	return found && strings.HasPrefix(imports[of], root)
+}
+
 // called is the name of a function or type, with its package.
 func called(x ast.Expr) string {
 	switch x := x.(type) {
@@ -278,13 +333,20 @@ func changedBy(n ast.Node) []ast.Expr {
 		if x.Op == token.AND {
 			return []ast.Expr{x.X}
 		}
+	case *ast.RangeStmt:
+		if x.Tok == token.ASSIGN {
+			return []ast.Expr{x.Key, x.Value}
+		}
 	case *ast.CallExpr:
-		if called(x.Fun) == "delete" || called(x.Fun) == "clear" {
+		if slices.Contains(writers, called(x.Fun)) {
 			return x.Args[:1]
 		}
 	}
 	return nil
 }
+
+// writers are functions that write to their first argument.
+var writers = []string{"delete", "clear", "copy", "maps.Copy", "maps.DeleteFunc", "slices.Sort", "slices.SortFunc", "slices.SortStableFunc", "slices.Reverse", "sort.Strings", "sort.Ints", "sort.Slice"}
 
 // base is the variable that an expression is a part of.
 func base(x ast.Expr) *ast.Ident {

@@ -1,6 +1,8 @@
 package module_test
 
 import (
+	"go/ast"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +70,47 @@ func TestImportsPointOneWay(t *testing.T) {
 			if to < from || to == from && !slices.Contains(withinLayer[f.dir], imported) {
 				t.Errorf("%s imports %s, which is not to its right", f.path, imported)
 			}
+		}
+	}
+}
+
+// impure are packages of the pure layers that read files or serve them.
+var impure = []string{"module/internal/asset", "module/internal/keyfile"}
+
+// The layers on the right do no I/O and have no clock of their own, which is why
+// nearly all of the behaviour is tested without a server.
+func TestPureLayers(t *testing.T) {
+	forbidden := []string{"os", "io/fs", "os/exec", "log", "embed", "syscall"}
+	calls := []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker", "net.Dial", "net.Listen", "http.Get"}
+	s := readSource(t)
+	for _, f := range s.files {
+		if layerOf(f.dir) < layerOf("module/internal/access") || slices.Contains(impure, f.dir) {
+			continue
+		}
+		for name, path := range importsOf(f) {
+			if slices.Contains(forbidden, path) {
+				t.Errorf("%s imports %s", f.path, name)
+			}
+		}
+		ast.Inspect(f.tree, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && slices.Contains(calls, called(call.Fun)) {
+				t.Errorf("%s:%d calls %s", f.path, s.line(n.Pos()), called(call.Fun))
+			}
+			return true
+		})
+	}
+}
+
+// CONTRIBUTING.md names each package.
+func TestContributingNamesPackages(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range readSource(t).packages() {
+		short := strings.TrimPrefix(strings.TrimPrefix(dir, "module/internal/"), "module/")
+		if !strings.Contains(string(text), "`"+dir+"`") && !strings.Contains(string(text), "`"+short+"`") {
+			t.Errorf("CONTRIBUTING.md does not say what %s holds", dir)
 		}
 	}
 }
