@@ -65,7 +65,8 @@ type App struct {
 
 	// SessionKey is a placeholder for a secret of at least 32 bytes, such as
 	// {env.NAME}, which session tokens are signed with. All edges of a site
-	// need the same one. Default: none, and no session tokens.
+	// need the same one. Default: none; then there are session tokens only with a
+	// store, which makes a key of its own.
 	SessionKey string `json:"session_key,omitempty"`
 
 	// Playout and StreamURL are templates of the URLs that are told with a new
@@ -110,7 +111,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: ID, New: func() caddy.Module { return new(App) }}
 }
 
-// Provision reads the keys. Everything that cannot be used is an error.
+// Provision reads the keys, and takes references to the registry and to what the
+// process keeps. Everything that cannot be used is an error. It starts nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger, a.started, a.edge = ctx.Logger(), make(chan struct{}), edge.Acquire()
 	if err := a.check(); err != nil {
@@ -216,8 +218,8 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop makes way for the configuration before, if this one failed: what the next
-// configuration takes over goes on.
+// Stop hands over to the next configuration, or back to the one before if this one
+// failed to start.
 func (a *App) Stop() error {
 	a.emitter.Stop()
 	a.edge.Stop(judge{a})

@@ -81,7 +81,7 @@ func withPrincipal(ctx context.Context, p api.Principal) context.Context {
 // errStranger cannot happen: the console asks nobody without a principal.
 var errStranger = errors.New("a request without a principal")
 
-// principalOf is how the API learns who asks.
+// principalOf is who has signed in, as a page learns it from its request.
 func principalOf(r *http.Request) (api.Principal, error) {
 	p, ok := r.Context().Value(principalKey{}).(api.Principal)
 	if !ok {

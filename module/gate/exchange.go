@@ -37,7 +37,7 @@ type exchange struct {
 	// minted are the session tokens of this exchange, by stream.
 	minted map[string]string
 
-	// verified says that the token passed step 6: it is good for this stream
+	// verified says that the token itself holds: it is good for this stream
 	// at this time. Only then is its identity passed on and the token propagated.
 	verified bool
 

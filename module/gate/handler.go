@@ -44,7 +44,7 @@ type Handler struct {
 	// "query" writes it into the URIs of manifests, "session" writes a session
 	// token there, "path" redirects to a URL with the token in its path,
 	// "cookie" sets a cookie, "off" does nothing. Default: session where the
-	// app has a session key, else query.
+	// app has a store or a session key, else query.
 	Propagate string `json:"propagate,omitempty"`
 
 	// Sites are further origins, as https://cdn.example.com, whose URIs get

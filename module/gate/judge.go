@@ -15,7 +15,8 @@ import (
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// judge is the order of checks, from the canonical request to the page. The
+// judge is the order of checks: canonical request, preflight, target, public, token,
+// signature, times, scope, address and page, store, revocation, WHEP resource. The
 // first failure is the reason.
 func (x *exchange) judge() (v access.Verdict, preflight bool) {
 	x.h.app.AwaitStart()

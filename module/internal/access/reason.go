@@ -11,7 +11,7 @@ import (
 // Reason says why a request is refused. The set is closed: it labels metrics.
 type Reason string
 
-// The reasons, in the order in which they are looked for.
+// The reasons, roughly in the order of the checks. Package gate has the order.
 const (
 	BadRequest     Reason = "bad_request"
 	NoStream       Reason = "no_stream"
@@ -89,7 +89,8 @@ func (r Reason) Title() string {
 	return reasons[Internal].title
 }
 
-// Reasons lists all of them.
+// Reasons lists those that refuse a request, in no order. Those with which only
+// something running ends are not among them.
 func Reasons() []Reason {
 	list := make([]Reason, 0, len(reasons))
 	for r := range reasons {
@@ -106,7 +107,7 @@ var known = []error{
 	token.ErrExpired, token.ErrNotYetValid, token.ErrLifetime, token.ErrIssuer,
 }
 
-// ReasonOf is the reason of an error from package token or playout; any other
+// ReasonOf is the reason of an error from package token or target; any other
 // error is [Internal].
 func ReasonOf(err error) Reason {
 	for _, k := range known {

@@ -1,4 +1,4 @@
 // Package edge has what a process keeps for all of its configurations: who
 // watches, what is running, which tokens were verified, and what has been refused.
-// A reload of the configuration changes nothing of it.
+// It survives a reload; the new configuration then judges what is running.
 package edge

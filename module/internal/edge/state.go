@@ -127,8 +127,9 @@ func (s *State) Start(c Config) {
 	})
 }
 
-// Stop makes way for the configuration before, if this one failed. With the last
-// one the WHEP sessions end, and the uses of tokens are stored.
+// Stop takes a configuration out: the next one has taken over, or the one before goes
+// on if this one failed to start. With the last one the WHEP sessions end, and the
+// uses of tokens are stored.
 func (s *State) Stop(c Config) {
 	if last := s.configs.stop(c); last {
 		s.endResources()

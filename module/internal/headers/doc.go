@@ -1,3 +1,3 @@
-// Package headers reads and writes HTTP header fields: pure functions of a field and
-// what is to become of it. What is a token, and what is allowed, its callers know.
+// Package headers reads and writes HTTP header fields. Its callers know what is a
+// token and what is allowed.
 package headers
