@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
@@ -46,4 +47,10 @@ func warnOfGlass(r *registry.Registry, logger *zap.Logger, now time.Time) {
 				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))
 		}
 	}
+}
+
+// Revoked reports whether a playback token, or the one that a session began
+// with, has been revoked for its stream.
+func (a *App) Revoked(s *access.Subject) bool {
+	return a.registry != nil && a.registry.View().Revoked(s)
 }
