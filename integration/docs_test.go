@@ -181,7 +181,7 @@ var syntaxSources = []string{
 	"module/gate/caddyfile.go",
 	"module/gate/health.go",
 	"module/cache/caddyfile.go",
-	"module/api/caddyfile.go",
+	"module/api/handler.go",
 	"module/player/caddyfile.go",
 	"module/console/caddyfile.go",
 	"module/logging/encoder.go",
