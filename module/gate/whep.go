@@ -242,6 +242,7 @@ func (d *deletion) run(resource *conns.Resource) {
 			return
 		}
 	}
+	d.h.app.Edge().AbandonResource(resource)
 	d.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
 		zap.String("playgate_org", d.target.Org), zap.String("playgate_stream", d.target.Stream),
 		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))

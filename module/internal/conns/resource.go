@@ -119,6 +119,17 @@ func (rs *Resources) Remove(r *Resource) {
 	r.release()
 }
 
+// Abandon gives up ending a resource. One that is still known stays, for its owner to
+// delete; one that had to make room for another counts no more.
+func (rs *Resources) Abandon(r *Resource) {
+	rs.mu.Lock()
+	known := rs.byURL[r.url] == r
+	rs.mu.Unlock()
+	if !known {
+		r.release()
+	}
+}
+
 // release takes a resource out of what is running, once.
 func (r *Resource) release() { r.released.Do(r.Release) }
 

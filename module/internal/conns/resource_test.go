@@ -113,3 +113,27 @@ func TestDisplacedResourceIsReleased(t *testing.T) {
 		t.Errorf("%d run after it has ended", table.Len())
 	}
 }
+
+// A displaced resource whose origin refuses to end it counts no more; one that is
+// still known stays its owner's to delete.
+func TestAbandon(t *testing.T) {
+	var table Table
+	resources := Resources{Max: 1}
+	first, second := NewResource("/1", time.Time{}, func() {}), NewResource("/2", time.Time{}, func() {})
+	for _, r := range []*Resource{first, second} {
+		table.Add(r.Running)
+		resources.Add(r, time.Now())
+	}
+	resources.Abandon(first)
+	if table.Len() != 1 {
+		t.Errorf("%d are running after the displaced one was given up", table.Len())
+	}
+	resources.Abandon(second)
+	if table.Len() != 1 || resources.Find("/2") != second {
+		t.Error("one that is still known was forgotten")
+	}
+	resources.Remove(second)
+	if table.Len() != 0 {
+		t.Errorf("%d are running at the end", table.Len())
+	}
+}

@@ -28,6 +28,9 @@ func (s *State) AddResource(r *conns.Resource, changes uint64) {
 // RemoveResource forgets a WHEP resource that is not there any more.
 func (s *State) RemoveResource(r *conns.Resource) { s.resources.Remove(r) }
 
+// AbandonResource gives up ending a WHEP resource, after its origin has refused to.
+func (s *State) AbandonResource(r *conns.Resource) { s.resources.Abandon(r) }
+
 // endResources ends all WHEP sessions when the process ends: nobody would watch
 // over them. It waits for as long as an origin may take, and no longer.
 func (s *State) endResources() {
