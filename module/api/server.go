@@ -7,7 +7,6 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -32,7 +31,6 @@ type server struct {
 	mux    *http.ServeMux
 	origin *http.CrossOriginProtection
 
-	instance  func() string              // names this process
 	described map[string]*huma.Operation // by their ids
 }
 
@@ -42,7 +40,7 @@ type server struct {
 // package, of the registry and of huma (huma.Error400BadRequest) with their
 // status, and others with 500.
 func New(find func() *app.App, who func(*http.Request) (Principal, error)) http.Handler {
-	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), instance: sync.OnceValue(edge.Instance)}
+	s := &server{find: find, who: who, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
 	s.describe()
 	s.addRoutes()
 	s.splay()
@@ -73,13 +71,21 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Playgate-Instance", s.instance())
+	h.Set("Playgate-Instance", instanceOf(s.find()))
 	defer abort()
 	if p := s.refused(r); p != nil {
 		p.write(w)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// instanceOf names this process, whether a configuration of Playgate runs or not.
+func instanceOf(a *app.App) string {
+	if a == nil {
+		return edge.Instance()
+	}
+	return a.Edge().Instance()
 }
 
 // abort is deferred by what answers. It ends a request in which something panics,
