@@ -223,15 +223,23 @@ func TestKeysOfTheRegistry(t *testing.T) {
 	if after.Keys.Len() != 3 || after == before {
 		t.Errorf("after the rotation: %v", after.Keys)
 	}
+	hashOf := func(id string) uint64 {
+		for _, k := range a.Trust().Keys.Keys() {
+			if k.ID == id {
+				return sessiontoken.KeyHash(k)
+			}
+		}
+		return 0
+	}
 	for _, id := range []string{active, former} {
-		if !after.Active(sessiontoken.KeyHash(id), "acme") {
+		if !after.Active(hashOf(id), "acme") {
 			t.Errorf("key %s does not verify", id)
 		}
 	}
 	if err := a.Registry().Keys.Retire(t.Context(), former, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if a.Trust().Active(sessiontoken.KeyHash(former), "acme") {
+	if a.Trust().Active(hashOf(former), "acme") {
 		t.Error("a retired key verifies")
 	}
 	if again := a.Trust(); again != a.Trust() {

@@ -5,13 +5,16 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/subtle"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Algorithms that a key may have (RFC 7518, RFC 8037). A key has exactly one;
@@ -59,8 +62,9 @@ type Key struct {
 	Issuer   string
 	Audience []string
 
-	public  any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey, or []byte for HS256
-	private crypto.Signer
+	public     any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey, or []byte for HS256
+	private    crypto.Signer
+	thumbprint [sha256.Size]byte
 }
 
 // NewKey binds key material to an id and an algorithm, in state [Verify]. The
@@ -80,8 +84,31 @@ func NewKey(id, algorithm string, material any) (*Key, error) {
 	if err := fits(algorithm, k.public); err != nil {
 		return nil, fmt.Errorf("key %s: %w", id, err)
 	}
+	var err error
+	if k.thumbprint, err = thumbprintOf(k.public); err != nil {
+		return nil, fmt.Errorf("key %s: %w", id, err)
+	}
 	return k, nil
 }
+
+// thumbprintOf is that of RFC 7638. That of a secret is keyed by the secret itself,
+// so that whoever sees it can try no secrets against a plain hash.
+func thumbprintOf(public any) (thumbprint [sha256.Size]byte, err error) {
+	if secret, ok := public.([]byte); ok {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte("playgate key thumbprint"))
+		return [sha256.Size]byte(mac.Sum(nil)), nil
+	}
+	sum, err := (&jose.JSONWebKey{Key: public}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		return thumbprint, err
+	}
+	return [sha256.Size]byte(sum), nil
+}
+
+// Thumbprint tells the key's material from any other (RFC 7638, SHA-256; keyed for
+// secrets). It is no secret.
+func (k *Key) Thumbprint() [sha256.Size]byte { return k.thumbprint }
 
 // fits keeps the kind of a key and its algorithm together, so that a public
 // key can never serve as an HMAC secret (RFC 8725, section 3.1).
@@ -165,20 +192,11 @@ func (k *Key) MaySpeakFor(org string) bool {
 	return k.Orgs == nil || slices.Contains(k.Orgs, org)
 }
 
-// Same reports whether another key has the same id and algorithm, and checks
-// signatures with the same material. Its state and organisations are not asked.
+// Same reports whether another key is the same one: its id, algorithm and thumbprint
+// are. New material under an old id is another key. Its state and organisations are
+// not asked.
 func (k *Key) Same(other *Key) bool {
-	if k.ID != other.ID || k.Algorithm != other.Algorithm {
-		return false
-	}
-	switch public := k.public.(type) {
-	case []byte:
-		secret, ok := other.public.([]byte)
-		return ok && subtle.ConstantTimeCompare(public, secret) == 1
-	case interface{ Equal(x crypto.PublicKey) bool }:
-		return public.Equal(other.public)
-	}
-	return false
+	return k.ID == other.ID && k.Algorithm == other.Algorithm && k.thumbprint == other.thumbprint
 }
 
 // Public is the material for checking a signature. For HS256 it is the secret.

@@ -25,7 +25,7 @@ func SubjectOf(g *token.Grant, stream string) Subject {
 		TokenID: sessiontoken.Hash("token", g.Org, g.ID),
 		Tag:     sessiontoken.Hash("tag", g.Org, g.Tag),
 		User:    sessiontoken.Hash("user", g.Org, g.Subject),
-		Key:     sessiontoken.KeyHash(g.KeyID),
+		Key:     sessiontoken.KeyHash(g.Key),
 	}
 }
 

@@ -26,7 +26,7 @@ func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring) *T
 	t := &Trust{Keys: keys, Sessions: sessions, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
-			hash := sessiontoken.KeyHash(k.ID)
+			hash := sessiontoken.KeyHash(k)
 			t.active[hash] = append(t.active[hash], k)
 		}
 	}

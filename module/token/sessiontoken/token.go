@@ -85,8 +85,16 @@ func Hash(kind, org, value string) uint64 {
 	return max(binary.BigEndian.Uint64(h.Sum(nil)), 1)
 }
 
-// KeyHash is how a session token names the key of the playback token.
-func KeyHash(id string) uint64 { return Hash("key", "", id) }
+// KeyHash is how a session token names the key of the playback token: by its id,
+// algorithm and thumbprint, so that new material under an old id ends sessions. It
+// is 0 for no key.
+func KeyHash(k *token.Key) uint64 {
+	if k == nil {
+		return 0
+	}
+	thumbprint := k.Thumbprint()
+	return Hash("key", k.Algorithm+" "+string(thumbprint[:]), k.ID)
+}
 
 // PageHash is how a session token names the page that it began on.
 func PageHash(host string) uint32 { return uint32(Hash("page", "", host) >> 32) }
