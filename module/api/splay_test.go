@@ -218,7 +218,7 @@ func TestSplayRevoke(t *testing.T) {
 		{"none", acme, "", 1000},
 		{"rubbish", acme, "nonsense", malformed},
 		{"a URL", acme, "https://x.test/live/acme/cam/?token=" + first, malformed},
-		{"a session token", acme, "s." + strings.Repeat("A", 94), malformed},
+		{"a session token", acme, "s." + strings.Repeat("A", 112), malformed},
 		{"too long", acme, first + strings.Repeat("A", 4096), malformed},
 		{"of another organisation", zebra, first, other},
 		{"of another organisation, broken", zebra, first[:len(first)-8] + "AAAAAAAA", other},

@@ -21,8 +21,10 @@ func (j judge) Ends(s *access.Subject, now time.Time) access.Reason {
 		return ""
 	case a.registry != nil && !a.registry.View().Complete():
 		return "" // nobody knows
-	case s.Public:
+	case s.Public && s.Key == 0:
 		return access.MissingToken
+	case s.Public && !now.Before(time.Unix(s.Expires, 0).Add(a.terms.Leeway)):
+		return access.Expired
 	case !a.Trust().Active(s.Key, s.Org):
 		return access.UnknownKey
 	case a.Revoked(s):

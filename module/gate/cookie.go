@@ -24,7 +24,7 @@ func (x *exchange) cookieAllowed() bool {
 // setCookie hands the token to the browser, for the paths of this stream and
 // the life of the token.
 func (x *exchange) setCookie(h http.Header) {
-	left := int64(x.grant.ExpiresAt().Sub(x.h.now()) / time.Second)
+	left := int64(x.credential.Grant.ExpiresAt().Sub(x.h.now()) / time.Second)
 	if left <= 0 {
 		return
 	}

@@ -37,7 +37,7 @@ func (h *Handler) cuts() bool { return (h.Cut == nil || *h.Cut) && !h.ReportOnly
 // run takes the response in among those that can be cut. A socket that takes no
 // messages is one that its gate alone may cut, where nobody else does.
 func (x *exchange) run() {
-	cuts := x.h.cuts() && !x.target.Open && (x.public || x.verified) && x.r.Method != http.MethodDelete
+	cuts := x.h.cuts() && !x.target.Open && (x.public || x.good()) && x.r.Method != http.MethodDelete
 	noMessages := x.socket && x.h.takesNoMessages()
 	if !cuts && !noMessages {
 		return
@@ -63,7 +63,7 @@ func (x *exchange) deadline() time.Time {
 	if x.public {
 		return time.Time{}
 	}
-	return x.at.Add(x.grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(x.at))
+	return x.at.Add(x.credential.Grant.ExpiresAt().Add(x.h.app.Terms().Leeway).Sub(x.at))
 }
 
 // wasCut is why the response was cut, or "".
@@ -82,7 +82,7 @@ func (x *exchange) endCut(reason access.Reason, committed bool) error {
 		if reason == access.SocketMessage {
 			return x.refuse(access.Deny(access.BadRequest, "a message before the socket was open"))
 		}
-		x.verified = false // nobody below, or at an error route, gets the token
+		x.decision = x.denied(access.Deny(reason, "")) // nobody below, or at an error route, gets the token
 		return x.refuse(access.Deny(reason, "the token has stopped being good while the request was under way"))
 	}
 	x.log(reason)

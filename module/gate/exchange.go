@@ -2,7 +2,6 @@ package gate
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -12,9 +11,6 @@ import (
 	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
-	"github.com/playgate/playgate/module/internal/verify"
-	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // exchange is one request on its way through the gate.
@@ -26,29 +22,16 @@ type exchange struct {
 	path   string // canonical raw path without token
 	query  target.Query
 	socket bool
-	target target.Target
-	public bool // needs no token
-	token  found
-	trust  *verify.Trust // what the token is verified with
-	grant  *token.Grant  // set once the signature has held
 
-	// session is what a session token says; nil for a playback token.
-	session *sessiontoken.Token
+	decision
+
 	// minted are the session tokens of this exchange, by stream.
 	minted map[string]string
 
-	// verified says that the token itself holds: it is good for this stream
-	// at this time. Only then is its identity passed on and the token propagated.
-	verified bool
-
-	subject  access.Subject    // whom it serves, once a token has been verified
 	next     caddyhttp.Handler // what stands below the gate
 	running  *conns.Running    // once it is on its way, where it can be cut
 	resource *conns.Resource   // the WHEP resource that it changes or deletes
 	viewer   uint64            // who watches
-	changes  uint64            // what was known when it was judged
-	at       time.Time         // when it was judged
-	wait     time.Duration     // until this client is listened to again
 
 	wantsGzip bool     // the client takes compressed manifests
 	canonical bool     // path and query have been read
@@ -94,12 +77,12 @@ func (x *exchange) admit() (admitted bool, err error) {
 		}
 	}()
 	dropForged(x.r)
-	v, preflight := x.judge()
-	if preflight {
+	x.decision = x.judge()
+	if x.decision.preflight {
 		x.preflight()
 		return false, nil
 	}
-	result := app.Allowed
+	result, v := app.Allowed, x.verdict
 	if !v.Allowed {
 		if !x.h.ReportOnly || !reportable(v.Reason) {
 			return false, x.refuse(v)
@@ -139,24 +122,16 @@ func (x *exchange) log(reason access.Reason) {
 		extra.Set(zap.String("playgate_org", x.target.Org))
 		extra.Set(zap.String("playgate_stream", x.target.Stream))
 	}
-	if x.grant != nil {
-		extra.Set(zap.String("playgate_token_id", x.grant.ID))
+	if id := x.tokenID(); id != "" {
+		extra.Set(zap.String("playgate_token_id", id))
 	}
 }
 
 // note has a refusal kept for a while, and told to whoever listens.
 func (x *exchange) note(reason access.Reason) {
 	refusal := cluster.Refusal{ID: x.id, Reason: reason, Org: x.target.Org, Stream: x.target.Stream, TokenID: x.tokenID()}
-	if x.grant != nil {
-		refusal.TokenOrg = x.grant.Org
+	if g := x.credential.Grant; g != nil {
+		refusal.TokenOrg = g.Org
 	}
 	x.h.app.Edge().RecordRefusal(&refusal)
-}
-
-// tokenID is the id of the token, or "" where that is not known.
-func (x *exchange) tokenID() string {
-	if x.grant == nil {
-		return ""
-	}
-	return x.grant.ID
 }

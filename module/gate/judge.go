@@ -18,57 +18,81 @@ import (
 // judge is the order of checks: canonical request, preflight, target, public, token,
 // signature, times, scope, address and page, store, revocation, WHEP resource. The
 // first failure is the reason.
-func (x *exchange) judge() (v access.Verdict, preflight bool) {
+func (x *exchange) judge() (d decision) {
 	x.h.app.AwaitStart()
-	x.changes, x.at = x.h.app.Edge().Changes.Count(), x.h.now()
+	d.changes, d.at = x.h.app.Edge().Changes.Count(), x.h.now()
 	inPath, err := x.readRequest()
 	if err != nil {
-		return access.DenyError(err), false
+		return d.denied(access.DenyError(err))
 	}
 	if isPreflight(x.r) {
-		return access.Verdict{}, true
+		d.preflight = true
+		return d
 	}
 	x.findResource()
-	x.target, err = x.h.rules.Target(target.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
+	d.target, err = x.h.rules.Target(target.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
 	if err != nil {
-		return access.DenyError(err), false
+		return d.denied(access.DenyError(err))
 	}
-	x.public = x.target.Open || x.h.app.Public(x.target.Org, x.target.Stream, x.at)
-	if x.public {
-		x.subject = access.Subject{Org: x.target.Org, Stream: x.target.Stream, Public: true}
-		return access.Allow, false
+	if d.target.Open || x.h.app.Public(d.target.Org, d.target.Stream, d.at) {
+		return x.allowPublic(d, inPath)
 	}
-	if x.token, v = x.h.places.find(inPath, x.query, x.r.Header); !v.Allowed {
-		return v, false
-	}
-	if x.token.cookie && !x.cookieAllowed() {
-		return access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"), false
-	}
-	x.trust = x.h.trust()
-	if sessiontoken.HasForm(x.token.text) {
-		v = x.judgeSession()
-	} else if seen, err := x.h.app.ReadToken(x.trust, x.token.text, x.address, x.at); err != nil {
-		return x.denyToken(err), false
-	} else {
-		x.grant, x.subject = seen.Grant, seen.Subject(x.target.Stream)
-		v = access.Judge(x.grant, x.target, x.facts(), x.h.policy)
-		x.verified = scoped(v)
-	}
-	if v.Allowed {
-		if reason := x.h.app.Unavailable(x.at); reason != "" {
-			x.verified = false
-			return access.Deny(reason, ""), false
-		}
-		if x.h.app.Revoked(&x.subject) {
-			x.verified = false
-			return access.Deny(access.Revoked, "the token has been revoked; get a new one"), false
-		}
-		if !x.mayChange() {
-			x.verified = false
-			return access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"), false
+	return x.judgeToken(d, inPath)
+}
+
+// allowPublic allows what needs no token. Where one comes all the same and is good,
+// its viewer plays on when the stream stops being public.
+func (x *exchange) allowPublic(d decision, inPath []string) decision {
+	d.subject = access.Subject{Org: d.target.Org, Stream: d.target.Stream, Public: true}
+	if !d.target.Open && x.h.cuts() {
+		if judged := x.judgeToken(d, inPath); judged.verdict.Allowed {
+			d.subject = judged.subject
+			d.subject.Public, d.subject.Expires = true, judged.credential.Grant.Expires
 		}
 	}
-	return v, false
+	d.public, d.verdict = true, access.Allow
+	return d
+}
+
+// judgeToken judges the request by its token, from where it stands to what became of
+// it since it was made.
+func (x *exchange) judgeToken(d decision, inPath []string) decision {
+	if d.token, d.verdict = x.h.places.find(inPath, x.query, x.r.Header); !d.verdict.Allowed {
+		return d
+	}
+	if d.token.cookie && !x.cookieAllowed() {
+		return d.denied(access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"))
+	}
+	d.trust = x.h.trust()
+	if err := x.verify(&d); err != nil {
+		return x.denyToken(d, err)
+	}
+	if d.verdict = access.Judge(d.credential, d.target, x.facts(&d), x.h.policy); !d.verdict.Allowed {
+		return d
+	}
+	if reason := x.h.app.Unavailable(d.at); reason != "" {
+		return d.denied(access.Deny(reason, ""))
+	}
+	if x.h.app.Revoked(&d.subject) {
+		return d.denied(access.Deny(access.Revoked, "the token has been revoked; get a new one"))
+	}
+	if !x.mayChange(&d) {
+		return d.denied(access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"))
+	}
+	return d
+}
+
+// verify checks the signature of the token, and fills in what it says.
+func (x *exchange) verify(d *decision) error {
+	if sessiontoken.HasForm(d.token.text) {
+		return x.verifySession(d)
+	}
+	verified, err := x.h.app.ReadToken(d.trust, d.token.text, x.address, d.at)
+	if err != nil {
+		return err
+	}
+	d.credential, d.subject = access.Credential{Grant: verified.Grant}, verified.Subject(d.target.Stream)
+	return nil
 }
 
 // reportable reports whether a refusal is one that report_only lets through:
@@ -76,7 +100,7 @@ func (x *exchange) judge() (v access.Verdict, preflight bool) {
 // two ways or that no rule maps, and never our own faults.
 func reportable(reason access.Reason) bool {
 	switch reason {
-	case access.BadRequest, access.NoStream, access.Method, access.Internal, access.KeysUnavailable, access.StoreUnavailable, "":
+	case access.BadRequest, access.NoStream, access.Method, access.AmbiguousToken, access.Internal, access.KeysUnavailable, access.StoreUnavailable, "":
 		return false
 	}
 	return true
@@ -84,31 +108,21 @@ func reportable(reason access.Reason) bool {
 
 func (x *exchange) address() netip.Addr { return app.ClientAddress(x.r) }
 
-// denyToken is the refusal of a token that cannot be verified. A key that is
-// not there may only be out of reach.
-func (x *exchange) denyToken(err error) access.Verdict {
+// denyToken refuses a token that cannot be verified. A key that is not there may only
+// be out of reach.
+func (x *exchange) denyToken(d decision, err error) decision {
 	var limited *verify.LimitedError
 	if errors.As(err, &limited) {
-		x.wait = limited.Wait
-		return access.Deny(access.RateLimited, "")
+		d.wait = limited.Wait
+		return d.denied(access.Deny(access.RateLimited, ""))
 	}
 	v := access.DenyError(err)
 	if v.Reason == access.UnknownKey {
-		if reason := x.h.app.KeyMissing(x.target.Org); reason != "" {
-			return access.Deny(reason, "")
+		if reason := x.h.app.KeyMissing(d.target.Org); reason != "" {
+			return d.denied(access.Deny(reason, ""))
 		}
 	}
-	return v
-}
-
-// scoped reports whether a verdict is that of a token that is good for this
-// stream at this time, whoever uses it from wherever.
-func scoped(v access.Verdict) bool {
-	switch v.Reason {
-	case "", access.TooEarly, access.WrongIP, access.WrongReferer:
-		return true
-	}
-	return false
+	return d.denied(v)
 }
 
 // readRequest reads path, query and upgrade of the request in one way, or not
@@ -167,14 +181,19 @@ func socketAsked(r *http.Request) (bool, error) {
 }
 
 // facts are what the judgement needs to know of the request.
-func (x *exchange) facts() access.Facts {
-	f := access.Facts{Now: x.judgedAt()}
-	if x.grant.IPs != nil {
+func (x *exchange) facts(d *decision) access.Facts {
+	f := access.Facts{Now: x.judgedAt(d)}
+	if d.credential.BoundToAddress() {
 		f.EarlyData = earlyData(x.r)
-		f.Address = app.ClientAddress(x.r)
+		f.Address = x.address()
 	}
-	if x.grant.Referers != nil {
-		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
+	if d.credential.BoundToPage() {
+		f.Page = x.page()
 	}
 	return f
+}
+
+// page is the page that the request comes from.
+func (x *exchange) page() access.Page {
+	return access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
 }

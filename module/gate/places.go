@@ -12,6 +12,7 @@ import (
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // places are where a token may be.
@@ -72,28 +73,35 @@ func (p *places) readQuery(raw string) (target.Query, error) {
 
 // found is the token of a request.
 type found struct {
-	text string
-	name string // the query name that it came under
-	path bool   // it came in the path
+	text string // of the first place that has one
 
-	header bool // it came in the Authorization header, and maybe elsewhere
-	cookie bool // it came in the cookie alone
+	// Where tokens stood, whichever of them decides.
+	name   string // the first query name that one came under
+	path   bool
+	header bool
+	cookie bool // the deciding one came in the cookie
+
+	// beside is a session token in a place behind the one that decides.
+	beside string
 }
 
-// find looks for the token of a request in all explicit places. Byte-identical
-// tokens are one; different ones are ambiguous. A text that is no token counts
-// only when there is nothing else.
+// find looks for the token of a request in all places, in their order: header, query,
+// path, cookie. The first place that has one decides; a bad one is never rescued by a
+// lower place. Different ones in one place are ambiguous. A text that is no token
+// counts only where no place has one.
 func (p *places) find(inPath []string, q target.Query, header http.Header) (found, access.Verdict) {
 	s := search{places: p}
-	if !s.inPath(inPath) || !s.inQuery(q) || p.header && !s.inHeader(header["Authorization"]) {
-		return s.found, ambiguous
+	if p.header {
+		s.inHeader(header["Authorization"])
 	}
-	// A cookie counts only when no other place has a token, so that it
-	// never rescues a bad one.
-	if s.text == "" && !s.other && p.cookie != "" && !s.inCookie(header["Cookie"]) {
-		return s.found, ambiguous
+	s.inQuery(q)
+	s.inPath(inPath)
+	if p.cookie != "" {
+		s.inCookie(header["Cookie"])
 	}
 	switch {
+	case s.ambiguous:
+		return s.found, access.Deny(access.AmbiguousToken, "the request carries different tokens in one place; send one")
 	case s.text != "":
 		return s.found, access.Allow
 	case s.other:
@@ -102,40 +110,55 @@ func (p *places) find(inPath []string, q target.Query, header http.Header) (foun
 	return s.found, access.Deny(access.MissingToken, "the request carries no token")
 }
 
-var ambiguous = access.Deny(access.AmbiguousToken, "the request carries different tokens; send one")
-
-// search is a search for the token of a request. Its methods look at one place each;
-// they report false when that has a token, and another one than has been found.
+// search is a search for the token of a request, place by place.
 type search struct {
 	found
-	places *places
-	other  bool // a text in a token's place has no token's form
+	places    *places
+	decided   bool // a place before the present one has a token
+	ambiguous bool // the place that decides has different ones
+	other     bool // a text in a token's place has no token's form
 }
 
-func (s *search) add(text string) bool {
-	if s.text == "" {
-		s.text = text
-	}
-	return s.text == text
-}
-
-func (s *search) inPath(tokens []string) bool {
-	for _, text := range tokens {
-		if !s.add(text) {
-			return false
+// take takes in a token of the present place. It reports whether it is the one that
+// decides.
+func (s *search) take(text string) bool {
+	switch {
+	case s.decided:
+		if s.beside == "" && sessiontoken.HasForm(text) {
+			s.beside = text
 		}
-		s.path = true
+		return false
+	case s.text == "":
+		s.text = text
+	case s.text != text:
+		s.ambiguous = true
 	}
 	return true
 }
 
-func (s *search) inQuery(q target.Query) bool {
+// next ends a place.
+func (s *search) next() { s.decided = s.text != "" }
+
+func (s *search) inHeader(lines []string) {
+	for _, line := range lines {
+		text, bearer := headers.Bearer(line)
+		switch {
+		case !bearer:
+		case redact.IsToken(text):
+			s.take(text)
+			s.header = true
+		case text != "":
+			s.other = true
+		}
+	}
+	s.next()
+}
+
+func (s *search) inQuery(q target.Query) {
 	for _, pair := range q.Pairs() {
 		switch {
 		case pair.Token:
-			if !s.add(pair.Value) {
-				return false
-			}
+			s.take(pair.Value)
 			if s.name == "" {
 				s.name = pair.Name
 			}
@@ -143,35 +166,24 @@ func (s *search) inQuery(q target.Query) bool {
 			s.other = true
 		}
 	}
-	return true
+	s.next()
 }
 
-func (s *search) inHeader(lines []string) bool {
-	for _, line := range lines {
-		text, bearer := headers.Bearer(line)
-		switch {
-		case !bearer:
-		case redact.IsToken(text):
-			if !s.add(text) {
-				return false
-			}
-			s.header = true
-		case text != "":
-			s.other = true
-		}
+func (s *search) inPath(tokens []string) {
+	for _, text := range tokens {
+		s.take(text)
+		s.path = true
 	}
-	return true
+	s.next()
 }
 
-func (s *search) inCookie(lines []string) bool {
+func (s *search) inCookie(lines []string) {
 	for _, text := range headers.CookieValues(lines, s.places.cookie) {
-		switch {
-		case !redact.IsToken(text):
+		if redact.IsToken(text) {
+			s.cookie = s.take(text) || s.cookie
+		} else {
 			s.other = s.other || text != ""
-		case !s.add(text):
-			return false
 		}
 	}
-	s.cookie = s.text != ""
-	return true
+	s.next()
 }

@@ -13,7 +13,7 @@ import (
 // out of relative URIs, so in the modes that keep it elsewhere a manifest
 // moves back to its plain URL.
 func (x *exchange) redirect() string {
-	if !x.verified || x.socket || x.target.Kind == target.WHEP || x.session != nil && x.h.Propagate != bySession {
+	if !x.good() || x.socket || x.target.Kind == target.WHEP || x.credential.Session != nil && x.h.Propagate != bySession {
 		return ""
 	}
 	switch x.h.Propagate {
@@ -27,7 +27,7 @@ func (x *exchange) redirect() string {
 		if !x.token.path || x.target.Kind != target.Manifest {
 			return ""
 		}
-		text := x.sessionToken(x.target.Stream)
+		text := x.carried(x.target.Stream)
 		if text == "" {
 			return ""
 		}

@@ -86,8 +86,8 @@ func (x *exchange) refuse(v access.Verdict) error {
 	case x.h.Errors == "verbose" || v.Reason == access.MalformedToken || status == http.StatusBadRequest:
 		p.Detail = v.Detail
 	}
-	if v.Reason == access.Expired && x.grant != nil {
-		p.ExpiredAt = x.grant.ExpiresAt().UTC()
+	if v.Reason == access.Expired && x.credential.Grant != nil {
+		p.ExpiredAt = x.credential.Grant.ExpiresAt().UTC()
 	}
 	x.write(&p)
 	return nil

@@ -56,7 +56,7 @@ func (x *exchange) prepare() {
 	if on := x.h.Identity; on == nil || *on {
 		x.identify()
 	}
-	if x.verified {
+	if x.good() {
 		switch x.h.UpstreamToken {
 		case "bearer":
 			x.r.Header.Set("Authorization", "Bearer "+x.token.text)
@@ -73,7 +73,7 @@ func (x *exchange) prepare() {
 
 // identify tells the origin who plays what. A public stream has no token.
 func (x *exchange) identify() {
-	if !x.public && !x.verified {
+	if !x.public && !x.good() {
 		return
 	}
 	h := x.r.Header
@@ -81,9 +81,9 @@ func (x *exchange) identify() {
 	h["X-Playgate-Stream"] = x.line(x.target.Stream)
 	if !x.public {
 		// Of a session, this is the session's id: the token's own is not in it.
-		h["X-Playgate-Token-Id"] = x.line(x.grant.ID)
-		if x.grant.Tag != "" {
-			h["X-Playgate-Tag"] = x.line(headers.Text(x.grant.Tag))
+		h["X-Playgate-Token-Id"] = x.line(x.credential.Grant.ID)
+		if x.credential.Grant.Tag != "" {
+			h["X-Playgate-Tag"] = x.line(headers.Text(x.credential.Grant.Tag))
 		}
 	}
 }

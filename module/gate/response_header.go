@@ -12,7 +12,7 @@ import (
 // finalHeader is the last word on the header of an answer from below.
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	x.allowPages(h)
-	if !x.verified {
+	if !x.good() {
 		return
 	}
 	if x.target.Kind == target.WHEP {
@@ -38,14 +38,14 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		headers.NeverStore(h)
 		return
 	}
-	if x.h.Propagate == byCookie && !x.token.cookie && x.session == nil && !x.socket {
+	if x.h.Propagate == byCookie && !x.token.cookie && x.credential.Session == nil && !x.socket {
 		x.setCookie(h)
 		headers.NeverStore(h)
 		return
 	}
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
 		now := x.h.now()
-		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.grant.ExpiresAt().Sub(now), now))
+		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.credential.Grant.ExpiresAt().Sub(now), now))
 	}
 }
 

@@ -93,7 +93,7 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		IsToken: redact.IsToken,
 	}
 	if x.h.Propagate == bySession {
-		rw.Token, rw.InPath = x.sessionToken(x.target.Stream), false
+		rw.Token, rw.InPath = x.carried(x.target.Stream), false
 	}
 	if rw.Name == "" && len(x.h.places.query) > 0 {
 		rw.Name = x.h.places.query[0]
@@ -106,11 +106,11 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 // is, if it is not the one of this request's stream.
 func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) {
 	t, at, ok := x.maps(path, rawQuery)
-	if !ok || t.Org != x.grant.Org || !x.grant.MayPlay(t.Stream) {
+	if !ok || t.Org != x.credential.Grant.Org || !x.credential.Grant.MayPlay(t.Stream) {
 		return 0, "", false
 	}
 	if x.h.Propagate == bySession && t.Stream != x.target.Stream {
-		if text = x.sessionToken(t.Stream); text == "" {
+		if text = x.carried(t.Stream); text == "" {
 			return 0, "", false
 		}
 	}

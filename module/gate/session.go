@@ -2,45 +2,42 @@ package gate
 
 import (
 	"encoding/hex"
+	"slices"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// judgeSession judges a session token: for this stream, from this address, on
-// this page, and as long as the key of its playback token lives.
-func (x *exchange) judgeSession() access.Verdict {
-	t, err := x.trust.Sessions.Read(x.token.text, sessiontoken.Scope{
-		Org: x.target.Org, Stream: x.target.Stream, Address: app.ClientAddress(x.r),
-	})
+// verifySession reads a session token: for this stream and from this address, and as
+// long as the key of its playback token is in use.
+func (x *exchange) verifySession(d *decision) error {
+	s, key, err := d.trust.Sessions.Read(d.token.text, x.scope(d.target.Stream, d))
 	if err != nil {
-		return x.denyToken(err)
+		return err
 	}
-	if !x.trust.Active(t.Key, x.target.Org) {
-		return x.denyToken(&token.Error{Kind: token.ErrUnknownKey, Detail: "the key of the token that the session began with is not in use any more"})
+	if !d.trust.Active(s.Key, d.target.Org) {
+		return &token.Error{Kind: token.ErrUnknownKey, Detail: "the key of the token that the session began with is not in use any more"}
 	}
-	x.session = &t
-	x.grant = &token.Grant{
-		ID: "session:" + hex.EncodeToString(t.ID[:]), Org: x.target.Org, Streams: []string{x.target.Stream},
-		Expires: t.Expires, IssuedAt: t.IssuedAt,
-	}
-	x.subject = access.SubjectOfSession(&t, x.target.Org, x.target.Stream)
-	f := access.Facts{Now: x.judgedAt(), EarlyData: earlyData(x.r)}
-	if t.Paged {
-		f.Page = access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
-	}
-	v := access.JudgeSession(&t, x.grant, f, x.h.policy)
-	x.verified = scoped(v)
-	return v
+	d.credential = access.Credential{Session: &s, SessionKey: key, Grant: &token.Grant{
+		ID: "session:" + hex.EncodeToString(s.ID[:]), Org: d.target.Org, Streams: []string{d.target.Stream},
+		Expires: s.Expires, IssuedAt: s.IssuedAt,
+	}}
+	d.subject = access.SubjectOfSession(&s, d.target.Org, d.target.Stream)
+	return nil
 }
 
-// sessionToken is what the URIs of a stream get where sessions are propagated.
-// A session token mints nothing: it is passed on as it is, and only to its own
-// stream.
-func (x *exchange) sessionToken(stream string) string {
-	if x.session != nil {
+// scope is what a session token of a stream is good for here.
+func (x *exchange) scope(stream string, d *decision) sessiontoken.Scope {
+	return sessiontoken.Scope{Org: d.target.Org, Stream: stream, Address: x.address()}
+}
+
+// carried is the token that references to a stream get where sessions are
+// propagated: a session token, or the playback token itself where no session may
+// begin. A session token mints nothing: it is passed on as it is, and only to its own
+// stream; "" for any other.
+func (x *exchange) carried(stream string) string {
+	if x.credential.Session != nil {
 		if stream == x.target.Stream {
 			return x.token.text
 		}
@@ -49,43 +46,59 @@ func (x *exchange) sessionToken(stream string) string {
 	if text := x.minted[stream]; text != "" {
 		return text
 	}
-	g, key := x.grant, x.trust.Sessions.Signing()
-	if !key.Valid() {
-		return ""
-	}
-	t := sessiontoken.Token{
-		ID:       key.SessionID(x.token.text, stream),
-		Expires:  g.Expires,
-		IssuedAt: g.IssuedAt,
-		TokenID:  x.subject.TokenID,
-		Tag:      x.subject.Tag,
-		User:     x.subject.User,
-		Key:      x.subject.Key,
-		Prefix:   -1,
-	}
-	scope := sessiontoken.Scope{Org: g.Org, Stream: stream}
-	if g.IPs != nil {
-		scope.Address = app.ClientAddress(x.r)
-		for _, rule := range g.IPs {
-			if rule.Match(scope.Address) {
-				t.Prefix = rule.Bits()
-				break
-			}
-		}
-		if t.Prefix < 0 {
-			return "" // only reported: the address is none of the token's
-		}
-	}
-	if g.Referers != nil {
-		t.Paged = true
-		if page := access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"]); page.State == access.PageKnown {
-			t.Page = sessiontoken.PageHash(page.Host)
-		}
+	text := x.mint(stream)
+	if text == "" {
+		text = x.token.text
 	}
 	if x.minted == nil {
 		x.minted = make(map[string]string, 1)
 	}
-	text := key.Mint(t, scope)
 	x.minted[stream] = text
 	return text
+}
+
+// mint makes the session token of a stream, or returns "" where none may be made: the
+// request is not one that its token allows, no rule of the token includes its address
+// or page, or there is no key.
+func (x *exchange) mint(stream string) string {
+	g, key := x.credential.Grant, x.trust.Sessions.Signing()
+	if !x.good() || !key.Valid() {
+		return ""
+	}
+	t := sessiontoken.Token{
+		ID: x.sessionID(key, stream), Expires: g.Expires, IssuedAt: g.IssuedAt,
+		TokenID: x.subject.TokenID, Tag: x.subject.Tag, User: x.subject.User, Key: x.subject.Key, Prefix: -1,
+	}
+	scope := x.scope(stream, &x.decision)
+	if g.IPs != nil {
+		i := slices.IndexFunc(g.IPs, func(rule token.AddressRule) bool { return rule.Match(scope.Address) })
+		if i < 0 {
+			return ""
+		}
+		t.Prefix = g.IPs[i].Bits()
+	}
+	if g.Referers != nil {
+		page := x.page()
+		i := slices.IndexFunc(g.Referers, func(rule token.HostPattern) bool { return rule.Match(page.Host, page.Port) })
+		if page.State != access.PageKnown || i < 0 {
+			return "" // let through without a page: a session would not know its own later
+		}
+		t.Page = key.PageHash(g.Referers[i])
+	}
+	return key.Mint(t, scope)
+}
+
+// sessionID names the session that is about to go on: the one of a session token that
+// came beside the playback token and is of the same token or user, so that a player
+// may renew its token; else the one of this viewer.
+func (x *exchange) sessionID(key sessiontoken.Key, stream string) [8]byte {
+	if x.token.beside != "" && stream == x.target.Stream {
+		s, _, err := x.trust.Sessions.Read(x.token.beside, x.scope(stream, &x.decision))
+		if err == nil && (s.TokenID == x.subject.TokenID || s.User != 0 && s.User == x.subject.User) {
+			return s.ID
+		}
+	}
+	return key.SessionID(sessiontoken.Viewer{
+		Org: x.target.Org, TokenID: x.credential.Grant.ID, Address: x.address(), UserAgent: x.r.Header.Get("User-Agent"),
+	}, stream)
 }

@@ -68,7 +68,7 @@ func (x *exchange) stripOriginal(original *http.Request, bare url.URL, uri strin
 // The query and the credentials keep the token where the origin is to have it.
 func (x *exchange) stripHeader() {
 	r := x.r
-	keep := x.verified && x.h.UpstreamToken == "keep"
+	keep := x.good() && x.h.UpstreamToken == "keep"
 	if x.target.Rule != nil {
 		r.URL.RawQuery = x.target.Forward(x.query, keep)
 	}

@@ -77,10 +77,10 @@ func (x *exchange) tokens(streams []string) (tokens []string, ok bool) {
 	tokens = make([]string, len(streams))
 	for i, stream := range streams {
 		switch {
-		case !x.grant.MayPlay(stream):
+		case !x.credential.Grant.MayPlay(stream):
 			return nil, false
 		case x.h.Propagate == bySession:
-			tokens[i] = x.sessionToken(stream)
+			tokens[i] = x.carried(stream)
 		default:
 			tokens[i] = x.token.text
 		}

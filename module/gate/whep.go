@@ -13,10 +13,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
-	"github.com/playgate/playgate/module/token"
 )
 
 // With WHEP the media goes beside HTTP, from the origin to the viewer. A POST
@@ -64,22 +64,22 @@ func resourceURL(host, path, query string) string {
 
 // mayChange reports whether the token may do what the request asks for with a
 // WHEP session. A gate that only reports does not keep whose they are.
-func (x *exchange) mayChange() bool {
-	return !x.changesResource() || x.h.ReportOnly || x.resource != nil && x.owns()
+func (x *exchange) mayChange(d *decision) bool {
+	return !x.changesResource() || x.h.ReportOnly || x.resource != nil && x.owns(d)
 }
 
-func (x *exchange) owns() bool {
-	return x.resource.OwnedBy(&x.subject) && x.resource.Subject.Stream == x.subject.Stream
+func (x *exchange) owns(d *decision) bool {
+	return x.resource.OwnedBy(&d.subject) && x.resource.Subject.Stream == d.subject.Stream
 }
 
 // judgedAt is the time that the token is judged by. To delete its own session, a
 // token is good for a while longer.
-func (x *exchange) judgedAt() time.Time {
-	now := x.at
-	if x.resource == nil || x.r.Method != http.MethodDelete || !x.owns() {
+func (x *exchange) judgedAt(d *decision) time.Time {
+	now := d.at
+	if x.resource == nil || x.r.Method != http.MethodDelete || !x.owns(d) {
 		return now
 	}
-	end := x.grant.ExpiresAt()
+	end := d.credential.Grant.ExpiresAt()
 	if now.Before(end) || now.Sub(end) > lateDelete {
 		return now
 	}
@@ -97,7 +97,7 @@ func (x *exchange) signalled(h http.Header, status int) error {
 	switch {
 	case x.r.Method == http.MethodDelete && x.resource != nil && deleted(status):
 		x.h.app.Edge().RemoveResource(x.resource)
-	case !x.public && !x.verified:
+	case !x.public && !x.good():
 	case x.r.Method == http.MethodPost && success:
 		path, query, ok := x.location(h)
 		switch {
@@ -139,7 +139,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 // it. A client that sends its token in the header sends it with every request, so
 // that no other one may stand in the URL.
 func (x *exchange) propagateLocation(h http.Header, path, query string) {
-	if !x.verified {
+	if !x.good() {
 		return
 	}
 	rw := x.rewriter()
@@ -193,11 +193,7 @@ type deletion struct {
 	next     caddyhttp.Handler
 	path     string
 	query    target.Query
-	target   target.Target
-	public   bool
-	verified bool
-	grant    *token.Grant
-	token    found
+	decision decision
 
 	server *caddyhttp.Server
 	host   string
@@ -207,13 +203,13 @@ type deletion struct {
 
 func (x *exchange) deletion(wanted target.Target, path string, query target.Query) *deletion {
 	d := &deletion{
-		h: x.h, next: x.next, path: path, query: query, target: wanted,
-		public: x.public, verified: x.verified, grant: x.grant,
-		host: x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
+		h: x.h, next: x.next, path: path, query: query,
+		decision: decision{verdict: x.verdict, public: x.public, target: wanted, credential: access.Credential{Grant: x.credential.Grant}},
+		host:     x.r.Host, remote: x.r.RemoteAddr, tls: x.r.TLS,
 	}
 	if x.h.UpstreamToken != "drop" {
 		// Where the origin checks tokens itself, it gets this one.
-		d.token = found{text: x.token.text, path: true}
+		d.decision.token = found{text: x.token.text, path: true}
 	}
 	d.server, _ = x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return d
@@ -244,7 +240,7 @@ func (d *deletion) run(resource *conns.Resource) {
 	}
 	d.h.app.Edge().AbandonResource(resource)
 	d.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
-		zap.String("playgate_org", d.target.Org), zap.String("playgate_stream", d.target.Stream),
+		zap.String("playgate_org", d.decision.target.Org), zap.String("playgate_stream", d.decision.target.Stream),
 		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))
 }
 
@@ -269,8 +265,7 @@ func (d *deletion) try() (status int, err error) {
 	r.RequestURI = r.URL.RequestURI()
 	w := &statusOnly{header: make(http.Header)}
 	x := exchange{
-		h: d.h, path: d.path, query: d.query, canonical: true, target: d.target,
-		public: d.public, verified: d.verified, grant: d.grant, token: d.token,
+		h: d.h, path: d.path, query: d.query, canonical: true, decision: d.decision,
 		w: w, r: caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server),
 	}
 	x.prepare()

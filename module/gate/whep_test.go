@@ -121,8 +121,8 @@ func TestOwnDelete(t *testing.T) {
 			}
 			text := mint(t, nil)
 			x := exchange{h: h, r: request(http.MethodPost, "/live/acme/cam/whep?token="+text), next: below}
-			if v, _ := x.judge(); !v.Allowed {
-				t.Fatal(v.Reason)
+			if x.decision = x.judge(); !x.verdict.Allowed {
+				t.Fatal(x.verdict.Reason)
 			}
 			target, err := h.rules.Find(location, x.query)
 			if err != nil {

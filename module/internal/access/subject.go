@@ -10,12 +10,15 @@ import (
 // (organisation, value); 0 stands for what is not there.
 type Subject struct {
 	Org, Stream string
-	// Public: it is served without a token.
+	// Public: it is served without a token. Where a good one came all the same, the
+	// rest is said of that one.
 	Public bool
 	// TokenID, Tag, User and Key are of the token.
 	TokenID, Tag, User, Key uint64
 	// IssuedAt is its iat.
 	IssuedAt int64
+	// Expires is its exp, where Public: then no deadline says it. 0 for none.
+	Expires int64
 }
 
 // SubjectOf is what a playback token can be revoked by, as it plays a stream.

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/playgate/playgate/module/internal/target"
@@ -64,14 +65,30 @@ const (
 	FirstPageCounts              // it passes with a session token whose session began on a page that matched
 )
 
-// Judge decides whether a verified grant is good for a target, now, from this
+// Credential is what is judged of a token, whichever kind it is.
+type Credential struct {
+	// Grant is what the token grants.
+	Grant *token.Grant
+	// Session is what a session token says, and SessionKey the key that verified it
+	// for the request's organisation, stream and address. Session is nil for a
+	// playback token.
+	Session    *sessiontoken.Token
+	SessionKey sessiontoken.Key
+}
+
+// Judge decides whether a verified token is good for a target, now, from this
 // address and page. The first rule that fails is the reason: times, lifetime,
 // issuer, organisation, stream, address, page.
-func Judge(g *token.Grant, t target.Target, f Facts, p Policy) Verdict {
+func Judge(c Credential, t target.Target, f Facts, p Policy) Verdict {
+	g := c.Grant
 	if g == nil || p.Terms == nil {
 		return Deny(Internal, "")
 	}
-	if err := p.Terms.Check(g, f.Now); err != nil {
+	terms := *p.Terms
+	if c.Session != nil {
+		terms.Issuer, terms.Audience = "", nil // they were judged with the playback token
+	}
+	if err := terms.Check(g, f.Now); err != nil {
 		return DenyError(err)
 	}
 	if g.Org == "" || g.Org != t.Org {
@@ -80,15 +97,15 @@ func Judge(g *token.Grant, t target.Target, f Facts, p Policy) Verdict {
 	if !g.MayPlay(t.Stream) {
 		return Deny(WrongStream, "the token is for another stream")
 	}
-	if g.IPs != nil {
+	if c.BoundToAddress() {
 		if f.EarlyData {
 			return Deny(TooEarly, "the client's address is proven only when the TLS handshake is complete")
 		}
-		if !matchAddress(g.IPs, f.Address) {
+		if !c.addressAllowed(f.Address) {
 			return Deny(WrongIP, "the client's address is not one of those that the token names")
 		}
 	}
-	if g.Referers != nil && !p.pageAllowed(g.Referers, f.Page) {
+	if c.BoundToPage() && !c.pageAllowed(f.Page, p.MissingPage) {
 		if f.Page.State == PageAbsent {
 			return Deny(WrongReferer, "the token is for certain pages, and the request does not say which page it comes from")
 		}
@@ -97,58 +114,42 @@ func Judge(g *token.Grant, t target.Target, f Facts, p Policy) Verdict {
 	return Allow
 }
 
-// JudgeSession is Judge for a session token that has been verified for its
-// organisation, stream and address. g is what it grants.
-func JudgeSession(t *sessiontoken.Token, g *token.Grant, f Facts, p Policy) Verdict {
-	if g == nil || p.Terms == nil {
-		return Deny(Internal, "")
+// BoundToAddress reports whether the token has an address rule.
+func (c Credential) BoundToAddress() bool {
+	if c.Session != nil {
+		return c.Session.Prefix >= 0
 	}
-	// Issuer and audience were the playback token's, and were judged with it.
-	terms := token.Terms{Max: p.Terms.Max, Leeway: p.Terms.Leeway}
-	if err := terms.Check(g, f.Now); err != nil {
-		return DenyError(err)
-	}
-	if t.Prefix >= 0 && f.EarlyData {
-		return Deny(TooEarly, "the client's address is proven only when the TLS handshake is complete")
-	}
-	if !t.Paged {
-		return Allow
-	}
-	switch f.Page.State {
-	case PageKnown:
-		if t.Page != 0 && t.Page == sessiontoken.PageHash(f.Page.Host) {
-			return Allow
-		}
-	case PageAbsent:
-		if p.MissingPage == AllowMissingPage || p.MissingPage == FirstPageCounts && t.Page != 0 {
-			return Allow
-		}
-	}
-	return Deny(WrongReferer, "the session began on another page")
+	return c.Grant != nil && c.Grant.IPs != nil
 }
 
-func matchAddress(rules []token.AddressRule, a netip.Addr) bool {
-	if !a.IsValid() {
-		return false
+// addressAllowed reports whether the client may use the token from its address. That
+// of a session token is a part of its MAC.
+func (c Credential) addressAllowed(a netip.Addr) bool {
+	if c.Session != nil {
+		return a.IsValid()
 	}
-	for _, r := range rules {
-		if r.Match(a) {
-			return true
-		}
-	}
-	return false
+	return a.IsValid() && slices.ContainsFunc(c.Grant.IPs, func(r token.AddressRule) bool { return r.Match(a) })
 }
 
-func (p *Policy) pageAllowed(patterns []token.HostPattern, page Page) bool {
+// BoundToPage reports whether the token has a page rule.
+func (c Credential) BoundToPage() bool {
+	if c.Session != nil {
+		return c.Session.Page != 0
+	}
+	return c.Grant != nil && c.Grant.Referers != nil
+}
+
+// pageAllowed reports whether the token may be used on a page. A session with a page
+// rule has begun on a page that matched.
+func (c Credential) pageAllowed(page Page, missing MissingPage) bool {
 	switch page.State {
 	case PageAbsent:
-		return p.MissingPage == AllowMissingPage
+		return missing == AllowMissingPage || missing == FirstPageCounts && c.Session != nil
 	case PageKnown:
-		for _, pattern := range patterns {
-			if pattern.Match(page.Host, page.Port) {
-				return true
-			}
+		if c.Session != nil {
+			return c.SessionKey.OnPage(c.Session.Page, page.Host, page.Port)
 		}
+		return slices.ContainsFunc(c.Grant.Referers, func(r token.HostPattern) bool { return r.Match(page.Host, page.Port) })
 	}
 	return false
 }

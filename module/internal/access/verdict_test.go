@@ -22,7 +22,9 @@ type attempt struct {
 	policy Policy
 }
 
-func (a attempt) judge() Verdict { return Judge(a.grant, a.target, a.facts, a.policy) }
+func (a attempt) judge() Verdict {
+	return Judge(Credential{Grant: a.grant}, a.target, a.facts, a.policy)
+}
 
 func good(tb testing.TB) attempt {
 	tb.Helper()

@@ -43,12 +43,17 @@ const maxViewers = 1 << 14
 
 var viewerSeed = maphash.MakeSeed()
 
-// Viewer is who plays what a subject says from an address.
+// Viewer is who plays what a subject says from an address. Where no token is needed,
+// none tells viewers apart.
 func Viewer(s *access.Subject, from netip.Addr) uint64 {
-	return maphash.Comparable(viewerSeed, struct {
+	viewer := struct {
 		token uint64
 		from  netip.Addr
-	}{s.TokenID, from})
+	}{s.TokenID, from}
+	if s.Public {
+		viewer.token = 0
+	}
+	return maphash.Comparable(viewerSeed, viewer)
 }
 
 func streamHash(org, stream string) uint64 {

@@ -114,7 +114,7 @@ func BenchmarkRecording(b *testing.B) {
 }
 
 // sessionTokenForm has the form of a session token.
-var sessionTokenForm = "s." + strings.Repeat("a", 94)
+var sessionTokenForm = "s." + strings.Repeat("a", 112)
 
 func BenchmarkDASH(b *testing.B) {
 	src := []byte(inSet(strings.Repeat(`<SegmentTemplate media="$RepresentationID$/$Number$.m4s" initialization="$RepresentationID$/init.mp4"/>`, 8), "<SegmentList>"+strings.Repeat(`<SegmentURL media="seg-1.m4s"/>`, 160)+"</SegmentList>"))

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Mark stands where a token was.
@@ -147,7 +149,7 @@ func apiKeyAt(s string) int {
 
 // sessionLength is how many base64url characters follow the "s." of a session
 // token.
-const sessionLength = 94
+const sessionLength = sessiontoken.Length - len("s.")
 
 // sessionAt finds the start of a session token. What goes on behind it is taken
 // for one as well: nobody knows where it ends.

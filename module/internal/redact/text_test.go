@@ -110,7 +110,7 @@ func TestTextTakesTheValueOfATokensName(t *testing.T) {
 }
 
 // plantedSession is a session token; see package sessiontoken.
-const plantedSession = "s.EVq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOP"
+const plantedSession = "s.EVq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh"
 
 func TestTextTakesSessionTokensOut(t *testing.T) {
 	if !sessiontoken.HasForm(plantedSession) {

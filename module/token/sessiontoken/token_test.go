@@ -26,9 +26,9 @@ func testKey(t testing.TB, secret byte) Key {
 // sample is a token with all its fields filled.
 func sample() Token {
 	return Token{
-		ID: [7]byte{1, 2, 3, 4, 5, 6, 7}, Expires: 1_800_000_000, IssuedAt: 1_799_990_000,
+		ID: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, Expires: 1_800_000_000, IssuedAt: 1_799_990_000,
 		TokenID: Hash("token", "acme", "t1"), Tag: Hash("tag", "acme", "x"), User: Hash("user", "acme", "u"), Key: Hash("key", "", "main"),
-		Page: PageHash("example.com"), Paged: true, Prefix: 24,
+		Page: 12345, Prefix: 24,
 	}
 }
 
@@ -45,21 +45,20 @@ func TestRoundTrip(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"everything":     func(*Token) {},
 		"nothing":        func(s *Token) { *s = Token{Prefix: -1} },
-		"no page yet":    func(s *Token) { s.Page = 0 },
-		"no page rule":   func(s *Token) { s.Page, s.Paged = 0, false },
+		"no page rule":   func(s *Token) { s.Page = 0 },
 		"no address":     func(s *Token) { s.Prefix = -1 },
 		"the least bits": func(s *Token) { s.Prefix = 0 },
 		"one address":    func(s *Token) { s.Prefix = 32 },
 		"largest values": func(s *Token) {
 			s.Expires, s.IssuedAt = 1<<32-1, 1<<32-1
-			s.TokenID, s.Tag, s.User, s.Key, s.Page = 1<<64-1, 1<<64-1, 1<<64-1, 1<<64-1, 1<<32-1
+			s.TokenID, s.Tag, s.User, s.Key, s.Page = 1<<64-1, 1<<64-1, 1<<64-1, 1<<64-1, 1<<64-1
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := sample()
 			change(&want)
 			text := k.Mint(want, at("203.0.113.7"))
-			if len(text) != 96 || !HasForm(text) {
+			if len(text) != Length || Length > 120 || !HasForm(text) {
 				t.Errorf("%d characters: %s", len(text), text)
 			}
 			got, err := k.Read(text, at("203.0.113.7"))
@@ -122,7 +121,7 @@ func TestForged(t *testing.T) {
 	k := testKey(t, 'a')
 	text := k.Mint(sample(), at("203.0.113.7"))
 	raw, err := base64.RawURLEncoding.DecodeString(text[2:])
-	if err != nil || len(raw) != 70 {
+	if err != nil || len(raw) != 84 {
 		t.Fatalf("%d bytes, %v", len(raw), err)
 	}
 	for i := range raw {
@@ -132,7 +131,7 @@ func TestForged(t *testing.T) {
 			_, err := k.Read("s."+base64.RawURLEncoding.EncodeToString(forged), at("203.0.113.7"))
 			want := token.ErrBadSignature
 			switch {
-			case i == 0 && bit > 0:
+			case i == 0, i == 2, i >= 60 && i < 68: // version, flags, reserved
 				want = token.ErrMalformed
 			case i == 1:
 				want = token.ErrUnknownKey
@@ -174,19 +173,19 @@ func TestOtherTexts(t *testing.T) {
 		"dot inside":         text[:50] + "." + text[51:],
 		"plus":               text[:50] + "+" + text[51:],
 		"slash":              text[:50] + "/" + text[51:],
-		"padding":            text[:95] + "=",
+		"padding":            text[:Length-1] + "=",
 		"blank":              text[:50] + " " + text[51:],
 		"line end":           text[:50] + "\n" + text[51:],
 		"line ends, decoded": text[:50] + "\r\n" + text[52:],
 		"NUL":                text[:50] + "\x00" + text[51:],
 		"beyond ASCII":       text[:50] + "é" + text[52:],
-		"a JWT":              "s." + strings.Repeat("a", 46) + "." + strings.Repeat("b", 47),
+		"a JWT":              "s." + strings.Repeat("a", 55) + "." + strings.Repeat("b", 56),
 	} {
 		if _, err := k.Read(other, at("203.0.113.7")); !errors.Is(err, token.ErrMalformed) || HasForm(other) {
 			t.Errorf("%s: %v, form %v", name, err, HasForm(other))
 		}
 	}
-	if !HasForm("s." + strings.Repeat("-", 94)) {
+	if !HasForm("s." + strings.Repeat("-", Length-2)) {
 		t.Error("a text of the right form has none")
 	}
 }
@@ -244,25 +243,88 @@ func TestHash(t *testing.T) {
 			}
 		}
 	}
-	if PageHash("a") == PageHash("b") || PageHash("") != 0 {
-		t.Error("hashes of pages")
-	}
 }
 
-// A session is named by its playback token and stream, and by nothing that
+// A session is named by its playback token, stream and viewer, and by nothing that
 // changes from one reload to the next.
 func TestSessionID(t *testing.T) {
 	k := testKey(t, 'a')
-	id := k.SessionID("a.b.c", "cam")
-	for name, other := range map[string][7]byte{
-		"stream": k.SessionID("a.b.c", "cam2"), "token": k.SessionID("a.b.d", "cam"), "key": testKey(t, 'b').SessionID("a.b.c", "cam"),
+	viewer := Viewer{Org: "acme", TokenID: "t1", Address: netip.MustParseAddr("203.0.113.7"), UserAgent: "player"}
+	with := func(change func(*Viewer)) Viewer {
+		v := viewer
+		change(&v)
+		return v
+	}
+	id := k.SessionID(viewer, "cam")
+	for what, same := range map[string]Viewer{
+		"the same":       viewer,
+		"in its network": with(func(v *Viewer) { v.Address = netip.MustParseAddr("203.0.113.250") }),
+		"mapped":         with(func(v *Viewer) { v.Address = netip.MustParseAddr("::ffff:203.0.113.7") }),
 	} {
-		if other == id {
-			t.Errorf("another %s, the same session", name)
+		if k.SessionID(same, "cam") != id {
+			t.Errorf("%s: another session", what)
 		}
 	}
-	if k.SessionID("a.b.c", "cam") != id {
-		t.Error("another session each time")
+	six := with(func(v *Viewer) { v.Address = netip.MustParseAddr("2001:db8:0:100::1") })
+	if k.SessionID(six, "cam") != k.SessionID(with(func(v *Viewer) { v.Address = netip.MustParseAddr("2001:db8:0:1ff::2%eth0") }), "cam") {
+		t.Error("in one /56 there are two sessions")
+	}
+	for what, other := range map[string][8]byte{
+		"stream":  k.SessionID(viewer, "cam2"),
+		"token":   k.SessionID(with(func(v *Viewer) { v.TokenID = "t2" }), "cam"),
+		"org":     k.SessionID(with(func(v *Viewer) { v.Org = "acme2" }), "cam"),
+		"network": k.SessionID(with(func(v *Viewer) { v.Address = netip.MustParseAddr("203.0.114.7") }), "cam"),
+		"address": k.SessionID(with(func(v *Viewer) { v.Address = netip.Addr{} }), "cam"),
+		"v6":      k.SessionID(six, "cam"),
+		"player":  k.SessionID(with(func(v *Viewer) { v.UserAgent = "other" }), "cam"),
+		"key":     testKey(t, 'b').SessionID(viewer, "cam"),
+		"letters": k.SessionID(with(func(v *Viewer) { v.Org, v.TokenID = "acm", "et1" }), "cam"),
+	} {
+		if other == id {
+			t.Errorf("another %s has the same session", what)
+		}
+	}
+}
+
+// A page is one of the rule that it matched, whose hash is keyed: no other host has
+// it, and no other key.
+func TestOnPage(t *testing.T) {
+	k, other := testKey(t, 'a'), testKey(t, 'b')
+	for _, tc := range []struct {
+		pattern, host, port string
+		want                bool
+	}{
+		{"example.com", "example.com", "443", true},
+		{"example.com", "example.com", "8443", true},
+		{"example.com", "www.example.com", "443", false},
+		{"example.com", "example.org", "443", false},
+		{"example.com:8443", "example.com", "8443", true},
+		{"example.com:8443", "example.com", "443", false},
+		{"*.example.com", "www.example.com", "443", true},
+		{"*.example.com", "a.b.c.example.com", "443", true},
+		{"*.example.com", "example.com", "443", false},
+		{"*.example.com", "wwwexample.com", "443", false},
+		{"*.example.com:8443", "www.example.com", "8443", true},
+		{"*.example.com:8443", "www.example.com", "443", false},
+		{"[2001:db8::1]", "2001:db8::1", "443", true},
+		{"[2001:db8::1]:8443", "2001:db8::1", "8443", true},
+		{"[2001:db8::1]", "2001:db8::2", "443", false},
+		{"203.0.113.7", "203.0.113.7", "80", true},
+		{"203.0.113.7", "203.0.113.8", "80", false},
+		{"good.example", "pzodw2bd.evil.test", "443", false},
+		{"example.com", "", "443", false},
+	} {
+		pattern, err := token.ParseHostPattern(tc.pattern)
+		if err != nil {
+			t.Fatal(tc.pattern, err)
+		}
+		hash := k.PageHash(pattern)
+		if got := k.OnPage(hash, tc.host, tc.port); got != tc.want || got != pattern.Match(tc.host, tc.port) {
+			t.Errorf("%s for %s:%s: %v", tc.pattern, tc.host, tc.port, got)
+		}
+		if other.OnPage(hash, tc.host, tc.port) || k.OnPage(0, tc.host, tc.port) || (Key{}).OnPage(hash, tc.host, tc.port) {
+			t.Errorf("%s for %s:%s is met by another key, no rule, or no key", tc.pattern, tc.host, tc.port)
+		}
 	}
 }
 
