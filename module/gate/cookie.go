@@ -9,16 +9,16 @@ import (
 // cookieAllowed reports whether the request may use a cookie at all. Browsers
 // send cookies along with whatever a page asks for, so a socket, which can be
 // read by any page, must come from a page that may.
-func (x *exchange) cookieAllowed() bool {
-	if !x.socket {
-		return x.r.Method == http.MethodGet || x.r.Method == http.MethodHead
+func (in *incoming) cookieAllowed() bool {
+	if !in.socket {
+		return in.r.Method == http.MethodGet || in.r.Method == http.MethodHead
 	}
-	origin := x.r.Header["Origin"]
+	origin := in.r.Header["Origin"]
 	if len(origin) != 1 {
 		return false
 	}
-	scheme, host := publicOrigin(x.r)
-	return x.h.cors.lists(origin[0]) || origin[0] == scheme+"://"+host
+	scheme, host := publicOrigin(in.r)
+	return in.h.cors.lists(origin[0]) || origin[0] == scheme+"://"+host
 }
 
 // setCookie hands the token to the browser, for the paths of this stream and

@@ -10,31 +10,23 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/cluster"
 	"github.com/playgate/playgate/module/internal/conns"
-	"github.com/playgate/playgate/module/internal/target"
 )
 
 // exchange is one request on its way through the gate.
 type exchange struct {
-	h *Handler
-	w http.ResponseWriter
-	r *http.Request
-
-	path   string // canonical raw path without token
-	query  target.Query
-	socket bool
-
+	incoming
 	decision
+
+	w http.ResponseWriter
 
 	// minted are the session tokens of this exchange, by stream.
 	minted map[string]string
 
-	next     caddyhttp.Handler // what stands below the gate
-	running  *conns.Running    // once it is on its way, where it can be cut
-	resource *conns.Resource   // the WHEP resource that it changes or deletes
-	viewer   uint64            // who watches
+	next    caddyhttp.Handler // what stands below the gate
+	running *conns.Running    // once it is on its way, where it can be cut
+	viewer  uint64            // who watches
 
 	wantsGzip bool     // the client takes compressed manifests
-	canonical bool     // path and query have been read
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
 

@@ -187,7 +187,7 @@ const (
 // ServeHTTP judges the request. What is refused is answered here; the next
 // handler sees only what is allowed.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	x := exchange{h: h, w: w, r: r}
+	x := exchange{incoming: incoming{h: h, r: r}, w: w}
 	return x.serve(next)
 }
 

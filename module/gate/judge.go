@@ -18,34 +18,34 @@ import (
 // judge is the order of checks: canonical request, preflight, target, public, token,
 // signature, times, scope, address and page, store, revocation, WHEP resource. The
 // first failure is the reason.
-func (x *exchange) judge() (d decision) {
-	x.h.app.AwaitStart()
-	d.changes, d.at = x.h.app.Edge().Changes.Count(), x.h.now()
-	inPath, err := x.readRequest()
+func (in *incoming) judge() (d decision) {
+	in.h.app.AwaitStart()
+	d.changes, d.at = in.h.app.Edge().Changes.Count(), in.h.now()
+	inPath, err := in.readRequest()
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
-	if isPreflight(x.r) {
+	if isPreflight(in.r) {
 		d.preflight = true
 		return d
 	}
-	x.findResource()
-	d.target, err = x.h.rules.Target(target.Request{Method: x.r.Method, Path: x.path, Query: x.query, Socket: x.socket, Resource: x.resource != nil})
+	in.findResource()
+	d.target, err = in.h.rules.Target(target.Request{Method: in.r.Method, Path: in.path, Query: in.query, Socket: in.socket, Resource: in.resource != nil})
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
-	if d.target.Open || x.h.app.Public(d.target.Org, d.target.Stream, d.at) {
-		return x.allowPublic(d, inPath)
+	if d.target.Open || in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
+		return in.allowPublic(d, inPath)
 	}
-	return x.judgeToken(d, inPath)
+	return in.judgeToken(d, inPath)
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,
 // its viewer plays on when the stream stops being public.
-func (x *exchange) allowPublic(d decision, inPath []string) decision {
+func (in *incoming) allowPublic(d decision, inPath []string) decision {
 	d.subject = access.Subject{Org: d.target.Org, Stream: d.target.Stream, Public: true}
-	if !d.target.Open && x.h.cuts() {
-		if judged := x.judgeToken(d, inPath); judged.verdict.Allowed {
+	if !d.target.Open && in.h.cuts() {
+		if judged := in.judgeToken(d, inPath); judged.verdict.Allowed {
 			d.subject = judged.subject
 			d.subject.Public, d.subject.Expires = true, judged.credential.Grant.Expires
 		}
@@ -56,38 +56,38 @@ func (x *exchange) allowPublic(d decision, inPath []string) decision {
 
 // judgeToken judges the request by its token, from where it stands to what became of
 // it since it was made.
-func (x *exchange) judgeToken(d decision, inPath []string) decision {
-	if d.token, d.verdict = x.h.places.find(inPath, x.query, x.r.Header); !d.verdict.Allowed {
+func (in *incoming) judgeToken(d decision, inPath []string) decision {
+	if d.token, d.verdict = in.h.places.find(inPath, in.query, in.r.Header); !d.verdict.Allowed {
 		return d
 	}
-	if d.token.cookie && !x.cookieAllowed() {
+	if d.token.cookie && !in.cookieAllowed() {
 		return d.denied(access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"))
 	}
-	d.trust = x.h.trust()
-	if err := x.verify(&d); err != nil {
-		return x.denyToken(d, err)
+	d.trust = in.h.trust()
+	if err := in.verify(&d); err != nil {
+		return in.denyToken(d, err)
 	}
-	if d.verdict = access.Judge(d.credential, d.target, x.facts(&d), x.h.policy); !d.verdict.Allowed {
+	if d.verdict = access.Judge(d.credential, d.target, in.facts(&d), in.h.policy); !d.verdict.Allowed {
 		return d
 	}
-	if reason := x.h.app.Unavailable(d.at); reason != "" {
+	if reason := in.h.app.Unavailable(d.at); reason != "" {
 		return d.denied(access.Deny(reason, ""))
 	}
-	if x.h.app.Revoked(&d.subject) {
+	if in.h.app.Revoked(&d.subject) {
 		return d.denied(access.Deny(access.Revoked, "the token has been revoked; get a new one"))
 	}
-	if !x.mayChange(&d) {
+	if !in.mayChange(&d) {
 		return d.denied(access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"))
 	}
 	return d
 }
 
 // verify checks the signature of the token, and fills in what it says.
-func (x *exchange) verify(d *decision) error {
+func (in *incoming) verify(d *decision) error {
 	if sessiontoken.HasForm(d.token.text) {
-		return x.verifySession(d)
+		return in.verifySession(d)
 	}
-	verified, err := x.h.app.ReadToken(d.trust, d.token.text, x.address, d.at)
+	verified, err := in.h.app.ReadToken(d.trust, d.token.text, in.address, d.at)
 	if err != nil {
 		return err
 	}
@@ -106,11 +106,11 @@ func reportable(reason access.Reason) bool {
 	return true
 }
 
-func (x *exchange) address() netip.Addr { return app.ClientAddress(x.r) }
+func (in *incoming) address() netip.Addr { return app.ClientAddress(in.r) }
 
 // denyToken refuses a token that cannot be verified. A key that is not there may only
 // be out of reach.
-func (x *exchange) denyToken(d decision, err error) decision {
+func (in *incoming) denyToken(d decision, err error) decision {
 	var limited *verify.LimitedError
 	if errors.As(err, &limited) {
 		d.wait = limited.Wait
@@ -118,7 +118,7 @@ func (x *exchange) denyToken(d decision, err error) decision {
 	}
 	v := access.DenyError(err)
 	if v.Reason == access.UnknownKey {
-		if reason := x.h.app.KeyMissing(d.target.Org); reason != "" {
+		if reason := in.h.app.KeyMissing(d.target.Org); reason != "" {
 			return d.denied(access.Deny(reason, ""))
 		}
 	}
@@ -127,23 +127,23 @@ func (x *exchange) denyToken(d decision, err error) decision {
 
 // readRequest reads path, query and upgrade of the request in one way, or not
 // at all. It returns the tokens that were in the path.
-func (x *exchange) readRequest() (inPath []string, err error) {
-	path := rawPath(x.r.URL)
-	if x.h.places.path {
-		path, inPath = x.h.rules.CutToken(path, redact.IsToken)
+func (in *incoming) readRequest() (inPath []string, err error) {
+	path := rawPath(in.r.URL)
+	if in.h.places.path {
+		path, inPath = in.h.rules.CutToken(path, redact.IsToken)
 	}
 	if err := target.CheckPath(path); err != nil {
 		return nil, err
 	}
-	query, err := x.h.places.readQuery(x.r.URL.RawQuery)
+	query, err := in.h.places.readQuery(in.r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
-	x.path, x.query, x.canonical = path, query, true
-	if x.r.URL.User != nil {
+	in.path, in.query, in.canonical = path, query, true
+	if in.r.URL.User != nil {
 		return nil, &target.Error{Kind: target.ErrBadRequest, Detail: "the request target has user information"}
 	}
-	x.socket, err = socketAsked(x.r)
+	in.socket, err = socketAsked(in.r)
 	return inPath, err
 }
 
@@ -181,19 +181,19 @@ func socketAsked(r *http.Request) (bool, error) {
 }
 
 // facts are what the judgement needs to know of the request.
-func (x *exchange) facts(d *decision) access.Facts {
-	f := access.Facts{Now: x.judgedAt(d)}
+func (in *incoming) facts(d *decision) access.Facts {
+	f := access.Facts{Now: in.judgedAt(d)}
 	if d.credential.BoundToAddress() {
-		f.EarlyData = earlyData(x.r)
-		f.Address = x.address()
+		f.EarlyData = earlyData(in.r)
+		f.Address = in.address()
 	}
 	if d.credential.BoundToPage() {
-		f.Page = x.page()
+		f.Page = in.page()
 	}
 	return f
 }
 
 // page is the page that the request comes from.
-func (x *exchange) page() access.Page {
-	return access.ReadPage(x.r.Header["Origin"], x.r.Header["Referer"])
+func (in *incoming) page() access.Page {
+	return access.ReadPage(in.r.Header["Origin"], in.r.Header["Referer"])
 }

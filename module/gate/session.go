@@ -11,8 +11,8 @@ import (
 
 // verifySession reads a session token: for this stream and from this address, and as
 // long as the key of its playback token is in use.
-func (x *exchange) verifySession(d *decision) error {
-	s, key, err := d.trust.Sessions.Read(d.token.text, x.scope(d.target.Stream, d))
+func (in *incoming) verifySession(d *decision) error {
+	s, key, err := d.trust.Sessions.Read(d.token.text, in.scope(d.target.Stream, d))
 	if err != nil {
 		return err
 	}
@@ -28,8 +28,8 @@ func (x *exchange) verifySession(d *decision) error {
 }
 
 // scope is what a session token of a stream is good for here.
-func (x *exchange) scope(stream string, d *decision) sessiontoken.Scope {
-	return sessiontoken.Scope{Org: d.target.Org, Stream: stream, Address: x.address()}
+func (in *incoming) scope(stream string, d *decision) sessiontoken.Scope {
+	return sessiontoken.Scope{Org: d.target.Org, Stream: stream, Address: in.address()}
 }
 
 // carried is the token that references to a stream get where sessions are

@@ -43,15 +43,15 @@ func allowedMethods(whep bool) string {
 }
 
 // changesResource reports whether the request is to change or end a WHEP session.
-func (x *exchange) changesResource() bool {
-	return x.r.Method == http.MethodPatch || x.r.Method == http.MethodDelete
+func (in *incoming) changesResource() bool {
+	return in.r.Method == http.MethodPatch || in.r.Method == http.MethodDelete
 }
 
 // findResource looks for the WHEP session that the request is for.
-func (x *exchange) findResource() {
-	if x.changesResource() {
-		_, host := publicOrigin(x.r)
-		x.resource = x.h.app.Edge().Resource(resourceURL(host, x.path, x.query.WithoutTokens()))
+func (in *incoming) findResource() {
+	if in.changesResource() {
+		_, host := publicOrigin(in.r)
+		in.resource = in.h.app.Edge().Resource(resourceURL(host, in.path, in.query.WithoutTokens()))
 	}
 }
 
@@ -64,19 +64,19 @@ func resourceURL(host, path, query string) string {
 
 // mayChange reports whether the token may do what the request asks for with a
 // WHEP session. A gate that only reports does not keep whose they are.
-func (x *exchange) mayChange(d *decision) bool {
-	return !x.changesResource() || x.h.ReportOnly || x.resource != nil && x.owns(d)
+func (in *incoming) mayChange(d *decision) bool {
+	return !in.changesResource() || in.h.ReportOnly || in.resource != nil && in.owns(d)
 }
 
-func (x *exchange) owns(d *decision) bool {
-	return x.resource.OwnedBy(&d.subject) && x.resource.Subject.Stream == d.subject.Stream
+func (in *incoming) owns(d *decision) bool {
+	return in.resource.OwnedBy(&d.subject) && in.resource.Subject.Stream == d.subject.Stream
 }
 
 // judgedAt is the time that the token is judged by. To delete its own session, a
 // token is good for a while longer.
-func (x *exchange) judgedAt(d *decision) time.Time {
+func (in *incoming) judgedAt(d *decision) time.Time {
 	now := d.at
-	if x.resource == nil || x.r.Method != http.MethodDelete || !x.owns(d) {
+	if in.resource == nil || in.r.Method != http.MethodDelete || !in.owns(d) {
 		return now
 	}
 	end := d.credential.Grant.ExpiresAt()
@@ -265,8 +265,11 @@ func (d *deletion) try() (status int, err error) {
 	r.RequestURI = r.URL.RequestURI()
 	w := &statusOnly{header: make(http.Header)}
 	x := exchange{
-		h: d.h, path: d.path, query: d.query, canonical: true, decision: d.decision,
-		w: w, r: caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server),
+		incoming: incoming{
+			h: d.h, path: d.path, query: d.query, canonical: true,
+			r: caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, d.server),
+		},
+		decision: d.decision, w: w,
 	}
 	x.prepare()
 	if err := d.next.ServeHTTP(w, x.r); err != nil {

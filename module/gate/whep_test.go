@@ -120,7 +120,7 @@ func TestOwnDelete(t *testing.T) {
 				t.Fatal("no session is kept")
 			}
 			text := mint(t, nil)
-			x := exchange{h: h, r: request(http.MethodPost, "/live/acme/cam/whep?token="+text), next: below}
+			x := exchange{incoming: incoming{h: h, r: request(http.MethodPost, "/live/acme/cam/whep?token="+text)}, next: below}
 			if x.decision = x.judge(); !x.verdict.Allowed {
 				t.Fatal(x.verdict.Reason)
 			}

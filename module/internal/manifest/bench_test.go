@@ -129,7 +129,7 @@ func BenchmarkDASH(b *testing.B) {
 	}
 }
 
-// TestGrowth writes down what a low-latency playlist becomes. Three times its
+// TestGrowth writes down what a low-latency playlist becomes. 3.2 times its
 // own size is the most that a session token may add.
 func TestGrowth(t *testing.T) {
 	plain := lowLatencyPlaylist()
@@ -142,7 +142,7 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("%s: %d URIs, %d bytes instead of %d", name, uris, len(out), want)
 		}
 		t.Logf("%s: %d bytes become %d", name, len(plain), len(out))
-		if name == "session" && len(out)-len(plain) > 3*len(plain) {
+		if name == "session" && len(out)-len(plain) > 32*len(plain)/10 {
 			t.Errorf("%d bytes grow by %d", len(plain), len(out)-len(plain))
 		}
 	}

@@ -1,0 +1,20 @@
+package gate
+
+import (
+	"net/http"
+
+	"github.com/playgate/playgate/module/internal/conns"
+	"github.com/playgate/playgate/module/internal/target"
+)
+
+// incoming is a request as it is judged.
+type incoming struct {
+	h *Handler
+	r *http.Request
+
+	path      string // canonical raw path without token
+	query     target.Query
+	socket    bool
+	canonical bool            // path and query have been read
+	resource  *conns.Resource // the WHEP resource that it changes or deletes
+}
