@@ -1,0 +1,160 @@
+package integration_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/integration/harness"
+)
+
+// playlistAnd serves a playlist of one segment, and all else by another handler.
+func playlistAnd(other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, ".m3u8") {
+			other.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+		_, _ = io.WriteString(w, "#EXTM3U\nseg.ts\n")
+	})
+}
+
+var sessionInPlaylist = regexp.MustCompile(`s\.[A-Za-z0-9_-]{112}`)
+
+// sessionToken is the one that the playlist of a stream carries for its segments.
+func (g *guarded) sessionToken(t *testing.T, token string, headers ...string) string {
+	t.Helper()
+	a := g.get(t, "/live/org1/cam/index.m3u8?token="+token, headers...)
+	g.allowed(t, a)
+	st := sessionInPlaylist.FindString(string(a.Body))
+	if st == "" {
+		t.Fatalf("no session token in %q", a.Body)
+	}
+	return st
+}
+
+// guardSessions is guard with a session key.
+func guardSessions(t *testing.T, s setup, handler http.Handler) (*guarded, setup) {
+	t.Helper()
+	s.playgate += "\nkey main {\nfile {$KEY}\n}\nsession_key {env.SESSION_KEY}"
+	key := harness.NewKey(t, "main", "EdDSA")
+	origin := harness.NewOrigin(t, handler)
+	server := harness.Serve(t, lasting(s), harness.Env{
+		"KEY": key.PublicFile, "ORIGIN": origin.Addr, "SESSION_KEY": strings.Repeat("only for tests; ", 4),
+	})
+	return &guarded{server, origin, key}, s
+}
+
+// lasting is a configuration under which WebSockets outlive reloads.
+func lasting(s setup) string {
+	return strings.Replace(s.caddyfile(), "reverse_proxy {$ORIGIN}", "reverse_proxy {$ORIGIN} {\nstream_close_delay 1h\n}", 1)
+}
+
+// A key whose material is replaced under its id ends sessions and running answers
+// within a second of the reload.
+func TestReplacedKeyEndsSessions(t *testing.T) {
+	t.Parallel()
+	e := new(endless)
+	g, s := guardSessions(t, setup{}, playlistAnd(e))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	st := g.sessionToken(t, token)
+	for name, text := range map[string]string{"its token": token, "a session of it": st} {
+		t.Run(name, func(t *testing.T) {
+			original, err := os.ReadFile(g.key.PublicFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			replace := func(text []byte, gate string) {
+				if err := os.WriteFile(g.key.PublicFile, text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				s.gate = gate
+				g.Reload(lasting(s))
+			}
+			other, err := os.ReadFile(harness.NewKey(t, "main", "EdDSA").PublicFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			watchAll(t, g.Server, e, func(path string) string { return "/live/org1/cam/" + path + "?token=" + text }, time.Time{}, func() {
+				replace(other, "errors verbose")
+			}, 4403)
+			g.refused(t, g.get(t, target(st)), 401, "unknown_key")
+			g.refused(t, g.get(t, target(token)), 401, "bad_signature")
+			replace(original, "errors terse")
+		})
+	}
+}
+
+// A viewer whose token is good plays on when a public stream stops being public;
+// those without one, or with a bad one, are cut.
+func TestPublicStreamThatIsSecured(t *testing.T) {
+	t.Parallel()
+	e := new(endless)
+	public, secure := setup{playgate: "org org1 {\nsecure off\n}"}, setup{playgate: "org org1 {\nsecure on\n}"}
+	g := guard(t, public, e)
+	good := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begin := func(query string) (over chan ended) {
+		begun, over := make(chan struct{}), make(chan ended, 1)
+		go func() {
+			over <- viewers()[0].watch(ctx, g.Server, "/live/org1/cam/stall"+query, func() { close(begun) })
+		}()
+		select {
+		case <-begun:
+		case <-time.After(harness.Deadline):
+			t.Fatalf("%s: it does not begin", query)
+		}
+		return over
+	}
+	stays := begin("?token=" + good)
+	var cut []chan ended
+	for _, query := range []string{"", "?token=" + harness.BreakSignature(good), "?token=" + g.key.Token(t, "--org", "org1", "--stream", "other"), "?token=x"} {
+		cut = append(cut, begin(query))
+	}
+	g.Reload(secure.caddyfile())
+	for i, over := range cut {
+		select {
+		case got := <-over:
+			if got.err == nil {
+				t.Errorf("viewer %d: it looks complete", i)
+			}
+		case <-time.After(cutWithin + time.Second):
+			t.Errorf("viewer %d was not cut", i)
+		}
+	}
+	select {
+	case got := <-stays:
+		t.Errorf("the viewer with a good token was cut: %v", got.err)
+	default:
+	}
+}
+
+// A player may send its token in the Authorization header of each request, beside the
+// session token that the playlist gave it; the header decides.
+func TestTokenInTheHeaderOfEachRequest(t *testing.T) {
+	t.Parallel()
+	g, _ := guardSessions(t, setup{}, playlistAnd(http.NotFoundHandler()))
+	token, other := g.key.Token(t, "--org", "org1", "--stream", "cam"), g.key.Token(t, "--org", "org1", "--stream", "other")
+	st := g.sessionToken(t, token, "Authorization: Bearer "+token)
+	before := len(g.origin.Calls())
+	for range 2 {
+		a := g.get(t, target(st), "Authorization: Bearer "+token)
+		if a.Status != http.StatusNotFound { // the origin's
+			t.Errorf("status %d: %s", a.Status, a.Body)
+		}
+	}
+	for _, seen := range g.origin.Calls()[before:] {
+		if text := seen.Head; strings.Contains(text, st) || strings.Contains(text, token) || strings.Contains(text, "Authorization") {
+			t.Errorf("the origin got %q", text)
+		}
+	}
+	g.refused(t, g.get(t, target(st), "Authorization: Bearer "+other), 403, "wrong_stream")
+	g.refused(t, g.get(t, target(token), "Authorization: Bearer "+harness.BreakSignature(token)), 401, "bad_signature")
+}
