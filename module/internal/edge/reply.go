@@ -26,9 +26,6 @@ func Instance() string {
 	return host + "/" + id.String()
 }
 
-// Instance names this process.
-func (s *State) Instance() string { return s.instance() }
-
 // Peers are this node, as a configuration has it, and all others of its registry.
 func (s *State) Peers(c Config) *cluster.Peers {
 	p := &cluster.Peers{Self: func(q *cluster.Query) cluster.Reply { return s.reply(c, q) }}
@@ -78,7 +75,7 @@ func (s *State) reply(c Config, q *cluster.Query) (r cluster.Reply) {
 func (s *State) node(c Config) *cluster.Node {
 	version, _ := caddy.Version()
 	now := time.Now()
-	n := &cluster.Node{Name: s.instance(), Version: version, Ready: c.Ready(now), Viewers: s.viewers.count(&s.running).Total}
+	n := &cluster.Node{Name: s.Instance(), Version: version, Ready: c.Ready(now), Viewers: s.viewers.count(&s.running).Total}
 	if r := c.Registry(); r != nil {
 		n.Position, n.Revoked = r.Position(), r.View().Revocations()
 		if seen := r.Seen(); !seen.IsZero() {

@@ -30,6 +30,8 @@ type State struct {
 	Events Events
 	// Uses are when tokens were used last.
 	Uses Uses
+	// Instance names this process; see [Instance].
+	Instance func() string
 
 	running   conns.Table
 	refusals  refusals
@@ -37,7 +39,6 @@ type State struct {
 	viewers   viewers
 	configs   configs
 	clock     clock
-	instance  func() string
 
 	mu   sync.Mutex  // held to drop a reference
 	kept atomic.Bool // a reference is kept for what is still running
@@ -67,7 +68,7 @@ func newState() *State {
 	s := &State{
 		Memory:        verify.NewMemory(),
 		BadSignatures: verify.NewLimiter(verify.Gradually, maxBadSigners),
-		instance:      sync.OnceValue(Instance),
+		Instance:      sync.OnceValue(Instance),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Events.samples = newSamples()
