@@ -3,7 +3,8 @@ package console
 import (
 	"fmt"
 	"net/url"
-	"strings"
+
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // snippet is how to play a stream somewhere.
@@ -17,16 +18,17 @@ func snippets(stream, token string) []snippet {
 	if err != nil || stream == "" { // a token for an organisation has no one stream
 		return nil
 	}
+	path := u.EscapedPath()
 	var list []snippet
 	add := func(title, format string, args ...any) {
 		list = append(list, snippet{title, fmt.Sprintf(format, args...)})
 	}
 	switch {
-	case strings.HasSuffix(u.Path, ".m3u8"):
+	case target.LooksLikeHLS(path):
 		add("In a page, where the browser plays HLS", `<video controls crossorigin src="%s"></video>`, stream)
 		add("hls.js", "const hls = new Hls();\nhls.loadSource(\"%s\");\nhls.attachMedia(document.querySelector(\"video\"));", stream)
 		add("video.js", "videojs(\"video\").src({ src: \"%s\", type: \"application/x-mpegURL\" });", stream)
-	case strings.HasSuffix(u.Path, ".mpd"):
+	case target.LooksLikeDASH(path):
 		add("dash.js", "const player = dashjs.MediaPlayer().create();\nplayer.initialize(document.querySelector(\"video\"), \"%s\", true);", stream)
 	case u.Scheme == "ws" || u.Scheme == "wss":
 		query := u.Query()
@@ -37,7 +39,7 @@ func snippets(stream, token string) []snippet {
 		add("In a page", "const socket = new WebSocket(\"%s\");", stream)
 		return list
 	}
-	if strings.HasSuffix(u.Path, ".m3u8") || strings.HasSuffix(u.Path, ".mpd") {
+	if target.LooksLikeManifest(path) {
 		add("Shaka Player", "const player = new shaka.Player();\nawait player.attach(document.querySelector(\"video\"));\nawait player.load(\"%s\");", stream)
 	}
 	add("ffplay", "ffplay '%s'", stream)

@@ -11,6 +11,8 @@ func TestSnippets(t *testing.T) {
 	for stream, titles := range map[string]string{
 		"https://live.test/live/acme/cam/index.m3u8?token=TOKEN":    "In a page, where the browser plays HLS; hls.js; video.js; Shaka Player; ffplay; VLC; curl",
 		"https://live.test/live/acme/cam/manifest.mpd?token=TOKEN":  "dash.js; Shaka Player; ffplay; VLC; curl",
+		"https://live.test/live/acme/cam/INDEX.M3U8?token=TOKEN":    "In a page, where the browser plays HLS; hls.js; video.js; Shaka Player; ffplay; VLC; curl",
+		"https://live.test/live/acme/cam/manifest.MPD?token=TOKEN":  "dash.js; Shaka Player; ffplay; VLC; curl",
 		"https://live.test/live/acme/cam.flv?token=TOKEN":           "ffplay; VLC; curl",
 		"wss://live.test/h5live/stream/acme-cam?rtmp=1&token=TOKEN": "nanoplayer; In a page",
 		"": "",

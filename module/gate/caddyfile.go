@@ -18,7 +18,7 @@ func init() {
 //			query <key> [<name template>]         # the name is in the query; under stream /h5live/*: query stream {org}-{id}
 //			pin <key> <value>                     # repeatable; the origin always gets this query value; another one is bad_request
 //			methods whep                          # POST, PATCH, DELETE and OPTIONS too, for WebRTC
-//			manifest <path pattern>...            # manifests that do not end in .m3u8 or .mpd
+//			manifest <path pattern>...            # manifests that do not end in .m3u8 or .mpd, in any case
 //		}]
 //		default_org <hash>                        # for rules that name none
 //		open <path pattern>...                    # paths that need no token

@@ -135,7 +135,8 @@ type Stream struct {
 	// and OPTIONS pass too. Default: GET and HEAD alone.
 	Methods string `json:"methods,omitempty"`
 
-	// Manifests are patterns of manifests that end neither in .m3u8 nor in .mpd.
+	// Manifests are patterns of manifests that end neither in .m3u8 nor in .mpd,
+	// in any case.
 	Manifests []string `json:"manifests,omitempty"`
 }
 

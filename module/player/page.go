@@ -13,6 +13,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -108,7 +109,7 @@ func streamURL(templates []string, host, org, stream string, tokens []string) (a
 		if err != nil || strings.ToLower(u.Hostname()) != app.Hostname(host) {
 			continue
 		}
-		hls := strings.HasPrefix(u.Scheme, "http") && strings.HasSuffix(u.Path, ".m3u8")
+		hls := strings.HasPrefix(u.Scheme, "http") && target.LooksLikeHLS(u.EscapedPath())
 		if address != "" && !hls {
 			continue
 		}

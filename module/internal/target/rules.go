@@ -240,11 +240,6 @@ func (r *Rule) kind(path string) Kind {
 	return Segment
 }
 
-// LooksLikeManifest reports whether a path ends in .m3u8 or .mpd.
-func LooksLikeManifest(path string) bool {
-	return strings.HasSuffix(path, ".m3u8") || strings.HasSuffix(path, ".mpd")
-}
-
 // Forward is the query that the origin gets: the client's, without tokens unless
 // they are to stay, and the pins that are not in it yet.
 func (t *Target) Forward(q Query, keepTokens bool) string {

@@ -156,7 +156,7 @@ func TestMethodsThatOpenAWebSocket(t *testing.T) {
 func TestKindIsByTheLookOfThePath(t *testing.T) {
 	rs := siteRules(t)
 	for path, want := range map[string]Kind{
-		"/live/org1/cam1/index.m3u8": Manifest, "/live/org1/cam1/a.mpd": Manifest, "/live/org1/cam1/a.m3u8/x": Segment, "/live/org1/cam1/a.M3U8": Segment,
+		"/live/org1/cam1/index.m3u8": Manifest, "/live/org1/cam1/a.mpd": Manifest, "/live/org1/cam1/a.m3u8/x": Segment, "/live/org1/cam1/a.M3U8": Manifest, "/live/org1/cam1/a.MpD": Manifest,
 		"/live/org1/cam1/a.ts": Segment, "/live/org1/cam1/m3u8": Segment, "/single/cam1/master": Manifest, "/single/cam1/pl-1.txt": Manifest,
 		"/single/cam1/x/master": Segment, "/single/cam1/pl-1.txt2": Segment, "/live/org1/cam1/master": Segment,
 	} {
