@@ -8,7 +8,8 @@ import (
 
 // FuzzRequest checks what must hold for every request that is let through: the
 // path has one reading, the names are in their alphabets, and the origin gets
-// every pair but the token's, byte for byte and in order.
+// every pair but the token's, byte for byte and in order. Other readers of the query
+// find no other stream.
 func FuzzRequest(f *testing.F) {
 	isToken := func(s string) bool { return strings.Count(s, ".") == 2 && !strings.Contains(s, "/") }
 	inQuery := func(name, value string) bool { return tokenName(name, "") && isToken(value) }
@@ -65,6 +66,7 @@ func FuzzRequest(f *testing.F) {
 		if !validOrg(target.Org) || !validStream(target.Stream) {
 			t.Errorf("%q %q names %q, %q", path, rawQuery, target.Org, target.Stream)
 		}
+		checkQueryReaders(t, target.Rule, forward)
 		for _, pin := range target.Rule.Pins {
 			if p, n := out.Single(pin.Name); n != 1 || p.Value != pin.Value {
 				t.Errorf("from %q the origin gets %q, pin %s", rawQuery, forward, pin.Name)

@@ -195,6 +195,9 @@ func (rs *Rules) Find(path string, q Query) (Target, error) {
 		if escaped {
 			return Target{}, badRequest("the name of an organisation or stream is written with escapes")
 		}
+		if err := r.checkNames(q); err != nil {
+			return Target{}, err
+		}
 		if r.QueryKey != "" {
 			if err := r.readQuery(q, &c); err != nil {
 				return Target{}, err
