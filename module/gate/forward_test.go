@@ -35,6 +35,10 @@ func TestNextGetsTheRequestWithoutTheToken(t *testing.T) {
 		{"in path and query", "/live/~TOKEN/acme/cam/seg-1.m4s?token=TOKEN&a=1", media + "?a=1"},
 		{"with an escaped path", "/live/acme/cam/a%20b/%C3%A9%7e.m4s?token=TOKEN", "/live/acme/cam/a%20b/%C3%A9%7e.m4s"},
 		{"in an escaped path", "/live/~TOKEN/acme/cam/a%20%3b.m4s", "/live/acme/cam/a%20%3b.m4s"},
+		{"with raw letters beyond ASCII", "/live/acme/cam/é%7e%c3%a9%3b.m4s?token=TOKEN&a=é", "/live/acme/cam/%C3%A9%7e%c3%a9%3b.m4s?a=é"},
+		{"with raw brackets", "/live/acme/cam/a[1]%7e|^%5b.m4s?token=TOKEN", "/live/acme/cam/a%5B1%5D%7e%7C%5E%5b.m4s"},
+		{"with semicolons", "/live/acme/cam/a;b=1;%3b%7e/c;.m4s?token=TOKEN", "/live/acme/cam/a;b=1;%3b%7e/c;.m4s"},
+		{"with escaped delimiters", "/live/~TOKEN/acme/cam/100%25%23a%3Fb.m4s", "/live/acme/cam/100%25%23a%3Fb.m4s"},
 		{"with punctuation", "/live/acme/cam/!$&'()*+,=:@~.m4s?token=TOKEN", "/live/acme/cam/!$&'()*+,=:@~.m4s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -132,7 +132,7 @@ func (in *incoming) readRequest() (inPath []string, err error) {
 	if in.h.places.path {
 		path, inPath = in.h.rules.CutToken(path, redact.IsToken)
 	}
-	if err := target.CheckPath(path); err != nil {
+	if path, err = in.h.rules.ReadPath(path); err != nil {
 		return nil, err
 	}
 	query, err := in.h.places.readQuery(in.r.URL.RawQuery)

@@ -120,19 +120,18 @@ func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) 
 // maps finds what a rule of this gate maps a path to, and where in the path a
 // token segment goes.
 func (x *exchange) maps(path, rawQuery string) (t target.Target, at int, ok bool) {
-	if target.CheckPath(path) != nil {
+	canonical, err := x.h.rules.ReadPath(path)
+	if err != nil {
 		return t, 0, false
 	}
 	var query target.Query
 	if x.h.needsQ {
-		var err error
 		if query, err = target.ParseQuery(rawQuery, nil); err != nil {
 			return t, 0, false
 		}
 	}
-	t, err := x.h.rules.Find(path, query)
-	if err != nil {
+	if t, err = x.h.rules.Find(canonical, query); err != nil {
 		return t, 0, false
 	}
-	return t, len(t.Rule.Prefix()), true
+	return t, t.Rule.PrefixEnd(path), true
 }

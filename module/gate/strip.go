@@ -11,7 +11,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
-	"github.com/playgate/playgate/module/internal/target"
 )
 
 // strip takes tokens out of everything that is seen below the gate, and out of
@@ -142,7 +141,10 @@ func (h *Handler) cleanURL(u *url.URL) url.URL {
 func (h *Handler) withoutTokens(rawPath, rawQuery string) (path, query string, ok bool) {
 	path, _ = h.rules.CutToken(rawPath, redact.IsToken)
 	q, err := h.places.readQuery(rawQuery)
-	if err != nil || target.CheckPath(path) != nil {
+	if err != nil {
+		return "", "", false
+	}
+	if path, err = h.rules.ReadPath(path); err != nil {
 		return "", "", false
 	}
 	return path, q.WithoutTokens(), true

@@ -26,10 +26,13 @@ func TestTokensAndRequestsHaveTheSameNames(t *testing.T) {
 	}
 	found := func(r *target.Rule, org, path, query string) target.Target {
 		q, err := target.ParseQuery(query, nil)
-		if err != nil || target.CheckPath(path) != nil {
+		if err != nil {
 			return target.Target{}
 		}
 		rs := target.Rules{Rules: []*target.Rule{r}, DefaultOrg: org}
+		if path, err = rs.ReadPath(path); err != nil {
+			return target.Target{}
+		}
 		wanted, err := rs.Find(path, q)
 		if err != nil {
 			return target.Target{}

@@ -137,7 +137,7 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	}
 	rules := target.Rules{Rules: []*target.Rule{rule}, DefaultOrg: g.Org}
 	path, _ := rules.CutToken(parsed.EscapedPath(), jwt.HasForm)
-	if err := target.CheckPath(path); err != nil {
+	if path, err = rules.ReadPath(path); err != nil {
 		e.addError("scope", err, "")
 		return nil
 	}

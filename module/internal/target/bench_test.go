@@ -26,7 +26,7 @@ func BenchmarkRequest(b *testing.B) {
 	rs := siteRules(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := CheckPath("/live/org1/cam1/segment-4711.mp4"); err != nil {
+		if _, err := rs.ReadPath("/live/org1/cam1/segment-4711.mp4"); err != nil {
 			b.Fatal(err)
 		}
 		q, err := ParseQuery("token=a.b.c&_HLS_msn=4711&_HLS_part=2", tokenName)

@@ -8,12 +8,12 @@ import (
 
 // FuzzRequest checks what must hold for every request that is let through: the
 // path has one reading, the names are in their alphabets, and the origin gets
-// every pair but the token's, byte for byte and in order. Other readers of the query
-// find no other stream.
+// every pair but the token's, byte for byte and in order. Other readers of path and
+// query find no other stream.
 func FuzzRequest(f *testing.F) {
 	isToken := func(s string) bool { return strings.Count(s, ".") == 2 && !strings.Contains(s, "/") }
 	inQuery := func(name, value string) bool { return tokenName(name, "") && isToken(value) }
-	rs := siteRules(f)
+	rs, crossed := siteRules(f), crossedRules(f)
 	f.Fuzz(func(t *testing.T, path, rawQuery string) {
 		path, tokens := rs.CutToken(path, isToken)
 		for _, text := range tokens {
@@ -21,10 +21,15 @@ func FuzzRequest(f *testing.F) {
 				t.Errorf("%q was cut out", text)
 			}
 		}
-		if CheckPath(path) != nil {
+		checkReaders(t, crossed, path, rawQuery)
+		path, err := rs.ReadPath(path)
+		if err != nil {
 			return
 		}
 		checkRead(t, path)
+		if again, err := rs.ReadPath(path); err != nil || again != path {
+			t.Fatalf("%q, read again, is %q, %v", path, again, err)
+		}
 		q, err := ParseQuery(rawQuery, inQuery)
 		if err != nil {
 			return

@@ -16,14 +16,31 @@ func TestHostilePathsAreReadInLittleTime(t *testing.T) {
 		mustRule(t, "/live/{org}/{stream}-{id}.flv", "", ""),
 		mustRule(t, "/h5/*", "stream", "{org}.{stream}-{id}x"),
 	}}
+	star := Rules{Rules: rules.Rules, Open: []Pattern{mustPattern(t, "/open/*")}}
 	dashes := strings.Repeat("-", size)
 	token := func(s string) bool { return s == "a.b.c" }
 	query, err := ParseQuery("stream=o."+dashes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	odd := []string{strings.Repeat("a;", size/2), strings.Repeat("a;%3b%3f%23/", size/12) + "a", strings.Repeat("%20", size/3), strings.Repeat("%25", size/3), strings.Repeat("é[", size/3)}
+	names, err := ParseQuery(strings.Repeat(strings.Repeat("+", size/1000)+"&", 999), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := time.Now()
 	for range 100 {
+		for _, below := range odd {
+			if _, err := rules.ReadPath("/live/org1/" + below); err == nil && strings.Contains(below, ";") {
+				t.Fatal("is let through")
+			}
+			if _, err := star.ReadPath("/open/" + below); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := rules.Find("/h5/x", names); err == nil {
+			t.Fatal("names a stream")
+		}
 		if _, err := rules.Find("/live/org1/"+dashes, Query{}); err == nil {
 			t.Fatal("names a stream")
 		}

@@ -9,7 +9,8 @@ import (
 // of characters, and a whole last segment * for everything below.
 type Pattern struct {
 	text     string
-	segments []string
+	segments []string // as paths go out: what is not ASCII is escaped
+	decoded  []string // as readers see them who decode paths
 	rest     bool
 }
 
@@ -19,20 +20,32 @@ func ParsePattern(text string) (Pattern, error) {
 	if !strings.HasPrefix(text, "/") {
 		return p, fmt.Errorf("path pattern %q must begin with a slash, like /assets/*", text)
 	}
-	if err := CheckPath(text); err != nil {
-		return p, fmt.Errorf("path pattern %q can never match a path that is let through; captures and placeholders cannot be used here", text)
+	if !literalPath(text) {
+		return p, fmt.Errorf("path pattern %q can never match a path that is let through; captures and placeholders cannot be used here, and * has to stand for ; [ ] | ^ and their like", text)
 	}
-	p.segments = strings.Split(text[1:], "/")
+	p.segments = strings.Split(escapePath(text[1:]), "/")
 	if n := len(p.segments) - 1; p.segments[n] == "*" {
 		p.segments, p.rest = p.segments[:n], true
+	}
+	for _, s := range p.segments {
+		if !strings.Contains(s, "%2a") && !strings.Contains(s, "%2A") { // that is no star of the pattern
+			s = decode(s)
+		}
+		p.decoded = append(p.decoded, s)
 	}
 	return p, nil
 }
 
-// Match reports whether the pattern includes a raw path.
-func (p *Pattern) Match(path string) bool {
-	rest := path
-	for _, s := range p.segments {
+// Match reports whether the pattern includes a path from ReadPath.
+func (p *Pattern) Match(path string) bool { return p.match(path, false) }
+
+// match reads such a path, or a decoded one.
+func (p *Pattern) match(path string, decoded bool) bool {
+	rest, segments := path, p.segments
+	if decoded {
+		segments = p.decoded
+	}
+	for _, s := range segments {
 		if rest == "" || rest[0] != '/' {
 			return false
 		}

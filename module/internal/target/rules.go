@@ -84,6 +84,20 @@ func (r *Rule) NamesOrg() bool { return r.has(captureOrg) }
 // the path stands right behind it.
 func (r *Rule) Prefix() string { return r.Path.prefix }
 
+// PrefixEnd is where these segments end in a path that the rule maps, however it is
+// written.
+func (r *Rule) PrefixEnd(path string) int {
+	at := 0
+	for range strings.Count(r.Path.prefix, "/") {
+		end := strings.IndexByte(path[at+1:], '/')
+		if end < 0 {
+			return len(path)
+		}
+		at += 1 + end
+	}
+	return at
+}
+
 // StreamPrefix is the part of a raw path that the rule maps which all of the
 // stream's paths have in common, with a slash at its end: the segments up to
 // the last one with a name in it.
@@ -125,11 +139,11 @@ func (rs *Rules) Validate() error {
 	return nil
 }
 
-// Request is a canonical request: its path has passed [CheckPath] and holds no
+// Request is a canonical request: its path is one of [Rules.ReadPath] and holds no
 // token.
 type Request struct {
 	Method string
-	Path   string // raw
+	Path   string // raw (escaped)
 	Query  Query
 	Socket bool // asks for a WebSocket
 	// Resource says that the gate knows a WHEP resource by this URL. It can be
@@ -152,13 +166,11 @@ func (r *Request) signalling(rule *Rule) bool {
 // Target finds what a request wants to play. Errors are [Error] values of kind
 // ErrBadRequest, ErrNoStream or ErrMethod.
 func (rs *Rules) Target(r Request) (Target, error) {
-	for i := range rs.Open {
-		if rs.Open[i].Match(r.Path) {
-			if r.Socket || r.Method != http.MethodGet && r.Method != http.MethodHead {
-				return Target{}, &Error{ErrMethod, "this path can be read with GET and HEAD only"}
-			}
-			return Target{Open: true}, nil
+	if rs.open(r.Path, false) != nil {
+		if r.Socket || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return Target{}, &Error{ErrMethod, "this path can be read with GET and HEAD only"}
 		}
+		return Target{Open: true}, nil
 	}
 	t, err := rs.Find(r.Path, r.Query)
 	if err != nil {
@@ -186,36 +198,33 @@ func (rs *Rules) Target(r Request) (Target, error) {
 // Find maps a path and query to a target, whatever the method. The first rule
 // whose path matches decides.
 func (rs *Rules) Find(path string, q Query) (Target, error) {
-	for _, r := range rs.Rules {
-		var c captured
-		escaped, ok := r.Path.match(path, &c)
-		if !ok {
-			continue
-		}
-		if escaped {
-			return Target{}, badRequest("the name of an organisation or stream is written with escapes")
-		}
-		if err := r.checkNames(q); err != nil {
+	var c captured
+	r, escaped := rs.rule(path, false, &c)
+	switch {
+	case r == nil:
+		return Target{}, noStream("no rule maps this path to a stream")
+	case escaped:
+		return Target{}, badRequest("the name of an organisation or stream is written with escapes")
+	}
+	if err := r.checkNames(q); err != nil {
+		return Target{}, err
+	}
+	if r.QueryKey != "" {
+		if err := r.readQuery(q, &c); err != nil {
 			return Target{}, err
 		}
-		if r.QueryKey != "" {
-			if err := r.readQuery(q, &c); err != nil {
-				return Target{}, err
-			}
-		}
-		t := Target{Org: c.org, Stream: c.stream, Rule: r, Kind: r.kind(path)}
-		if !r.has(captureStream) {
-			t.Stream = c.id
-		}
-		if !r.NamesOrg() {
-			t.Org = rs.DefaultOrg
-		}
-		if !validOrg(t.Org) || !validStream(t.Stream) {
-			return Target{}, noStream("the path holds no valid names of an organisation and a stream")
-		}
-		return t, nil
 	}
-	return Target{}, noStream("no rule maps this path to a stream")
+	t := Target{Org: c.org, Stream: c.stream, Rule: r, Kind: r.kind(path)}
+	if !r.has(captureStream) {
+		t.Stream = c.id
+	}
+	if !r.NamesOrg() {
+		t.Org = rs.DefaultOrg
+	}
+	if !validOrg(t.Org) || !validStream(t.Stream) {
+		return Target{}, noStream("the path holds no valid names of an organisation and a stream")
+	}
+	return t, nil
 }
 
 func (r *Rule) readQuery(q Query, c *captured) error {
@@ -282,7 +291,7 @@ func escapeForm(s string) string {
 // literal leading segments of a rule. It returns the path without them, and
 // the tokens. isToken tells what has a token's form.
 func (rs *Rules) CutToken(path string, isToken func(string) bool) (rest string, tokens []string) {
-	rest = path
+	rest = escapeText(path) // as prefixes are
 	for again := true; again; {
 		again = false
 		for _, r := range rs.Rules {

@@ -302,3 +302,37 @@ func TestMethods(t *testing.T) {
 		t.Error("a WebSocket is opened with POST")
 	}
 }
+
+// Literals may be written with letters that are not ASCII, or with their escapes: the
+// path goes out escaped, and a token behind such a prefix is found in both spellings.
+func TestLiteralsThatAreNotASCII(t *testing.T) {
+	for _, literal := range []string{"é", "%C3%A9"} {
+		rs := &Rules{Rules: []*Rule{mustRule(t, "/live-"+literal+"/{org}/{stream}/*", "", "")}, Open: []Pattern{mustPattern(t, "/"+literal+"/*")}}
+		for _, written := range []string{"é", "%C3%A9"} {
+			path, tokens := rs.CutToken("/live-"+written+"/~a.b.c/org1/cam1/x", func(s string) bool { return s == "a.b.c" })
+			if len(tokens) != 1 {
+				t.Errorf("%s, written %s: no token found in %q", literal, written, path)
+			}
+			path, err := rs.ReadPath(path)
+			if err != nil || path != "/live-%C3%A9/org1/cam1/x" {
+				t.Errorf("%s, written %s: %q, %v", literal, written, path, err)
+			}
+			target, err := rs.Find(path, Query{})
+			if outcome(target, err) != "org1/cam1" {
+				t.Errorf("%s, written %s: %s", literal, written, outcome(target, err))
+			} else if at, prefix := target.Rule.PrefixEnd("/live-"+written+"/org1/cam1/x"), "/live-"+written; at != len(prefix) || target.Rule.Prefix() != "/live-%C3%A9" {
+				t.Errorf("%s, written %s: the prefix ends at %d, and is %s", literal, written, at, target.Rule.Prefix())
+			}
+			open, err := rs.ReadPath("/" + written + "/x")
+			if err != nil || rs.open(open, false) == nil {
+				t.Errorf("%s, written %s: not open, %v", literal, written, err)
+			}
+		}
+	}
+	if at := mustRule(t, "/a/b/{org}/{stream}", "", "").PrefixEnd("/a/b"); at != 4 {
+		t.Errorf("a prefix that is all of the path ends at %d", at)
+	}
+	if at := mustRule(t, "/{org}/{stream}", "", "").PrefixEnd("/a/b"); at != 0 {
+		t.Errorf("no prefix ends at %d", at)
+	}
+}

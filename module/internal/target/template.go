@@ -132,9 +132,10 @@ func orgByte(c byte) bool {
 // the whole last segment for one or more characters after the slash.
 type Template struct {
 	text     string
-	segments []segment
-	rest     bool   // ends in "*"
-	prefix   string // the literal leading segments, as "/a/b"
+	segments []segment // as paths go out: what is not ASCII is escaped
+	decoded  []segment // as readers see them who decode paths
+	rest     bool      // ends in "*"
+	prefix   string    // the literal leading segments, as "/a/b"
 }
 
 // ParseTemplate reads a path template. Errors say what to change.
@@ -161,19 +162,36 @@ func ParseTemplate(text string) (Template, error) {
 			return t, fmt.Errorf("template %q: %w", text, err)
 		}
 		for _, x := range s {
-			if x.literal != "" && CheckPath("/"+x.literal) != nil && (s.literal() || CheckPath("/x"+x.literal) != nil) {
+			if x.literal != "" && !literalPath("/"+x.literal) && (s.literal() || !literalPath("/x"+x.literal)) {
 				return t, fmt.Errorf("template %q: %q can never be part of a path that is let through", text, x.literal)
 			}
 			if x.capture != "" && strings.Count(text, x.capture) > 1 {
 				return t, fmt.Errorf("template %q: %s stands twice", text, x.capture)
 			}
 		}
-		t.segments = append(t.segments, s)
+		t.segments = append(t.segments, s.each(escapePath))
+		t.decoded = append(t.decoded, s.each(decode))
 		if leading = leading && s.literal(); leading {
-			t.prefix += "/" + p
+			t.prefix += "/" + escapePath(p)
 		}
 	}
 	return t, nil
+}
+
+// literalPath reports whether a path, or part of one, can be let through where "*"
+// matches nothing of it.
+func literalPath(raw string) bool {
+	s, err := readSpelling(raw)
+	return err == nil && s.wild < 0
+}
+
+// each is the segment with other literals.
+func (s segment) each(spell func(string) string) segment {
+	other := make(segment, len(s))
+	for i, p := range s {
+		other[i] = part{literal: spell(p.literal), capture: p.capture}
+	}
+	return other
 }
 
 // has reports whether the template captures that name.
@@ -186,11 +204,15 @@ func (t *Template) has(capture string) bool {
 	return false
 }
 
-// match reads a raw path. escaped tells that a segment with a capture was
-// written with escapes, so that its name would depend on who reads it.
-func (t *Template) match(path string, c *captured) (escaped, ok bool) {
-	rest := path
-	for _, s := range t.segments {
+// match reads a path from ReadPath, or a decoded one. escaped tells that a segment
+// with a capture was written with escapes, so that its name would depend on who reads
+// it.
+func (t *Template) match(path string, decoded bool, c *captured) (escaped, ok bool) {
+	rest, segments := path, t.segments
+	if decoded {
+		segments = t.decoded
+	}
+	for _, s := range segments {
 		if rest == "" || rest[0] != '/' {
 			return false, false
 		}

@@ -85,10 +85,10 @@ func TestTemplatesNameOrganisationAndStream(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.template+" "+tt.path, func(t *testing.T) {
-			if err := CheckPath(tt.path); err != nil {
+			rs := Rules{Rules: []*Rule{mustRule(t, tt.template, "", "")}}
+			if _, err := rs.ReadPath(tt.path); err != nil {
 				t.Fatal(err)
 			}
-			rs := Rules{Rules: []*Rule{mustRule(t, tt.template, "", "")}}
 			target, err := rs.Find(tt.path, Query{})
 			want := tt.want
 			if s, ok := strings.CutSuffix(want, " reversed"); ok {
