@@ -31,6 +31,16 @@ const (
 // Algorithms lists them, the one for new keys first.
 var Algorithms = []string{EdDSA, ES256, ES384, RS256, PS256, HS256}
 
+// ParseAlgorithm reads the name of an algorithm, as a token's header, a JSON Web Key
+// or the configuration has it. "Ed25519" (RFC 9864) is [EdDSA], whose keys are all of
+// that curve here. ok is false where the name is none of [Algorithms].
+func ParseAlgorithm(name string) (algorithm string, ok bool) {
+	if name == "Ed25519" {
+		return EdDSA, true
+	}
+	return name, slices.Contains(Algorithms, name)
+}
+
 // MinSecret is the least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
 const MinSecret = 32
 
@@ -69,13 +79,16 @@ type Key struct {
 
 // NewKey binds key material to an id and an algorithm, in state [Verify]. The
 // material is a public key, a private key, or a []byte secret; it must be of
-// the algorithm's kind and strong enough for it.
+// the algorithm's kind and strong enough for it. The algorithm is read by
+// [ParseAlgorithm].
 func NewKey(id, algorithm string, material any) (*Key, error) {
 	if !ValidKeyID(id) {
 		return nil, fmt.Errorf("key id %q: use 1 to 64 of letters, digits, dot, underscore and hyphen", id)
 	}
-	if !slices.Contains(Algorithms, algorithm) {
-		return nil, fmt.Errorf("key %s: unknown algorithm %q; use one of %s", id, algorithm, strings.Join(Algorithms, ", "))
+	name := algorithm
+	algorithm, ok := ParseAlgorithm(name)
+	if !ok {
+		return nil, fmt.Errorf("key %s: unknown algorithm %q; use one of %s", id, name, strings.Join(Algorithms, ", "))
 	}
 	k := &Key{ID: id, Algorithm: algorithm, State: Verify, public: material}
 	if signer, ok := material.(crypto.Signer); ok {
@@ -146,6 +159,7 @@ func fits(algorithm string, public any) error {
 func GenerateKey(id, algorithm string) (*Key, error) {
 	var material any
 	var err error
+	algorithm, _ = ParseAlgorithm(algorithm)
 	switch algorithm {
 	case EdDSA:
 		_, material, err = ed25519.GenerateKey(rand.Reader)

@@ -12,8 +12,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
+	jsonexp "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ParseKey reads one key in PEM or JWK form. An empty id or algorithm is taken from
@@ -31,12 +34,17 @@ func parseJWK(data []byte, id, algorithm string) (*Key, error) {
 	if err := json.Unmarshal(data, &jwk); err != nil {
 		return nil, errors.New("not a JSON Web Key (RFC 7517) with one key")
 	}
-	if jwk.Use != "" && jwk.Use != "sig" {
-		return nil, fmt.Errorf("the key's use is %q; it must be \"sig\"", jwk.Use)
+	if err := checkPurpose(data, jwk); err != nil {
+		return nil, err
 	}
 	id, err := agree("id", id, jwk.KeyID)
 	if err != nil {
 		return nil, err
+	}
+	if configured, ok := ParseAlgorithm(algorithm); ok {
+		if inFile, _ := ParseAlgorithm(jwk.Algorithm); inFile == configured {
+			algorithm = jwk.Algorithm // another name of the same
+		}
 	}
 	if algorithm, err = agree("algorithm", algorithm, jwk.Algorithm); err != nil {
 		return nil, err
@@ -48,6 +56,47 @@ func parseJWK(data []byte, id, algorithm string) (*Key, error) {
 		}
 	}
 	return NewKey(id, algorithm, material)
+}
+
+// checkPurpose refuses a JSON Web Key that is not for signatures (RFC 7517, sections
+// 4.2 and 4.3), and one that has a member without a value. The errors hold nothing of
+// the key.
+func checkPurpose(data []byte, jwk jose.JSONWebKey) error {
+	var members struct {
+		ID         jsontext.Value `json:"kid"`
+		Algorithm  jsontext.Value `json:"alg"`
+		Use        jsontext.Value `json:"use"`
+		Operations jsontext.Value `json:"key_ops"`
+	}
+	if err := jsonexp.Unmarshal(data, &members); err != nil {
+		return errors.New("not a JSON Web Key (RFC 7517) with one key")
+	}
+	switch {
+	case members.ID != nil && jwk.KeyID == "":
+		return errors.New("the key has an empty id (kid); write one, or leave kid out")
+	case members.Algorithm != nil && jwk.Algorithm == "":
+		return errors.New("the key has an empty algorithm (alg); write one, or leave alg out")
+	case members.Use != nil && jwk.Use != "sig":
+		return errors.New(`the key is not for signatures: its use must be "sig" or absent`)
+	case members.Operations == nil:
+		return nil
+	}
+	var operations []string
+	if err := jsonexp.Unmarshal(members.Operations, &operations); err != nil || len(operations) == 0 {
+		return errors.New(`key_ops is no list of operations; write ["verify"], or leave key_ops out`)
+	}
+	private := !jwk.IsPublic() // a secret too
+	usable := false
+	for i, operation := range operations {
+		if slices.Contains(operations[:i], operation) {
+			return errors.New("key_ops names an operation twice; write each once")
+		}
+		usable = usable || operation == "verify" || private && operation == "sign"
+	}
+	if !usable {
+		return errors.New(`the key is not for verifying: key_ops must hold "verify", or "sign" in a private key, or be absent`)
+	}
+	return nil
 }
 
 func agree(what, configured, inFile string) (string, error) {
