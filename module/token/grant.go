@@ -23,8 +23,13 @@ type Grant struct {
 	OrgWide bool
 
 	// Expires, NotBefore and IssuedAt are seconds since the epoch (RFC 7519,
-	// section 2). Expires is always there; the other two are 0 when absent.
+	// section 2). Expires is always there; the other two are 0 when absent. Of a time
+	// with a fraction, Expires is rounded down and the others up.
 	Expires, NotBefore, IssuedAt int64
+
+	// IssuedWithin says that iat has a fraction: the token was issued in the second
+	// before IssuedAt.
+	IssuedWithin bool
 
 	// IPs are the client addresses that may use the token; nil means all.
 	IPs []AddressRule
@@ -56,3 +61,12 @@ func (g *Grant) MayPlay(stream string) bool {
 
 // ExpiresAt is Expires as a time.
 func (g *Grant) ExpiresAt() time.Time { return time.Unix(g.Expires, 0) }
+
+// IssuedSecond is iat rounded down, as revocations count it: a token that was issued
+// in the second up to which they reach is revoked. 0 when iat is absent.
+func (g *Grant) IssuedSecond() int64 {
+	if g.IssuedWithin {
+		return g.IssuedAt - 1
+	}
+	return g.IssuedAt
+}

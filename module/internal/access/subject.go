@@ -15,7 +15,7 @@ type Subject struct {
 	Public bool
 	// TokenID, Tag, User and Key are of the token.
 	TokenID, Tag, User, Key uint64
-	// IssuedAt is its iat.
+	// IssuedAt is its iat, rounded down.
 	IssuedAt int64
 	// Expires is its exp, where Public: then no deadline says it. 0 for none.
 	Expires int64
@@ -24,7 +24,7 @@ type Subject struct {
 // SubjectOf is what a playback token can be revoked by, as it plays a stream.
 func SubjectOf(g *token.Grant, stream string) Subject {
 	return Subject{
-		Org: g.Org, Stream: stream, IssuedAt: g.IssuedAt,
+		Org: g.Org, Stream: stream, IssuedAt: g.IssuedSecond(),
 		TokenID: sessiontoken.Hash("token", g.Org, g.ID),
 		Tag:     sessiontoken.Hash("tag", g.Org, g.Tag),
 		User:    sessiontoken.Hash("user", g.Org, g.Subject),

@@ -1,18 +1,18 @@
 package jwt
 
 import (
+	"slices"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/playgate/playgate/module/token"
 )
 
-// milliseconds is where a NumericDate cannot be meant in seconds any more: the year 5138.
-const milliseconds = 100_000_000_000
-
 // claimNames are the claims that mean something here, or would if they were
 // spelt right. A name that differs from one of them only in case is malformed.
 var claimNames = []string{
-	"org", "streams", "orgwide", "exp", "nbf", "iat", "jti", "ip", "referer", "tag", "sub", "iss", "aud", "max_sessions",
+	"org", "streams", "orgwide", "exp", "nbf", "iat", "jti", "ip", "referer", "tag", "sub", "iss", "aud", "scope",
+	"max_sessions", "start_within", "expiry", "first_prefixes", "single_use",
 	"ips", "referers", "referrer", "referrers", "domain", "domains", "stream", "groupid",
 }
 
@@ -35,7 +35,7 @@ type claims struct {
 }
 
 // read takes in one claim.
-func (c *claims) read(name string, value jsontext.Value) error {
+func (c *claims) read(name string, value jsontext.Value) (err error) {
 	g := &c.grant
 	switch name {
 	case "org":
@@ -49,11 +49,11 @@ func (c *claims) read(name string, value jsontext.Value) error {
 		g.OrgWide = true
 	case "exp":
 		c.hasExp = true
-		return readDate(name, value, &g.Expires)
+		_, err = readDate(name, value, false, &g.Expires)
 	case "nbf":
-		return readDate(name, value, &g.NotBefore)
+		_, err = readDate(name, value, true, &g.NotBefore)
 	case "iat":
-		return readDate(name, value, &g.IssuedAt)
+		g.IssuedWithin, err = readDate(name, value, true, &g.IssuedAt)
 	case "jti":
 		return readID(value, g)
 	case "ip":
@@ -72,14 +72,18 @@ func (c *claims) read(name string, value jsontext.Value) error {
 		return readIssuer(value, g)
 	case "aud":
 		return readAudience(value, g)
-	case "max_sessions":
-		return token.Malformed("max_sessions is not supported by this version; issue the token without it")
+	case "scope":
+		if s, ok := text(value); !ok || s != "play" {
+			return token.Malformed(`scope must be "play" or absent`)
+		}
+	case "max_sessions", "start_within", "expiry", "first_prefixes", "single_use":
+		return token.Malformed(name + " is not supported by this version; issue the token without it")
 	default:
 		if right := nearMisses[name]; right != "" {
 			return token.Malformed(name + " is not a claim; " + right)
 		}
 	}
-	return nil
+	return err
 }
 
 // check is what no single claim can tell.
@@ -147,8 +151,8 @@ func readID(value jsontext.Value, g *token.Grant) error {
 
 func readIssuer(value jsontext.Value, g *token.Grant) error {
 	s, ok := text(value)
-	if !ok {
-		return token.Malformed("iss must be a string")
+	if !ok || s == "" {
+		return token.Malformed("iss must be a string that is not empty, or absent")
 	}
 	g.Issuer = s
 	return nil
@@ -156,32 +160,17 @@ func readIssuer(value jsontext.Value, g *token.Grant) error {
 
 func readAudience(value jsontext.Value, g *token.Grant) error {
 	list, ok := textOrTexts(value)
-	if !ok {
-		return token.Malformed("aud must be a string or an array of strings")
+	if !ok || len(list) == 0 || slices.Contains(list, "") {
+		return token.Malformed("aud must be a string or an array of strings, none of them empty, or absent")
 	}
 	g.Audience = list
 	return nil
 }
 
-func readDate(name string, value jsontext.Value, to *int64) error {
-	n, ok := seconds(value)
-	if !ok {
-		return token.Malformed(name + " must be a whole number of seconds since 1970")
-	}
-	if n == 0 {
-		return token.Malformed(name + " is the year 1970")
-	}
-	if n > milliseconds {
-		return token.Malformed(name + " is in milliseconds; write it in seconds since 1970")
-	}
-	*to = n
-	return nil
-}
-
 func readText(name string, value jsontext.Value, to *string) error {
 	s, ok := text(value)
-	if !ok || !token.ValidText(s) {
-		return token.Malformed(name + " must be a string of at most 128 characters, none of them a control character")
+	if !ok || s == "" || !token.ValidText(s) {
+		return token.Malformed(name + " must be a string of 1 to 128 characters, none of them a control character, or absent")
 	}
 	*to = s
 	return nil

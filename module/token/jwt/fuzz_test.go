@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/json"
 	"io"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,7 @@ func FuzzClaims(f *testing.F) {
 	ring := mustRing(f, edKey)
 	f.Add(goodHeader, goodClaims, uint16(3), byte('A'))
 	f.Add(`{"alg":"EdDSA","typ":"JWT"}`, `{"org":"o","orgwide":true,"exp":1,"ip":["::ffff:203.0.113.7"],"referer":["*.example.com"]}`, uint16(60), byte('\n'))
+	f.Add(`{"alg":"Ed25519","typ":"jwt"}`, `{"org":"o","orgwide":true,"exp":1.9000000005e9,"nbf":1890000000.25,"scope":"play"}`, uint16(60), byte('0'))
 	f.Fuzz(func(t *testing.T, header, claims string, at uint16, c byte) {
 		text := forge(t, header, claims, edKey)
 		g, err := Read(text, ring)
@@ -128,27 +130,45 @@ func checkClaims(t *testing.T, g *token.Grant, claims string) {
 	t.Helper()
 	m := objectMembers(t, claims)
 	for name := range m {
-		if slices.ContainsFunc([]string{"ips", "referers", "referrer", "referrers", "domain", "domains", "stream", "groupid", "max_sessions"},
+		if slices.ContainsFunc([]string{"ips", "referers", "referrer", "referrers", "domain", "domains", "stream", "groupid", "max_sessions", "start_within", "expiry", "first_prefixes", "single_use"},
 			func(refused string) bool { return strings.EqualFold(name, refused) }) {
 			t.Errorf("claim %s in %q", name, claims)
 		}
 	}
 	var folded struct {
 		Org     string
-		Exp     int64
+		Exp     json.Number
 		OrgWide bool
-		Nbf     int64
-		Iat     int64
+		Nbf     json.Number
+		Iat     json.Number
 		IP      []string
 		Referer []string
 	}
 	if err := json.Unmarshal([]byte(claims), &folded); err != nil {
 		t.Fatalf("%q: %v", claims, err)
 	}
-	if folded.Org != g.Org || folded.Exp != g.Expires || folded.OrgWide != g.OrgWide || folded.Nbf != g.NotBefore || folded.Iat != g.IssuedAt ||
+	if folded.Org != g.Org || folded.OrgWide != g.OrgWide ||
+		rounded(t, folded.Exp, false) != g.Expires || rounded(t, folded.Nbf, true) != g.NotBefore || rounded(t, folded.Iat, true) != g.IssuedAt ||
 		len(folded.IP) != len(g.IPs) || len(folded.Referer) != len(g.Referers) {
 		t.Errorf("%q means %+v to encoding/json, %+v here", claims, folded, *g)
 	}
+}
+
+// rounded is the value of a number as math/big reads it.
+func rounded(t *testing.T, n json.Number, up bool) int64 {
+	t.Helper()
+	if n == "" {
+		return 0
+	}
+	r, ok := new(big.Rat).SetString(string(n))
+	if !ok {
+		t.Fatalf("%s is no number", n)
+	}
+	whole, rest := new(big.Int).DivMod(r.Num(), r.Denom(), new(big.Int))
+	if up && rest.Sign() > 0 {
+		whole.Add(whole, big.NewInt(1))
+	}
+	return whole.Int64()
 }
 
 // objectMembers reads an object by encoding/json, and fails when a name stands

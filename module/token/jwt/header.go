@@ -1,7 +1,7 @@
 package jwt
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -10,6 +10,7 @@ import (
 
 // header is what matters of a JOSE header (RFC 7515, section 4.1). Members
 // that would bring or fetch a key (jwk, jku, x5c, x5u) are not looked at.
+// Its alg is as a key has it ([token.ParseAlgorithm]).
 type header struct{ alg, kid string }
 
 func readHeader(data []byte) (header, error) {
@@ -18,10 +19,11 @@ func readHeader(data []byte) (header, error) {
 		switch name {
 		case "alg":
 			s, ok := text(value)
-			if !ok || !slices.Contains(token.Algorithms, s) {
+			algorithm, known := token.ParseAlgorithm(s)
+			if !ok || !known {
 				return token.Malformed("alg is not one of the supported algorithms")
 			}
-			h.alg = s
+			h.alg = algorithm
 		case "kid":
 			s, ok := text(value)
 			if !ok || s == "" || len(s) > 256 {
@@ -29,7 +31,7 @@ func readHeader(data []byte) (header, error) {
 			}
 			h.kid = s
 		case "typ":
-			if s, ok := text(value); !ok || s != "JWT" {
+			if s, ok := text(value); !ok || !strings.EqualFold(s, "JWT") {
 				return token.Malformed(`typ must be "JWT" or absent`)
 			}
 		case "crit", "zip", "b64":

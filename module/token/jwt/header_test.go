@@ -23,7 +23,9 @@ func TestReadRefusesAHeaderThatIsNotPlain(t *testing.T) {
 		{"alg in small letters", `{"alg":"eddsa","kid":"eddsa"}`},
 		{"alg with a blank", `{"alg":"EdDSA ","kid":"eddsa"}`},
 		{"alg with a NUL", `{"alg":"EdDSA\u0000","kid":"eddsa"}`},
-		{"alg Ed25519", `{"alg":"Ed25519","kid":"eddsa"}`},
+		{"alg ed25519", `{"alg":"ed25519","kid":"eddsa"}`},
+		{"alg Ed448", `{"alg":"Ed448","kid":"eddsa"}`},
+		{"alg Ed25519 with a blank", `{"alg":"Ed25519 ","kid":"eddsa"}`},
 		{"alg HS512", `{"alg":"HS512","kid":"eddsa"}`},
 		{"alg HS384", `{"alg":"HS384","kid":"eddsa"}`},
 		{"alg ES512", `{"alg":"ES512","kid":"eddsa"}`},
@@ -44,7 +46,8 @@ func TestReadRefusesAHeaderThatIsNotPlain(t *testing.T) {
 		{"Zip", `{"alg":"EdDSA","kid":"eddsa","Zip":"DEF"}`},
 
 		{"typ of another token", `{"alg":"EdDSA","kid":"eddsa","typ":"at+jwt"}`},
-		{"typ in small letters", `{"alg":"EdDSA","kid":"eddsa","typ":"jwt"}`},
+		{"typ with a blank", `{"alg":"EdDSA","kid":"eddsa","typ":"JWT "}`},
+		{"typ of a media type", `{"alg":"EdDSA","kid":"eddsa","typ":"application/jwt"}`},
 		{"typ empty", `{"alg":"EdDSA","kid":"eddsa","typ":""}`},
 		{"typ null", `{"alg":"EdDSA","kid":"eddsa","typ":null}`},
 		{"typ in an array", `{"alg":"EdDSA","kid":"eddsa","typ":["JWT"]}`},
@@ -93,6 +96,38 @@ func TestReadRefusesAHeaderThatIsNotPlain(t *testing.T) {
 				t.Errorf("got %v, want malformed_token", err)
 			}
 		})
+	}
+}
+
+func TestReadTakesTypInAnyCase(t *testing.T) {
+	ring := mustRing(t, edKey)
+	for _, typ := range []string{"JWT", "jwt", "Jwt", "jWT"} {
+		if _, err := Read(forge(t, `{"alg":"EdDSA","kid":"eddsa","typ":"`+typ+`"}`, goodClaims, edKey), ring); err != nil {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
+
+// Ed25519 (RFC 9864) and EdDSA are one algorithm, of keys of that curve alone.
+func TestReadTakesEd25519ForEdDSA(t *testing.T) {
+	ring := mustRing(t, allKeys()...)
+	for header, want := range map[string]error{
+		`{"alg":"Ed25519","kid":"eddsa"}`: nil,
+		`{"alg":"Ed25519"}`:               nil, // the one key of the algorithm
+		`{"alg":"Ed25519","kid":"es256"}`: token.ErrBadSignature,
+		`{"alg":"Ed25519","kid":"hs256"}`: token.ErrBadSignature,
+		`{"alg":"Ed25519","kid":"other"}`: token.ErrUnknownKey,
+	} {
+		g, err := Read(forge(t, header, goodClaims, edKey), ring)
+		if !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%s: got %v, want %v", header, err, want)
+		}
+		if err == nil && g.Key.Algorithm != token.EdDSA {
+			t.Errorf("%s: the key is for %s", header, g.Key.Algorithm)
+		}
+	}
+	if _, err := Read(forge(t, `{"alg":"Ed25519","kid":"es256"}`, goodClaims, es256), ring); !errors.Is(err, token.ErrBadSignature) {
+		t.Errorf("signed by ES256: %v", err)
 	}
 }
 

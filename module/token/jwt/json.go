@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -127,14 +126,4 @@ func textOrTexts(v jsontext.Value) ([]string, bool) {
 		return []string{s}, true
 	}
 	return texts(v)
-}
-
-// seconds is the value of a JSON number that is written as a whole number in
-// its shortest form, from 0 on.
-func seconds(v jsontext.Value) (int64, bool) {
-	n, err := strconv.ParseInt(string(v), 10, 64)
-	if err != nil || n < 0 || strconv.FormatInt(n, 10) != string(v) {
-		return 0, false
-	}
-	return n, true
 }

@@ -13,7 +13,8 @@ import (
 type Unverified struct {
 	// Grant is what the token would grant. Its KeyID and Key are not set.
 	Grant *token.Grant
-	// Algorithm and KeyID are what the header says; KeyID may be empty.
+	// Algorithm and KeyID are what the header says, the algorithm as a key has it
+	// ([token.ParseAlgorithm]); KeyID may be empty.
 	Algorithm, KeyID string
 
 	signed    string

@@ -1,0 +1,151 @@
+package integration_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/playgate/playgate/integration/harness"
+)
+
+// What standards allow is accepted, and what is empty or for something else is not.
+func TestLegalTokens(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{playgate: "leeway 0s"}, nil)
+	now := time.Now().Unix()
+	good := harness.Good("org1", "cam")
+	number := func(format string, n int64) json.RawMessage { return json.RawMessage(fmt.Sprintf(format, n)) }
+	plain := g.key.Header()
+	header := strings.NewReplacer("EdDSA", "Ed25519", "JWT", "jwt").Replace(plain)
+	for _, tc := range []struct {
+		name, header string
+		claims       harness.Claims
+		reason       string
+	}{
+		{"Ed25519 and jwt", header, good, ""},
+		{"ed25519", strings.Replace(plain, "EdDSA", "ed25519", 1), good, "malformed_token"},
+		{"another typ", strings.Replace(plain, "JWT", "at+jwt", 1), good, "malformed_token"},
+		{"times with fractions", plain, good.With("exp", number("%d.25", now+600)).With("iat", number("%d.75", now-60)).With("nbf", number("%d.5", now-60)), ""},
+		{"times with exponents", plain, good.With("exp", number("%d000e-3", now+600)).With("iat", nil), ""},
+		{"expired by a fraction", plain, good.With("exp", number("%d.999999999", now-1)).With("iat", nil), "expired"},
+		{"milliseconds with a fraction", plain, good.With("exp", number("%d000.5", now+600)), "malformed_token"},
+		{"negative", plain, good.With("nbf", number("-%d.5", now)), "malformed_token"},
+		{"absurd exponent", plain, good.With("exp", json.RawMessage("1e999999999")), "malformed_token"},
+		{"scope play", plain, good.With("scope", "play"), ""},
+		{"scope publish", plain, good.With("scope", "publish"), "malformed_token"},
+		{"scope empty", plain, good.With("scope", ""), "malformed_token"},
+		{"start_within", plain, good.With("start_within", 60), "malformed_token"},
+		{"expiry", plain, good.With("expiry", "hard"), "malformed_token"},
+		{"first_prefixes", plain, good.With("first_prefixes", 1), "malformed_token"},
+		{"single_use", plain, good.With("single_use", false), "malformed_token"},
+		{"tag empty", plain, good.With("tag", ""), "malformed_token"},
+		{"user empty", plain, good.With("sub", ""), "malformed_token"},
+		{"id empty", plain, good.With("jti", ""), "malformed_token"},
+		{"issuer empty", plain, good.With("iss", ""), "malformed_token"},
+		{"audience empty", plain, good.With("aud", ""), "malformed_token"},
+		{"audience without an entry", plain, good.With("aud", []string{}), "malformed_token"},
+		{"audience with an empty entry", plain, good.With("aud", []string{"a", ""}), "malformed_token"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			mark := len(g.origin.Raw())
+			token := g.key.Forge(t, tc.header, tc.claims.JSON())
+			for range 2 { // the second time it is remembered
+				g.judged(t, g.get(t, target(token)), tc.reason)
+			}
+			if tc.reason != "" {
+				g.origin.SawNothing(t, mark)
+			}
+		})
+	}
+}
+
+// changedKey writes the public key with members of it replaced or added, and gives the
+// file's path.
+func changedKey(t *testing.T, key *harness.Key, members map[string]any) string {
+	t.Helper()
+	var jwk map[string]any
+	if err := json.Unmarshal(fileOf(t, key.PublicFile), &jwk); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range members {
+		if value == "absent" {
+			delete(jwk, name)
+		} else {
+			jwk[name] = value
+		}
+	}
+	text, err := json.Marshal(jwk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key.jwk")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A key is used for what it is for, in files as in sets.
+func TestLegalKeys(t *testing.T) {
+	t.Parallel()
+	ed, rs := harness.NewKey(t, "ed", "EdDSA"), harness.NewKey(t, "rs", "RS256")
+	for _, tc := range []struct {
+		name        string
+		key         *harness.Key
+		members     map[string]any
+		line        string // of the key block
+		file, inSet string // what the error, or the log, says; "" for none
+	}{
+		{"as it is", ed, nil, "key ed", "", ""},
+		{"Ed25519", ed, map[string]any{"alg": "Ed25519"}, "key ed", "", ""},
+		{"Ed25519 beside EdDSA", ed, nil, "key ed Ed25519", "", ""},
+		{"Ed25519 beside ES256", ed, map[string]any{"alg": "Ed25519"}, "key ed ES256", "ES256", ""},
+		{"another id", ed, nil, "key other", "other", ""},
+		{"for encryption", ed, map[string]any{"use": "enc"}, "key ed", "use", "use"},
+		{"use null", ed, map[string]any{"use": nil}, "key ed", "use", "use"},
+		{"for signing alone", ed, map[string]any{"use": "absent", "key_ops": []string{"sign"}}, "key ed", "key_ops", "key_ops"},
+		{"for nothing", ed, map[string]any{"key_ops": []string{}}, "key ed", "key_ops", "key_ops"},
+		{"for verifying twice", ed, map[string]any{"key_ops": []string{"verify", "verify"}}, "key ed", "key_ops", "key_ops"},
+		{"for verifying", ed, map[string]any{"use": "absent", "key_ops": []string{"verify"}}, "key ed", "", ""},
+		{"RSA without alg", rs, map[string]any{"alg": "absent"}, "key rs", "RS256 or PS256", ""},
+		{"RSA without alg, written", rs, map[string]any{"alg": "absent"}, "key rs RS256", "", ""},
+		{"RSA without alg and use", rs, map[string]any{"alg": "absent", "use": "absent"}, "key rs", "RS256 or PS256", "RS256 or PS256"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			path := changedKey(t, tc.key, tc.members)
+			file := filepath.Join(t.TempDir(), "Caddyfile")
+			text := fmt.Sprintf("{\nadmin off\nplaygate {\nstore off\n%s {\nfile %s\n}\n}\n}\n", tc.line, path)
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := harness.Playgate(t, "validate", "--config", file, "--adapter", "caddyfile")
+			if tc.file == "" && r.Code != 0 || tc.file != "" && (r.Code == 0 || !strings.Contains(lastLine(r.Stderr), tc.file)) {
+				t.Errorf("in a file: status %d, and the message does not say %q:\n%s", r.Code, tc.file, lastLine(r.Stderr))
+			}
+
+			// Beside another key, since a set of which no key can be used is an error.
+			spare := harness.NewKey(t, "spare", "EdDSA")
+			set := filepath.Join(t.TempDir(), "set.json")
+			keys := string(fileOf(t, spare.PublicFile)) + "," + string(fileOf(t, path))
+			if err := os.WriteFile(set, []byte(`{"keys":[`+keys+`]}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			origin := harness.NewOrigin(t, nil)
+			app := "key main {\nfile {$SPARE}\n}\njwks {$SET} {\norgs *\n}"
+			g := &guarded{Server: harness.Serve(t, setup{playgate: app}.caddyfile(), harness.Env{"SPARE": changedKey(t, spare, map[string]any{"kid": "main"}), "SET": set, "ORIGIN": origin.Addr}), origin: origin}
+			reason := ""
+			if tc.inSet != "" {
+				reason = "unknown_key"
+				if log := g.Everything(); !strings.Contains(log, tc.inSet) {
+					t.Errorf("the log does not say why the key of the set is ignored:\n%s", log)
+				}
+			}
+			g.judged(t, g.get(t, target(tc.key.Sign(t, harness.Good("org1", "cam")))), reason)
+		})
+	}
+}

@@ -1,0 +1,24 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// What begins is rounded up, but a revocation reaches the second in which a token was
+// issued.
+func TestASubjectIsIssuedInTheSecondOfItsToken(t *testing.T) {
+	for _, tt := range []struct {
+		grant token.Grant
+		want  int64
+	}{
+		{token.Grant{IssuedAt: 100}, 100},
+		{token.Grant{IssuedAt: 101, IssuedWithin: true}, 100},
+		{token.Grant{}, 0},
+	} {
+		if s := SubjectOf(&tt.grant, "cam"); s.IssuedAt != tt.want {
+			t.Errorf("%+v: %d instead of %d", tt.grant, s.IssuedAt, tt.want)
+		}
+	}
+}
