@@ -149,3 +149,70 @@ func TestLegalKeys(t *testing.T) {
 		})
 	}
 }
+
+// In JSON, what no Caddyfile can write is an error: nothing empty means all, and the
+// bounds are those of the Caddyfile.
+func TestLegalJSON(t *testing.T) {
+	t.Parallel()
+	key := harness.NewKey(t, "main", "EdDSA")
+	for _, tc := range []struct {
+		name, app, key, gate string // members
+		says                 string // "" for none
+	}{
+		{"as it is", ``, ``, ``, ""},
+		{"with an organisation", ``, `"orgs":["org1"]`, `"keys":["main"]`, ""},
+		{"the key of nobody", ``, `"orgs":[]`, ``, "keys/0/orgs: an empty list does not mean all"},
+		{"the key of null", ``, `"orgs":null`, ``, "keys/0/orgs: null is no value"},
+		{"the gate without keys", ``, ``, `"keys":[]`, "keys: an empty list does not mean all"},
+		{"the gate with null for keys", ``, ``, `"keys":null`, "keys: null is no value"},
+		{"no place in the query", ``, ``, `"tokens":{"query":[]}`, "tokens/query: an empty list"},
+		{"no web origin", ``, ``, `"cors":[]`, "cors: an empty list"},
+		{"no cookie", ``, ``, `"tokens":{"cookie":""}`, "tokens/cookie: an empty text"},
+		{"an open path of null", ``, ``, `"open":[null]`, "open/0: null"},
+		{"an empty issuer", `"issuer":""`, ``, ``, "issuer: an empty text"},
+		{"an audience of nobody", `"audience":[]`, ``, ``, "audience: an empty list"},
+		{"a key set of null", `"jwks":[null]`, ``, ``, "jwks/0: null"},
+		{"an organisation of null", `"orgs":{"acme":null}`, ``, ``, "orgs/acme: null"},
+		{"a short lifetime", `"lifetime":"10ms"`, ``, ``, "from 1s to 365d"},
+		{"a short stale_after", `"stale_after":"1s"`, ``, ``, "at least 5s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			members := func(fixed string, more ...string) string {
+				for _, m := range more {
+					if m != "" {
+						fixed += "," + m
+					}
+				}
+				return fixed
+			}
+			config := fmt.Sprintf(`{"admin":{"disabled":true},"apps":{"playgate":{%s,"keys":[{%s}]},
+				"http":{"servers":{"srv0":{"listen":["127.0.0.1:18080"],"routes":[{"handle":[{%s}]}]}}}}}`,
+				members(`"store":{"driver":"off"}`, tc.app), members(`"id":"main","file":"`+key.PublicFile+`"`, tc.key),
+				members(`"handler":"playgate","streams":[{"path":"/live/{org}/{stream}/*"}]`, tc.gate))
+			validates(t, config, tc.says)
+		})
+	}
+	for name, list := range map[string]string{"null among the keys": `[null]`, "null after a key": `[{"id":"main","file":"` + key.PublicFile + `"},null]`, "null for the keys": `null`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			validates(t, `{"admin":{"disabled":true},"apps":{"playgate":{"store":{"driver":"off"},"keys":`+list+`}}}`, "null is no value")
+		})
+	}
+}
+
+// validates fails the test unless a configuration loads, or its last word says why not.
+func validates(t *testing.T, config, says string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := harness.Playgate(t, "validate", "--config", path)
+	switch message := lastLine(r.Stderr); {
+	case says == "" && r.Code != 0:
+		t.Errorf("status %d:\n%s", r.Code, r.Text())
+	case says != "" && (r.Code != 1 || !strings.Contains(message, says)):
+		t.Errorf("status %d, and the message does not say %q:\n%s", r.Code, says, message)
+	}
+}

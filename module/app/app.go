@@ -3,7 +3,6 @@
 package app
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/cluster"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
@@ -111,6 +111,12 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: ID, New: func() caddy.Module { return new(App) }}
 }
 
+// UnmarshalJSON reads the configuration. Nothing in it may be empty.
+func (a *App) UnmarshalJSON(data []byte) error {
+	type plain App
+	return directive.UnmarshalJSON(data, (*plain)(a))
+}
+
 // Provision reads the keys, and takes references to the registry and to what the
 // process keeps. Everything that cannot be used is an error. It starts nothing.
 func (a *App) Provision(ctx caddy.Context) error {
@@ -171,14 +177,8 @@ func (a *App) check() error {
 	if err := a.Store.check(); err != nil {
 		return err
 	}
-	if a.StaleAfter < 0 || a.StaleAfter > 0 && a.Store.off() {
-		return errors.New("stale_after needs a store and a duration above 0")
-	}
-	if a.MaxLifetime < 0 || time.Duration(a.MaxLifetime) > token.MaxLifetime {
-		return errors.New("lifetime: the most is 365 days; write lifetime 14d 365d or less")
-	}
-	if most := cmp.Or(a.MaxLifetime, caddy.Duration(token.MaxLifetime)); a.Lifetime < 0 || a.Lifetime > most {
-		return errors.New("lifetime: the default must not be longer than the most")
+	if err := a.checkTimes(); err != nil {
+		return err
 	}
 	for option, templates := range map[string][]string{"playout": a.Playout, "stream_url": a.StreamURL} {
 		for _, t := range templates {
@@ -186,9 +186,6 @@ func (a *App) check() error {
 				return fmt.Errorf("%s %s: %w", option, t, err)
 			}
 		}
-	}
-	if a.Leeway != nil && (*a.Leeway < 0 || time.Duration(*a.Leeway) > token.MaxLeeway) {
-		return errors.New("leeway: write a duration from 0s to 120s")
 	}
 	if a.BadSignatures != nil {
 		if err := a.BadSignatures.check(); err != nil {

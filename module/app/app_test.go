@@ -79,20 +79,46 @@ func TestJSONIsCheckedAtLoad(t *testing.T) {
 		`{"store": {"driver": "nats", "urls": ["10.0.0.1"]}}`:  "nats://",
 		`{"store": {"driver": "off", "bucket": "x"}}`:          "belong to store nats",
 		`{"store": {"driver": "off"}, "stale_after": "1m"}`:    "needs a store",
-		`{"lifetime": "30d", "max_lifetime": "20d"}`:           "must not be longer",
+		`{"lifetime": "30d", "max_lifetime": "20d"}`:           "from the default to 365d",
+		`{"lifetime": "999ms"}`:                                "lifetime: write a duration from 1s",
+		`{"lifetime": -1}`:                                     "lifetime: write a duration from 1s",
+		`{"lifetime": "366d"}`:                                 "lifetime: write a duration from 1s to 365d",
+		`{"max_lifetime": "999ms"}`:                            "lifetime: write a duration from 1s",
+		`{"stale_after": "4999ms"}`:                            "stale_after: write a duration of at least 5s",
+		`{"stale_after": -1}`:                                  "stale_after: write a duration of at least 5s",
+		`{"bad_signatures": {"count": 0, "within": "1m"}}`:     "from 1 to 1000000",
+		`{"bad_signatures": {"count": 1, "within": "999ms"}}`:  "from 1s to 24h",
 		`{"playout": ["live"]}`:                                "playout live",
-		`{"max_lifetime": "366d"}`:                             "the most is 365 days",
-		`{"max_lifetime": -1}`:                                 "the most is 365 days",
+		`{"max_lifetime": "366d"}`:                             "from the default to 365d",
+		`{"max_lifetime": -1}`:                                 "lifetime: write a duration from 1s",
 		`{"leeway": "121s"}`:                                   "0s to 120s",
 		`{"leeway": -1}`:                                       "0s to 120s",
 		`{"orgs": {"a-b": {}}}`:                                "letters, digits and underscore",
-		`{"keys": [{"id": ""}]}`:                               "a key id is 1 to 64",
+		`{"keys": [{}]}`:                                       "a key id is 1 to 64",
+		`{"keys": [null]}`:                                     "keys/0: null is no value",
+		`{"keys": null}`:                                       "keys: null is no value",
+		`{"keys": []}`:                                         "keys: an empty list does not mean all",
+		`{"keys": [{"id": ""}]}`:                               "keys/0/id: an empty text",
+		`{"keys": [{"id": "a", "algorithm": ""}]}`:             "keys/0/algorithm: an empty text",
+		`{"keys": [{"id": "a", "orgs": []}]}`:                  "keys/0/orgs: an empty list does not mean all",
+		`{"keys": [{"id": "a", "orgs": null}]}`:                "keys/0/orgs: null",
+		`{"orgs": {"acme": null}}`:                             "orgs/acme: null",
+		`{"issuer": ""}`:                                       "issuer: an empty text",
+		`{"audience": []}`:                                     "audience: an empty list",
+		`{"audience": [""]}`:                                   "audience/0: an empty text",
+		`{"session_key": ""}`:                                  "session_key: an empty text",
+		`{"leeway": null}`:                                     "leeway: null",
+		`{"store": {"driver": ""}}`:                            "store/driver: an empty text",
+		`{"playout": []}`:                                      "playout: an empty list",
+		`{"stream_url": [""]}`:                                 "stream_url/0: an empty text",
+		`null`:                                                 "null",
 		`{"keys": [{"id": "a"}]}`:                              "file <path> or secret <placeholder>",
 		`{"keys": [{"id": "a", "secret": "literal"}]}`:         "one placeholder",
 		`{"keys": [{"id": "a", "secret": "{env.A} {env.B}"}]}`: "one placeholder",
 		`{"keys": [{"id": "a", "secret": "x{env.A}"}]}`:        "one placeholder",
 		`{"keys": [{"id": "a", "state": "asleep"}]}`:           "next, active, verify and retired",
-		`{"keys": [{"id": "a", "orgs": [""]}]}`:                "letters, digits and underscore",
+		`{"keys": [{"id": "a", "orgs": [""]}]}`:                "keys/0/orgs/0: an empty text",
+		`{"keys": [{"id": "a", "orgs": ["a-b"]}]}`:             "letters, digits and underscore",
 		`{"colour": "blue"}`:                                   "colour",
 		`{"keys": [{"id": "a", "colour": "blue"}]}`:            "colour",
 	} {
@@ -105,11 +131,11 @@ func TestJSONIsCheckedAtLoad(t *testing.T) {
 // An organisation of which nothing is said is secure, and so is one of which
 // only the name is.
 func TestOrganisationsAreSecureUnlessTheyAreNot(t *testing.T) {
-	a, err := provision(t, `{"store": {"driver": "off"}, "orgs": {"open": {"secure": false}, "shut": {"secure": true}, "named": {"name": "x"}, "null": null}}`)
+	a, err := provision(t, `{"store": {"driver": "off"}, "orgs": {"open": {"secure": false}, "shut": {"secure": true}, "named": {"name": "x"}, "bare": {}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for org, want := range map[string]bool{"open": false, "shut": true, "named": true, "null": true, "unheard": true, "": true, "OPEN": true} {
+	for org, want := range map[string]bool{"open": false, "shut": true, "named": true, "bare": true, "unheard": true, "": true, "OPEN": true} {
 		if got := !a.Public(org, "cam", time.Now()); got != want {
 			t.Errorf("%q: secure %t", org, got)
 		}

@@ -1,9 +1,6 @@
 package app
 
 import (
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -114,55 +111,6 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	return nil
-}
-
-func parseLifetime(d *caddyfile.Dispenser) (lifetime, maximum caddy.Duration, err error) {
-	args := d.RemainingArgs()
-	if len(args) < 1 || len(args) > 2 {
-		return 0, 0, d.Errf("lifetime takes the default and maybe the most, like lifetime 14d 365d, not %d values", len(args))
-	}
-	byDefault, err := caddy.ParseDuration(args[0])
-	if err != nil {
-		return 0, 0, d.Errf("lifetime %s: write a duration like 14d", args[0])
-	}
-	if byDefault < time.Second || byDefault > token.MaxLifetime {
-		return 0, 0, d.Errf("lifetime %s: write a duration from 1s to 365d", args[0])
-	}
-	if byDefault != token.DefaultLifetime {
-		lifetime = caddy.Duration(byDefault)
-	}
-	if len(args) == 2 {
-		most, err := caddy.ParseDuration(args[1])
-		if err != nil || most < byDefault || most > token.MaxLifetime {
-			return 0, 0, d.Errf("lifetime %s %s: the most must be a duration from the default to 365d", args[0], args[1])
-		}
-		maximum = caddy.Duration(most)
-	}
-	return lifetime, maximum, nil
-}
-
-func parseLeeway(d *caddyfile.Dispenser) (*caddy.Duration, error) {
-	var text string
-	if err := directive.OneArg(d, &text); err != nil {
-		return nil, err
-	}
-	leeway, err := caddy.ParseDuration(text)
-	if err != nil || leeway < 0 || leeway > token.MaxLeeway {
-		return nil, d.Errf("leeway %s: write a duration from 0s to 120s", text)
-	}
-	return (*caddy.Duration)(&leeway), nil
-}
-
-func parseStaleAfter(d *caddyfile.Dispenser) (caddy.Duration, error) {
-	args := d.RemainingArgs()
-	if len(args) != 2 || args[1] != "deny" {
-		return 0, d.Err("stale_after takes a duration and the word deny, like stale_after 10m deny")
-	}
-	after, err := caddy.ParseDuration(args[0])
-	if err != nil || after < 5*time.Second {
-		return 0, d.Errf("stale_after %s: write a duration of at least 5s", args[0])
-	}
-	return caddy.Duration(after), nil
 }
 
 // parseOrg reads an org block, and adds it to those before it.

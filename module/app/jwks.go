@@ -26,7 +26,7 @@ type JWKS struct {
 
 	// Orgs lists the organisations that the keys may speak for, or is ["*"] for
 	// all. It is required: whoever publishes the set can make tokens for them.
-	Orgs []string `json:"orgs"`
+	Orgs []string `json:"orgs,omitempty"`
 
 	// Issuer, when not empty, is the iss that tokens of these keys must have,
 	// in the place of the app's.
@@ -104,8 +104,17 @@ func (j *JWKS) check() error {
 		}
 		j.orgs = j.Orgs
 	}
-	if j.Refresh != 0 && time.Duration(j.Refresh) < jwks.MinRefresh {
-		return errors.New("refresh: write a duration of at least 10s")
+	if j.Refresh != 0 {
+		if err := checkRefresh(time.Duration(j.Refresh)); err != nil {
+			return fmt.Errorf("refresh: %w", err)
+		}
+	}
+	return nil
+}
+
+func checkRefresh(d time.Duration) error {
+	if d < jwks.MinRefresh {
+		return errors.New("write a duration of at least 10s")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
-	"github.com/playgate/playgate/module/internal/jwks"
 )
 
 // parse reads a jwks line and its block.
@@ -32,8 +31,11 @@ func (j *JWKS) parse(d *caddyfile.Dispenser) error {
 				return err
 			}
 			refresh, parseErr := caddy.ParseDuration(text)
-			if parseErr != nil || refresh < jwks.MinRefresh {
-				return d.Errf("refresh %s: write a duration of at least 10s", text)
+			if parseErr != nil {
+				refresh = -1
+			}
+			if err := checkRefresh(refresh); err != nil {
+				return d.Errf("refresh %s: %w", text, err)
 			}
 			j.Refresh = caddy.Duration(refresh)
 		default:

@@ -336,9 +336,12 @@ func TestKeySetsAreCheckedAtLoad(t *testing.T) {
 	t.Setenv("PLAYGATE_TEST_JWKS", "https://user:sesame@keys.example/set?sesame")
 	for config, says := range map[string]string{
 		`{"source": "https://keys.example"}`:                                       "write orgs <org>..., or orgs *",
-		`{"source": "https://keys.example", "orgs": []}`:                           "write orgs <org>..., or orgs *",
+		`{"source": "https://keys.example", "orgs": []}`:                           "jwks/0/orgs: an empty list",
+		`{"source": "https://keys.example", "orgs": null}`:                         "jwks/0/orgs: null",
+		`{"source": "https://keys.example", "orgs": ["acme"], "issuer": ""}`:       "jwks/0/issuer: an empty text",
+		`{"source": "https://keys.example", "orgs": ["acme"], "audience": []}`:     "jwks/0/audience: an empty list",
 		`{"source": "https://keys.example", "orgs": ["a-b"]}`:                      "letters, digits and underscore",
-		`{"source": "https://keys.example", "orgs": [""]}`:                         "letters, digits and underscore",
+		`{"source": "https://keys.example", "orgs": [""]}`:                         "jwks/0/orgs/0: an empty text",
 		`{"source": "https://keys.example", "orgs": ["*", "acme"]}`:                "write it alone",
 		`{"source": "https://keys.example", "orgs": ["acme"], "refresh": "9s"}`:    "at least 10s",
 		`{"source": "https://keys.example", "orgs": ["acme"], "refresh": -1}`:      "at least 10s",
@@ -346,13 +349,14 @@ func TestKeySetsAreCheckedAtLoad(t *testing.T) {
 		`{"source": "http://user:sesame@keys.example?sesame", "orgs": ["acme"]}`:   "write https",
 		`{"source": "{env.PLAYGATE_TEST_JWKS}"}`:                                   "jwks https://keys.example/set: it does not say",
 		`{"source": "{env.PLAYGATE_TEST_NOTHING}/sesame", "orgs": ["acme"]}`:       "placeholder",
-		`{"source": "", "orgs": ["acme"]}`:                                         "https URL or the path",
+		`{"source": "", "orgs": ["acme"]}`:                                         "jwks/0/source: an empty text",
+		`{"orgs": ["acme"]}`:                                                       "https URL or the path",
 		`{"source": "/nowhere/jwks.json", "orgs": ["acme"]}`:                       "no such file",
 		fmt.Sprintf(`{"source": %q, "orgs": ["acme"]}`, setFile(t, "")):            "the file is empty",
 		fmt.Sprintf(`{"source": %q, "orgs": ["acme"]}`, setFile(t, "{}")):          "not a JSON Web Key Set",
 		fmt.Sprintf(`{"source": %q, "orgs": ["acme"]}`, setFile(t, `{"keys":[]}`)): "there is no key in the set",
 		`{"source": "https://keys.example", "orgs": ["acme"], "colour": "blue"}`:   "colour",
-		`null`: "null is no key set",
+		`null`: "jwks/0: null is no value",
 	} {
 		_, err := provision(t, `{"jwks": [`+config+`]}`)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "sesame") {

@@ -53,7 +53,7 @@ func (k *Key) load() (*token.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", k.ID, err)
 	}
-	if len(k.Orgs) > 0 {
+	if k.Orgs != nil { // a list that names nobody is not all
 		material.Orgs = k.Orgs
 	}
 	if k.State != "" {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
@@ -16,6 +18,9 @@ func (k *Key) parse(d *caddyfile.Dispenser) error {
 	k.ID = args[0]
 	if len(args) == 2 {
 		k.Algorithm = args[1]
+	}
+	if slices.Contains(args, "") {
+		return d.Err("key has an empty id or algorithm; write one, or leave the algorithm out")
 	}
 	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -15,10 +14,7 @@ type keySets []*JWKS
 
 // provision judges all sets; changed is called when the keys of one do.
 func (ks keySets) provision(ctx caddy.Context, logger *zap.Logger, changed func()) error {
-	for i, j := range ks {
-		if j == nil {
-			return errors.New("jwks " + strconv.Itoa(i+1) + ": null is no key set; remove it")
-		}
+	for _, j := range ks {
 		if err := j.provision(ctx, logger, changed); err != nil {
 			return err
 		}
@@ -36,9 +32,7 @@ func (ks keySets) start() {
 func (ks keySets) cleanup() error {
 	var errs []error
 	for _, j := range ks {
-		if j != nil {
-			errs = append(errs, j.cleanup())
-		}
+		errs = append(errs, j.cleanup())
 	}
 	return errors.Join(errs...)
 }

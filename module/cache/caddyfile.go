@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"slices"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -47,9 +45,6 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			lasts, err := caddy.ParseDuration(args[1])
 			if err != nil {
 				return d.Errf("ttl %s: %s is no duration; write one like 500ms, 30s or 1h", args[0], args[1])
-			}
-			if slices.ContainsFunc(h.TTL, func(t TTL) bool { return t.Path == args[0] }) {
-				return d.Errf("ttl %s stands twice; the first one counts, so take the other out", args[0])
 			}
 			h.TTL = append(h.TTL, TTL{Path: args[0], For: caddy.Duration(lasts)})
 		default:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/target"
@@ -58,6 +60,12 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.playgate_cache", New: func() caddy.Module { return new(Handler) }}
 }
 
+// UnmarshalJSON reads the configuration. Nothing in it may be empty.
+func (h *Handler) UnmarshalJSON(data []byte) error {
+	type plain Handler
+	return directive.UnmarshalJSON(data, (*plain)(h))
+}
+
 const (
 	defaultMemory = 512 << 20
 	leastMemory   = 16 << 20
@@ -79,7 +87,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.memory = int64(n)
 	}
-	for _, rule := range h.TTL {
+	for i, rule := range h.TTL {
+		if slices.ContainsFunc(h.TTL[:i], func(t TTL) bool { return t.Path == rule.Path }) {
+			return fmt.Errorf("ttl %s stands twice; the first one counts, so take the other out", rule.Path)
+		}
 		p, err := target.ParsePattern(rule.Path)
 		if err != nil {
 			return fmt.Errorf("ttl %s: %w", rule.Path, err)

@@ -54,6 +54,12 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.playgate_console", New: func() caddy.Module { return new(Handler) }}
 }
 
+// UnmarshalJSON reads the configuration. Nothing in it may be empty.
+func (h *Handler) UnmarshalJSON(data []byte) error {
+	type plain Handler
+	return directive.UnmarshalJSON(data, (*plain)(h))
+}
+
 // Provision finds the app. What cannot be used is an error.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()

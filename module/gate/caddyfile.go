@@ -123,12 +123,15 @@ func (h *Handler) parseStream(d *caddyfile.Dispenser) error {
 				return d.Err("query has an empty key; write the name of the query value that holds the stream's name")
 			}
 			s.QueryKey = args[0]
+			if len(args) == 2 && args[1] == "" {
+				return d.Err("query has an empty name template; write one, like {org}-{id}, or leave it out")
+			}
 			if len(args) == 2 {
 				s.QueryName = args[1]
 			}
 		case "pin":
 			args := d.RemainingArgs()
-			if len(args) != 2 {
+			if len(args) != 2 || args[0] == "" {
 				return d.Errf("pin takes a query key and its value, not %d values", len(args))
 			}
 			s.Pins = append(s.Pins, target.Pin{Name: args[0], Value: args[1]})

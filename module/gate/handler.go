@@ -13,6 +13,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
@@ -159,13 +160,20 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.playgate", New: func() caddy.Module { return new(Handler) }}
 }
 
+// UnmarshalJSON reads the configuration. Nothing in it may be empty but the value of
+// a pin.
+func (h *Handler) UnmarshalJSON(data []byte) error {
+	type plain Handler
+	return directive.UnmarshalJSON(data, (*plain)(h), "value")
+}
+
 // narrowed is the trust in the keys of this site, and what it was made of.
 type narrowed struct{ from, trust *verify.Trust }
 
 // trust is what this gate verifies tokens with now.
 func (h *Handler) trust() *verify.Trust {
 	t := h.app.Trust()
-	if len(h.Keys) == 0 {
+	if h.Keys == nil {
 		return t
 	}
 	n := h.narrow.Load()
