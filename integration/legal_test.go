@@ -216,3 +216,38 @@ func validates(t *testing.T, config, says string) {
 		t.Errorf("status %d, and the message does not say %q:\n%s", r.Code, says, message)
 	}
 }
+
+// No log has what is nearly a token: one character written in another way, as often as
+// anybody likes, or the end lost.
+func TestLogsHideWhatIsNearlyAToken(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	playback := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	session := "s." + strings.Repeat("Pl-_4nted", 10) + "Plan"
+	for _, token := range []string{playback, session} {
+		for _, whole := range []string{token, token[:len(token)-1]} {
+			for _, at := range []int{0, 1, len(whole) / 2, len(whole) - 1} {
+				for depth := range 7 {
+					text := whole[:at] + "%" + strings.Repeat("25", depth) + fmt.Sprintf("%02X", whole[at]) + whole[at+1:]
+					g.get(t, "/live/org1/cam/seg.ts?token="+text)
+					g.get(t, "/live/org1/cam/seg.ts?other="+text, "Referer: https://page.test/x?y="+text, "X-Other: "+text)
+				}
+			}
+			g.get(t, "/live/org1/cam/seg.ts?other="+whole, "X-Other: "+whole)
+		}
+	}
+	if a := g.get(t, "/live/org1/cam/the-last.ts"); a.Status != 401 {
+		t.Errorf("status %d", a.Status)
+	}
+	g.AccessLines("the-last.ts")
+	signature := harness.Signature(playback)
+	for _, part := range []string{signature[5:35], "Pl-_4ntedPl-_4nted"} {
+		if log := g.Everything(); strings.Contains(log, part) {
+			at := strings.Index(log, part)
+			t.Errorf("the log has %s", log[max(0, at-200):min(len(log), at+200)])
+		}
+	}
+	if !strings.Contains(g.Everything(), "REDACTED") {
+		t.Error("nothing was redacted")
+	}
+}

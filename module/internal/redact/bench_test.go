@@ -9,6 +9,7 @@ const accessLine = `{"level":"info","ts":1795543200.1234567,"logger":"http.log.a
 func BenchmarkText(b *testing.B) {
 	for _, bb := range []struct{ name, text string }{
 		{"without", accessLine},
+		{"nested", accessLine[:300] + "?other=%2525252565" + planted[1:] + accessLine[300:]},
 		{"with", accessLine[:300] + "?token=" + planted + accessLine[300:]},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

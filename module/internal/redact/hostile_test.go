@@ -12,7 +12,7 @@ import (
 func TestHostileLinesAreRedactedInLittleTime(t *testing.T) {
 	const size = 20 << 10
 	for name, part := range map[string]string{
-		"beginnings of tokens": "ew", "parts without a third": "eyJhbGciOiJI.", "short parts": "ew.", "sessions": "s.", "escapes": "%65%77", "names": "token=&", "escaped names": "token%3D%26",
+		"beginnings of tokens": "ew", "parts without a third": "eyJhbGciOiJI.", "short parts": "ew.", "sessions": "s.", "escapes": "%65%77", "nested escapes": "%252525252565", "percent signs": "%25", "twenty-fives": "25%", "short sessions": "s." + strings.Repeat("a", 88) + ".", "names": "token=&", "escaped names": "token%3D%26",
 	} {
 		line := []byte(strings.Repeat(part, size/len(part)))
 		start := time.Now()

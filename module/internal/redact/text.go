@@ -94,7 +94,8 @@ func secret(text []byte, start, end int) (cut int, found bool) {
 				return 0, true
 			}
 		}
-		if tokenAt(decoded) >= 0 {
+		// However deep the rest is nested: a token may be in there.
+		if decoded = unescapeAll(decoded); tokenAt(decoded) >= 0 || named(decoded) {
 			return 0, true
 		}
 	}
@@ -147,22 +148,23 @@ func apiKeyAt(s string) int {
 	}
 }
 
-// sessionLength is how many base64url characters follow the "s." of a session
-// token.
-const sessionLength = sessiontoken.Length - len("s.")
+// sessionLeast is how many base64url characters follow the "s." of a session token at
+// least. One that has lost its end is taken out as well: little of it is left to guess.
+// The names of files have fewer, even with SHA-512 in base64.
+const sessionLeast = sessiontoken.Length - len("s.") - 5
 
 // sessionAt finds the start of a session token. What goes on behind it is taken
 // for one as well: nobody knows where it ends.
 func sessionAt[T string | []byte](s T) int {
-	for at := 0; at+2+sessionLength <= len(s); at++ {
+	for at := 0; at+2+sessionLeast <= len(s); at++ {
 		if s[at] != 's' || s[at+1] != '.' {
 			continue
 		}
 		end := at + 2
-		for end < len(s) && end < at+2+sessionLength && isBase64(s[end]) {
+		for end < len(s) && end < at+2+sessionLeast && isBase64(s[end]) {
 			end++
 		}
-		if end == at+2+sessionLength {
+		if end == at+2+sessionLeast {
 			return at
 		}
 	}
@@ -253,6 +255,26 @@ func unescape(s string) string {
 			}
 		}
 		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// unescapeAll replaces percent-escapes until there is none, those that others become
+// included: %2565 is %65, which is e. It does so in one pass: what it replaces is
+// always at the end of what it has written.
+func unescapeAll(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		b = append(b, s[i])
+		for n := len(b) - 3; n >= 0 && b[n] == '%'; n = len(b) - 3 {
+			if _, err := hex.Decode(b[n:n+1], b[n+1:]); err != nil {
+				break
+			}
+			b = b[:n+1]
+		}
 	}
 	return string(b)
 }

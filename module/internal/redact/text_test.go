@@ -3,6 +3,7 @@ package redact
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -144,10 +145,70 @@ func TestTextTakesSessionTokensOut(t *testing.T) {
 		}
 	}
 	for _, other := range []string{
-		tk[:len(tk)-1], "s." + tk[2:40] + "." + tk[41:], "hls." + tk[2:50] + "/x", "s" + tk[2:], "t." + tk[2:],
+		tk[:2+sessionLeast-1], "s." + tk[2:40] + "." + tk[41:], "hls." + tk[2:50] + "/x", "s" + tk[2:], "t." + tk[2:],
 	} {
 		if got := clean("/" + other + "/x"); got != "/"+other+"/x" {
 			t.Errorf("%s has become %s", other, got)
+		}
+	}
+}
+
+// nested is a character as it is once it was percent-encoded, and that again n times.
+func nested(c byte, n int, format string) string {
+	return "%" + strings.Repeat("25", n) + fmt.Sprintf(format, c)
+}
+
+// One character that is written in another way hides nothing of the rest, wherever it
+// stands, and neither does an end that is lost: what is left can be guessed.
+func TestTextTakesOutWhatIsNearlyAToken(t *testing.T) {
+	const apiKey = "pgk_Xy12Xy12Xy12_0123456789abcdefghijABCDEFGHIJ12"
+	contexts := []string{
+		"%s", "/live/~%s/org1/cam1/x", "/x?token=%s&b=1", "/x?other=%s&b=1", "Authorization: Bearer %s", `{"Referer":["https://a.example/~%s/b"]}`,
+	}
+	for _, whole := range []string{planted, plantedSession, apiKey} {
+		for _, tk := range []string{whole, whole[:len(whole)-1], whole[:len(whole)-3]} {
+			for i := range len(tk) {
+				for _, format := range []string{"%02x", "%02X"} {
+					for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 20} {
+						for _, context := range contexts {
+							in := strings.Replace(context, "%s", tk[:i]+nested(tk[i], n, format)+tk[i+1:], 1)
+							if got, want := clean(in), strings.Replace(context, "%s", Mark, 1); got != want {
+								t.Fatalf("\n got %s\nwant %s\nfrom %s", got, want, in)
+							}
+						}
+					}
+				}
+			}
+			for _, context := range contexts {
+				if got, want := clean(strings.Replace(context, "%s", tk, 1)), strings.Replace(context, "%s", Mark, 1); got != want {
+					t.Errorf("\n got %s\nwant %s", got, want)
+				}
+			}
+		}
+	}
+	// Every character nested, and two of them to a different depth.
+	var all strings.Builder
+	for i := range len(planted) {
+		all.WriteString(nested(planted[i], i%7, "%02x"))
+	}
+	for _, in := range []string{all.String(), "a%2525252520" + nested('e', 5, "%02x") + planted[1:], "%253Ftoken%253D" + nested('s', 6, "%02X") + plantedSession[1:]} {
+		if got := clean("/x/" + in + "/y"); got != "/x/"+Mark+"/y" {
+			t.Errorf("%s from %s", got, in)
+		}
+	}
+}
+
+func TestUnescapeAllLeavesNoEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "abc": "abc", "%": "%", "%4": "%4", "%41": "A", "%2541": "A", "%25252541": "A", "%zz": "%zz", "%%34%31": "A", "%%41": "%A",
+		"%25": "%", "%2525": "%", "%2": "%2", "a%2": "a%2", "%254": "%4", "%2%35": "%", "%2%354%31": "A", "x%c3%a9%ff": "x\xc3\xa9\xff", "%2g%25zz": "%2g%zz", "%00": "\x00",
+	} {
+		got := unescapeAll(in)
+		if got != want {
+			t.Errorf("%q: %q instead of %q", in, got, want)
+		}
+		if again := unescape(got); again != got {
+			t.Errorf("%q: %q has an escape left", in, got)
 		}
 	}
 }
@@ -218,7 +279,8 @@ func TestTextLeavesOtherTextAlone(t *testing.T) {
 	for _, s := range []string{
 		"", " ", "token", "token=", "/x?token=&b=1", "?tokens=abc&xtoken=abc&Token=abc&token2=abc", `{"token":"abc"}`, "a token = b", "jwtoken",
 		"eyeglasses", "they.example.com", "monkey.see.monkey.do", "https://they.example.com/keys/a.b.c", "key.pem.bak", "/live/org1/grey.cam.1/index.m3u8", "hey.you.there",
-		"100%", "%", "%%", "%zz", "a%20b", "/x?a=%2F%20é", "caf\xc3\xa9 \xff\xfe", "a.b.c", "1.2.3.4", "2026-11-24T18:00:00.000Z", "index.m3u8?_HLS_msn=1&_HLS_part=2",
+		"100%", "%", "%%", "%zz", "a%20b", "/x?a=%2F%20é", "caf\xc3\xa9 \xff\xfe", "a.b.c", "1.2.3.4", "%2525252541", "/x?a=%252525252520b", "100%25252525", "/live/org1/segments." + strings.Repeat("0a1b", 16) + ".m4s",
+		"/assets/chunks." + strings.Repeat("aB-_", 21) + "xy.js", "/assets/s." + strings.Repeat("aB-_", 22) + ".js", "sha512-" + strings.Repeat("aB-_", 21) + "xy==", "2026-11-24T18:00:00.000Z", "index.m3u8?_HLS_msn=1&_HLS_part=2",
 		`{"level":"info","ts":1795543200.123,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"203.0.113.7","proto":"HTTP/2.0","host":"live.example.com","uri":"/live/org1/cam1/seg-4711.mp4?x=%2Fy"},"status":200}` + "\n",
 	} {
 		in := []byte(s)
