@@ -10,13 +10,13 @@ import (
 // What the configuration says of an organisation wins, and is changed there;
 // what it does not say is the registry's.
 func TestOrganisationsOfTheConfiguration(t *testing.T) {
-	s := newTestAPI(t, `"orgs": {"shut": {"name": "Shut", "secure": true}, "open": {"secure": false}, "named": {"name": "Named"}, "null": null, "acme": {"name": "Configured"}}`)
+	s := newTestAPI(t, `"orgs": {"shut": {"name": "Shut", "secure": true}, "open": {"secure": false}, "named": {"name": "Named"}, "bare": {}, "acme": {"name": "Configured"}}`)
 	key := s.key(registry.Admin)
 	for org, want := range map[string][4]any{
 		"shut":  {"Shut", "on", "configuration", true},
 		"open":  {nil, "off", "configuration", false},
 		"named": {"Named", "unset", "configuration", true},
-		"null":  {nil, "unset", "configuration", true},
+		"bare":  {nil, "unset", "configuration", true},
 		"acme":  {"Configured", "unset", "configuration", false}, // its glass is broken
 		"zebra": {"The zebra", "unset", "registry", false},
 	} {
@@ -32,8 +32,8 @@ func TestOrganisationsOfTheConfiguration(t *testing.T) {
 		{"PATCH", "/api/v1/orgs/shut", `{"secure":"off"}`, "body.secure"},
 		{"PATCH", "/api/v1/orgs/open", `{"secure":"on"}`, "body.secure"},
 		{"PATCH", "/api/v1/orgs/named", `{"name":"x","secure":"off"}`, "body.name"},
-		{"POST", "/api/v1/orgs", `{"org":"null"}`, "body.org"},
-		{"DELETE", "/api/v1/orgs/null", "", "path.org"},
+		{"POST", "/api/v1/orgs", `{"org":"bare"}`, "body.org"},
+		{"DELETE", "/api/v1/orgs/bare", "", "path.org"},
 		{"POST", "/api/v1/streams", `{"org":"shut","stream":"cam","public":true}`, "body.public"},
 	} {
 		before := s.all()

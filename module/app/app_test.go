@@ -296,6 +296,20 @@ func TestKeysOfTheConfiguration(t *testing.T) {
 	}
 }
 
+// Whatever makes a key whose list of organisations is empty, the key is nobody's.
+func TestAnEmptyListOfOrganisationsIsNotAll(t *testing.T) {
+	file := keyFile(t, "main", token.EdDSA)
+	for want, orgs := range map[bool][]string{true: nil, false: {}} {
+		key, err := (&Key{ID: "main", File: file, Orgs: orgs}).load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := key.MaySpeakFor("acme"); got != want {
+			t.Errorf("orgs %#v: the key may speak for acme: %t", orgs, got)
+		}
+	}
+}
+
 // No dump of the configuration and no way of printing shows a secret.
 func TestSecretsAreInNoDump(t *testing.T) {
 	const secret = "correct-horse-battery-staple-correct-horse"
