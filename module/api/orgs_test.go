@@ -50,7 +50,7 @@ func TestOrganisationsOfTheConfiguration(t *testing.T) {
 	}
 	s.do(key, "POST", "/api/v1/streams", `{"org":"shut","stream":"cam"}`).want(201)
 	s.do(key, "PATCH", "/api/v1/streams/shut/cam", `{"public":true}`).problem(409)
-	s.do(key, "POST", "/api/v1/tokens", `{"org":"null","orgwide":true}`).want(201)
+	s.do(key, "POST", "/api/v1/tokens", `{"org":"bare","orgwide":true}`).want(201)
 	// A broken glass wins over the configuration, which does not speak of it.
 	if o := s.do(key, "POST", "/api/v1/orgs/shut/break-glass", `{"for":"2h","reason":"fire"}`).want(200).json(); o["needs_token"] != false || o["secure"] != "on" || o["break_glass"].(map[string]any)["reason"] != "fire" {
 		t.Errorf("%v", o)

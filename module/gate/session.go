@@ -66,7 +66,7 @@ func (x *exchange) mint(stream string) string {
 		return ""
 	}
 	t := sessiontoken.Token{
-		ID: x.sessionID(key, stream), Expires: g.Expires, IssuedAt: g.IssuedAt,
+		ID: x.sessionID(key, stream), Expires: g.Expires, IssuedAt: x.subject.IssuedAt,
 		TokenID: x.subject.TokenID, Tag: x.subject.Tag, User: x.subject.User, Key: x.subject.Key, Prefix: -1,
 	}
 	scope := x.scope(stream, &x.decision)
