@@ -20,6 +20,7 @@ type badConfig struct {
 func badConfigs() []badConfig {
 	gate := func(lines string) string { return setup{gate: lines}.caddyfile() }
 	app := func(lines string) string { return setup{playgate: lines}.caddyfile() }
+	placed := func(site string) string { return strings.Replace(gate(""), gateLines, site, 1) }
 	return []badConfig{
 		{"unknown option of the gate", gate("colour blue"), []string{"colour"}},
 		{"option of the app in the gate", gate("bad_signatures 10 1m"), []string{"bad_signatures"}},
@@ -61,9 +62,16 @@ func badConfigs() []badConfig {
 		{"too few words", gate("referer_missing"), []string{"referer_missing"}},
 		{"too many words", gate("referer_missing deny deny"), []string{"referer_missing"}},
 		{"neither on nor off", gate("report_only yes"), []string{"report_only", "yes"}},
+		{"redirect before a gate in handle", placed("redir /old /new\nhandle {\n" + gateLines + "}\n"), []string{"respond or redir", "behind playgate", "open"}},
+		{"rewrite before a gate in handle", placed("rewrite /old /new\nhandle {\n" + gateLines + "}\n"), []string{"rewrite", "behind playgate"}},
+		{"proxy before a gate in route", placed("route {\nreverse_proxy /open/* {$ORIGIN}\n" + gateLines + "}\n"), []string{"reverse_proxy", "behind playgate"}},
+		{"two gates", placed(gateLines + "handle {\n" + gateLines + "}\n"), []string{"two gates", "once"}},
 		{"site that is no origin", gate("site live.test/path"), []string{"site"}},
 	}
 }
+
+// gateLines is the gate of setup.
+const gateLines = "\tplaygate {\n\t\t" + liveRule + "\n\n\t}\n"
 
 const shortSecret = "0123456789abcdef"
 

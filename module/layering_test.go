@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"module/admin", "module/command", "module/console"},
 	{"module/gate", "module/cache", "module/player", "module/api", "module/logging"},
 	{"module/app"},
-	{"module/internal/edge", "module/internal/directive"},
+	{"module/internal/edge", "module/internal/directive", "module/internal/loadcheck"},
 	{"module/internal/verify", "module/internal/conns", "module/internal/registry", "module/internal/issue", "module/internal/jwks"},
 	{"module/internal/replica", "module/internal/cluster", "module/internal/kv/kvtest"},
 	{"module/internal/kv"},
@@ -39,7 +39,7 @@ var withinLayer = map[string][]string{
 // caddyPackages are those that may import Caddy. All others are tested without it.
 var caddyPackages = []string{
 	"cmd/playgate", "module/admin", "module/api", "module/app", "module/cache", "module/command", "module/console", "module/demo",
-	"module/gate", "module/internal/directive", "module/internal/edge", "module/logging", "module/player",
+	"module/gate", "module/internal/directive", "module/internal/edge", "module/internal/loadcheck", "module/logging", "module/player",
 }
 
 func layerOf(dir string) int {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/loadcheck"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
@@ -61,7 +62,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.provisionCuts(ctx)
 	redact.AddNames(h.places.query...)
 	h.warnOfLogs(ctx)
-	return nil
+	return loadcheck.Gate(ctx)
 }
 
 // warnOfLogs tells the operator when tokens would be written into logs: Caddy

@@ -1,0 +1,24 @@
+// Package loadcheck refuses configurations of a server in which a gate would stand open. It judges what Caddy has loaded, so that
+// Caddyfile and JSON are one to it.
+package loadcheck
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Server is the server that is being loaded, nil outside of one.
+func Server(ctx caddy.Context) *caddyhttp.Server {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}
+
+// Gate checks the server of a gate that is being provisioned.
+func Gate(ctx caddy.Context) error {
+	server := Server(ctx)
+	if server == nil {
+		return nil
+	}
+	_, err := findGates(server)
+	return err
+}

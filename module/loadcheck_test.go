@@ -1,0 +1,169 @@
+package module_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+const (
+	testGate    = "playgate {\nstream /live/{org}/{stream}/*\n}\n"
+	passingGate = "playgate {\nstream /live/{org}/{stream}/*\nerrors terse pass\n}\n"
+	gateJSON    = `{"handler":"playgate","streams":[{"path":"/live/{org}/{stream}/*"}]}`
+	proxyJSON   = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:8888"}]}`
+)
+
+// loads adapts a Caddyfile of global options and sites, and loads it.
+func loads(t *testing.T, global, sites string) error {
+	t.Helper()
+	text := "{\nadmin off\npersist_config off\nauto_https off\n" + global + "\nplaygate {\nstore off\nkey main {\nfile {env.PLAYGATE_KEY}\n}\n}\n}\n" + sites
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatalf("does not adapt: %v\n%s", err, text)
+	}
+	return validate(config)
+}
+
+// loadsJSON loads a server, with logging where it is not empty.
+func loadsJSON(t *testing.T, server, logging string) error {
+	t.Helper()
+	config := `{"admin":{"disabled":true},"apps":{"playgate":{"store":{"driver":"off"},"keys":[{"id":"main","file":"{env.PLAYGATE_KEY}"}]},"http":{"servers":{"srv0":` + server + `}}}`
+	if logging != "" {
+		config += `,"logging":{"logs":` + logging + `}`
+	}
+	if config += "}"; !json.Valid([]byte(config)) {
+		t.Fatalf("no JSON: %s", config)
+	}
+	return validate([]byte(config))
+}
+
+// expect compares an error of loading with a phrase in it; "" means that it loads.
+func expect(t *testing.T, err error, says string) {
+	t.Helper()
+	switch {
+	case says == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case says != "" && err == nil:
+		t.Errorf("loads, instead of saying %q", says)
+	case says != "" && !strings.Contains(err.Error(), says):
+		t.Errorf("does not say %q: %v", says, err)
+	}
+}
+
+// The gate stands where nothing can answer or change a request before it.
+func TestPositionOfTheGate(t *testing.T) {
+	testKeys(t)
+	const proxy = "reverse_proxy 127.0.0.1:8888\n"
+	for name, tc := range map[string]struct{ global, site, says string }{
+		"in the site block":          {"", testGate + proxy, ""},
+		"in handle":                  {"", "handle /live/* {\n" + testGate + proxy + "}\nhandle {\nrespond page\n}", ""},
+		"in handle that comes later": {"", "handle /page {\nrewrite * /x\nfile_server\n}\nhandle_path /files/* {\nfile_server\n}\nhandle {\n" + testGate + proxy + "}", ""},
+		"in several handles":         {"", "handle /live/* {\n" + testGate + proxy + "}\nhandle /vod/* {\n" + testGate + proxy + "}", ""},
+		"in handle with a matcher":   {"", "@tv header X-TV *\nhandle @tv {\n" + testGate + proxy + "}\nhandle {\nrespond no\n}", ""},
+		"in route":                   {"", "route {\n" + testGate + "rewrite * /x\n" + proxy + "}", ""},
+		"in route with a matcher":    {"", "route /live/* {\n" + testGate + proxy + "}", ""},
+		"in handle in handle":        {"", "handle {\nhandle /live/* {\n" + testGate + proxy + "}\nhandle {\nrespond page\n}\n}", ""},
+		"in a snippet of handle":     {"", "handle /a/* {\n" + testGate + proxy + "}\n" + proxy, ""},
+		"behind what is harmless":    {"", "map {path} {x} {\n/a b\n}\nvars a b\nfs default\nroot * /srv\nlog_append a b\nlog_skip /x\nlog_level /y WARN\nheader A b\nheader >B c\nrequest_body {\nmax_size 1MB\n}\ntracing {\nspan a\n}\nplaygate_health\nplaygate_player /play\nhandle {\n" + testGate + proxy + "}", ""},
+		"site order does not matter": {"", "redir /old /new\nrewrite /a /b\nuri strip_prefix /x\nrequest_header -X\nbasic_auth {\nalice $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nencode\ntry_files /a\n" + testGate + proxy, ""},
+
+		"redir before handle":          {"", "redir /old /new\nhandle {\n" + testGate + proxy + "}", "respond or redir would run before the gate"},
+		"rewrite before handle":        {"", "rewrite /a /b\nhandle {\n" + testGate + proxy + "}", "rewrite, uri, method, try_files or handle_path would run before the gate"},
+		"uri before handle":            {"", "uri strip_prefix /a\nhandle {\n" + testGate + proxy + "}", "would run before the gate"},
+		"method before handle":         {"", "method GET\nhandle {\n" + testGate + proxy + "}", "would run before the gate"},
+		"try_files before handle":      {"", "try_files {path} /index.html\nhandle {\n" + testGate + proxy + "}", "would run before the gate"},
+		"encode before handle":         {"", "encode\nhandle {\n" + testGate + proxy + "}", "encode would run before the gate"},
+		"request_header before handle": {"", "request_header Authorization x\nhandle {\n" + testGate + proxy + "}", "request_header would run before the gate"},
+		"basic_auth before handle":     {"", "basic_auth {\nalice $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nhandle {\n" + testGate + proxy + "}", "basic_auth would run before the gate"},
+		"forward_auth before handle":   {"", "forward_auth 127.0.0.1:9 {\nuri /a\n}\nhandle {\n" + testGate + proxy + "}", "would run before the gate"},
+		"in handle_path":               {"", "handle_path /live/* {\n" + testGate + proxy + "}", "would run before the gate"},
+		"respond before it in route":   {"", "route {\nrespond /a ok\n" + testGate + proxy + "}", "respond or redir would run before the gate"},
+		"proxy before it in route":     {"", "route {\nreverse_proxy /a 127.0.0.1:8888\n" + testGate + proxy + "}", "reverse_proxy or forward_auth would run before the gate"},
+		"cache before it in route":     {"", "route {\nplaygate_cache\n" + testGate + proxy + "}", "playgate_cache would run before the gate"},
+		"handle before route":          {"", "handle /a {\nrespond ok\n}\nroute {\n" + testGate + proxy + "}", "would run before the gate"},
+		"order option":                 {"order playgate after rewrite", "rewrite /a /b\n" + testGate + proxy, "would run before the gate"},
+		"order option, other side":     {"order redir first", "redir /a /b\n" + testGate + proxy, "would run before the gate"},
+		"two in the site block":        {"", testGate + testGate + proxy, "two gates"},
+		"one in handle below another":  {"", testGate + "handle {\n" + testGate + proxy + "}", "two gates"},
+		"two in one handle":            {"", "handle {\n" + testGate + testGate + proxy + "}", "two gates"},
+		"in error routes":              {"", proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
+		"in error routes as well":      {"", testGate + proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
+		"inside of another handler":    {"", "reverse_proxy 127.0.0.1:8888 {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of reverse_proxy"},
+		"inside of intercept":          {"", "intercept {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of intercept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, address := range []string{"http://live.example.com", "http://:8080", "http://live.example.com/live/*"} {
+				if strings.HasSuffix(address, "*") && strings.Contains(name, "error routes") {
+					continue
+				}
+				expect(t, loads(t, tc.global, address+" {\n"+tc.site+"\n}\n"), tc.says)
+			}
+			// Another site before it, and one behind it, change nothing.
+			const other = " {\nrewrite * /x\nrespond other\n}\n"
+			expect(t, loads(t, tc.global, "http://a.example.com"+other+"http://live.example.com {\n"+tc.site+"\n}\nhttp://"+other), tc.says)
+		})
+	}
+	for name, tc := range map[string]struct{ sites, says string }{
+		"named route in the site":      {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\ninvoke media\n}", ""},
+		"named route in handle":        {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n}\n}", ""},
+		"named route behind a rewrite": {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\nrewrite * /x\ninvoke media\n}", "would run before the gate"},
+		"named route below a gate":     {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\n" + testGate + "invoke media\n}", "two gates"},
+		"gates of two sites":           {"http://a.example.com {\n" + testGate + proxy + "}\nhttp://b.example.com {\n" + testGate + proxy + "}\nhttp:// {\n" + testGate + proxy + "}", ""},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, loads(t, "", tc.sites), tc.says) })
+	}
+}
+
+// JSON is judged as Caddyfiles are.
+func TestPositionOfTheGateInJSON(t *testing.T) {
+	testKeys(t)
+	const (
+		rewrite = `{"handler":"rewrite","uri":"/x"}`
+		live    = `"match":[{"path":["/live/*"]}],`
+		hostA   = `"match":[{"host":["a.example.com"]}],`
+		hostB   = `"match":[{"host":["B.example.com"]}],`
+	)
+	for name, tc := range map[string]struct{ routes, says string }{
+		"one route":                        {`{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"one after the other":              {`{"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, ""},
+		"matched with its proxy":           {`{` + live + `"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"matched with a subroute":          {`{` + live + `"handle":[` + gateJSON + `,{"handler":"subroute","routes":[{"handle":[` + proxyJSON + `]}]}]}`, ""},
+		"terminal":                         {`{` + live + `"handle":[` + gateJSON + `],"terminal":true},{"handle":[` + proxyJSON + `]}`, ""},
+		"after a terminal route":           {`{` + hostA + `"handle":[` + proxyJSON + `],"terminal":true},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"after a route for another host":   {`{` + hostA + `"handle":[` + proxyJSON + `]},{` + hostB + `"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"after another of its group":       {`{"group":"g",` + live + `"handle":[` + proxyJSON + `]},{"group":"g","handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"alone with a matcher":             {`{` + live + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
+		"alone with a host":                {`{` + hostA + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
+		"with a matcher and a header":      {`{` + live + `"handle":[` + gateJSON + `,{"handler":"headers"}]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
+		"behind a rewrite":                 {`{"handle":[` + rewrite + `,` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind a route with a rewrite":    {`{` + live + `"handle":[` + rewrite + `]},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind a rewrite in a subroute":   {`{"handle":[{"handler":"subroute","routes":[{"handle":[` + rewrite + `]}]},` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind a route for the same host": {`{` + hostB + `"handle":[` + rewrite + `]},{"match":[{"host":["b.example.com"]}],"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind a route for a wildcard":    {`{"match":[{"host":["*.example.com"]}],"handle":[` + rewrite + `]},{` + hostB + `"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind one of another group":      {`{"group":"f",` + live + `"handle":[` + rewrite + `]},{"group":"g","handle":[` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
+		"behind another gate":              {`{"handle":[` + gateJSON + `]},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "two gates"},
+		"in error routes of a subroute":    {`{"handle":[{"handler":"subroute","routes":[{"handle":[` + proxyJSON + `]}],"errors":{"routes":[{"handle":[` + gateJSON + `]}]}}]}`, "error routes"},
+		"behind a route with such headers": {`{` + live + `"handle":[{"handler":"headers","request":{"set":{"A":["b"]}}}]},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "request_header would run before the gate"},
+		"behind a route with headers":      {`{` + live + `"handle":[{"handler":"headers","response":{"set":{"A":["b"]}}}]},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
+		"behind headers of requests":       {`{"handle":[{"handler":"headers","request":{"set":{"A":["b"]}}},` + gateJSON + `,` + proxyJSON + `]}`, "request_header would run before the gate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+tc.routes+`]}`, ""), tc.says)
+			expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[{"handle":[{"handler":"subroute","routes":[`+tc.routes+`]}]}]}`, ""), tc.says)
+		})
+	}
+}
+
+// What Caddy itself puts before a site, so that other hosts get HTTPS, is no reason to
+// refuse it.
+func TestAutomaticRedirectsBeforeTheGate(t *testing.T) {
+	testKeys(t)
+	text := "{\nadmin off\npersist_config off\nlocal_certs\nskip_install_trust\nplaygate {\nstore off\nkey main {\nfile {env.PLAYGATE_KEY}\n}\n}\n}\nhttp:// {\n" + testGate + "respond a\n}\nother.localhost {\nrespond b\n}"
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, validate(config), "")
+}
