@@ -21,6 +21,9 @@ func badConfigs() []badConfig {
 	gate := func(lines string) string { return setup{gate: lines}.caddyfile() }
 	app := func(lines string) string { return setup{playgate: lines}.caddyfile() }
 	placed := func(site string) string { return strings.Replace(gate(""), gateLines, site, 1) }
+	logged := func(log string) string {
+		return strings.Replace(withoutLog(gate("")), addresses+" {", addresses+" {\n"+log, 1)
+	}
 	return []badConfig{
 		{"unknown option of the gate", gate("colour blue"), []string{"colour"}},
 		{"option of the app in the gate", gate("bad_signatures 10 1m"), []string{"bad_signatures"}},
@@ -66,6 +69,11 @@ func badConfigs() []badConfig {
 		{"rewrite before a gate in handle", placed("rewrite /old /new\nhandle {\n" + gateLines + "}\n"), []string{"rewrite", "behind playgate"}},
 		{"proxy before a gate in route", placed("route {\nreverse_proxy /open/* {$ORIGIN}\n" + gateLines + "}\n"), []string{"reverse_proxy", "behind playgate"}},
 		{"two gates", placed(gateLines + "handle {\n" + gateLines + "}\n"), []string{"two gates", "once"}},
+		{"bare log", logged("log"), []string{"log default would write tokens", "format playgate"}},
+		{"log in json", logged("log {\nformat json\n}"), []string{"log log0 would write tokens", "format playgate"}},
+		{"one log of two without the format", logged("log a {\nformat playgate\n}\nlog b {\noutput stdout\n}"), []string{"log b would write tokens", "format playgate"}},
+		{"filter around playgate", logged("log {\nformat filter {\nwrap playgate\nrequest>uri delete\n}\n}"), []string{"log log0 would write tokens", "format playgate"}},
+		{"errors pass without a log", withoutLog(gate("errors terse pass")), []string{"log default would write tokens", "format playgate"}},
 		{"site that is no origin", gate("site live.test/path"), []string{"site"}},
 	}
 }

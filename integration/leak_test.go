@@ -211,35 +211,3 @@ func withoutLog(caddyfile string) string {
 	}
 	return strings.Join(kept, "\n")
 }
-
-// A server that has access logs and no encoder that redacts says so at start.
-func TestWarningWithoutRedaction(t *testing.T) {
-	t.Parallel()
-	key := harness.NewKey(t, "main", "EdDSA")
-	for _, tc := range []struct {
-		name, format string
-		warns        bool
-	}{
-		{"json", "format json", true},
-		{"playgate", "format playgate json", false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			caddyfile := strings.ReplaceAll(setup{}.caddyfile(), "format playgate json", tc.format)
-			server := harness.Serve(t, caddyfile, harness.Env{"KEY": key.PublicFile, "ORIGIN": harness.Loopback(harness.Port(t))})
-			warned := func() bool {
-				for line := range strings.Lines(server.Output()) {
-					if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, "format playgate") {
-						return true
-					}
-				}
-				return false
-			}
-			if tc.warns {
-				harness.Wait(t, "a warning that names the encoder", warned)
-			} else if warned() {
-				t.Error("warned although the encoder is there")
-			}
-		})
-	}
-}

@@ -12,11 +12,10 @@ import (
 // changing are the package variables that may change, each with its reason. Pools
 // and metrics need none.
 var changing = map[string]string{
-	"module/console.assets":            "the files are read once, and never change",
-	"module/player.assets":             "the files are read once, and never change",
-	"module/internal/redact.names":     "log encoders are set up without an app, and have to know the names of all gates",
-	"module/internal/redact.growing":   "the lock of names",
-	"module/internal/redact.installed": "gates are told by the log encoder, which has no app, that it is there",
+	"module/console.assets":          "the files are read once, and never change",
+	"module/player.assets":           "the files are read once, and never change",
+	"module/internal/redact.names":   "log encoders are set up without an app, and have to know the names of all gates",
+	"module/internal/redact.growing": "the lock of names",
 }
 
 // A package variable that changes is state that nobody can start, stop or have

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
@@ -61,25 +60,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.provisionCuts(ctx)
 	redact.AddNames(h.places.query...)
-	h.warnOfLogs(ctx)
-	return loadcheck.Gate(ctx)
-}
-
-// warnOfLogs tells the operator when tokens would be written into logs: Caddy
-// keeps a copy of each request as it came, for its access log and for errors
-// that are handed to error routes.
-func (h *Handler) warnOfLogs(ctx caddy.Context) {
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	server := loadcheck.Server(ctx)
 	h.accessLog = server == nil || server.Logs != nil
-	if redact.Installed(ctx.GetMetricsRegistry()) {
-		return
-	}
-	switch {
-	case server != nil && server.Logs != nil:
-		h.logger.Warn("access logs are on and no log has the playgate format, so tokens will stand in them; write `format playgate` into every log block")
-	case h.ErrorsPass:
-		h.logger.Warn("errors are passed on and no log has the playgate format, so tokens will stand in the error log; write `log { format playgate }` into the global options")
-	}
+	return loadcheck.Gate(ctx, h.ErrorsPass)
 }
 
 func (h *Handler) provisionKeys() error {

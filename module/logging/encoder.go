@@ -24,8 +24,6 @@ type Encoder struct {
 	WrappedRaw json.RawMessage `json:"wrap,omitempty" caddy:"namespace=caddy.logging.encoders inline_key=format"`
 
 	zapcore.Encoder `json:"-"`
-
-	configuration any
 }
 
 // CaddyModule returns the Caddy module information.
@@ -48,16 +46,11 @@ func (e *Encoder) Provision(ctx caddy.Context) error {
 		}
 		e.Encoder = wrapped.(zapcore.Encoder)
 	}
-	e.configuration = ctx.GetMetricsRegistry()
-	redact.Install(e.configuration)
 	return nil
 }
 
-// Cleanup forgets the configuration that the encoder belongs to.
-func (e *Encoder) Cleanup() error {
-	redact.Uninstall(e.configuration)
-	return nil
-}
+// RedactsTokens tells gates that a log with this encoder writes no tokens.
+func (*Encoder) RedactsTokens() {}
 
 // ConfigureDefaultFormat hands on what the writer prefers, as for a console.
 func (e *Encoder) ConfigureDefaultFormat(wo caddy.WriterOpener) error {
@@ -132,7 +125,7 @@ func (e *Encoder) wrap(d *caddyfile.Dispenser) error {
 var (
 	_ zapcore.Encoder                  = (*Encoder)(nil)
 	_ caddy.Provisioner                = (*Encoder)(nil)
-	_ caddy.CleanerUpper               = (*Encoder)(nil)
+	_ redact.Encoder                   = (*Encoder)(nil)
 	_ caddy.ConfiguresFormatterDefault = (*Encoder)(nil)
 	_ caddyfile.Unmarshaler            = (*Encoder)(nil)
 )

@@ -13,22 +13,23 @@ import (
 
 const gateBlock = "playgate {\nstream /live/{org}/{stream}/*\n}\n"
 
-// The warning that tokens will be in the log comes exactly when access logs
-// are on and no log has the encoder.
-func TestWarningAboutLogs(t *testing.T) {
+// A configuration in which a log would write tokens is refused with a line that says
+// what to write, at a reload too, which leaves the running one as it is.
+func TestLogsWithoutTheEncoderAreRefused(t *testing.T) {
 	stopAtEnd(t)
 	const memoryLog = "log {\noutput memory\n%s\n}"
 	with, without := strings.ReplaceAll(memoryLog, "%s", "format playgate"), strings.ReplaceAll(memoryLog, "%s", "format json")
 	for _, tc := range []struct {
 		name, global, site string
-		warns              bool
+		refused            bool
 	}{
 		{"no access log", without, gateBlock + "respond media", false},
 		{"access log without the encoder", without, "log\n" + gateBlock + "respond media", true},
-		{"access log of its own without it", "log {\noutput memory\n}", "log {\noutput discard\n}\n" + gateBlock + "respond media", true},
+		{"access log of its own without it", with, "log {\noutput memory\n}\n" + gateBlock + "respond media", true},
+		{"access log that is discarded", "log {\noutput memory\n}", "log {\noutput discard\n}\n" + gateBlock + "respond media", false},
 		{"encoder in the default log", with, "log\n" + gateBlock + "respond media", false},
-		{"encoder in the access log", without, "log {\noutput discard\nformat playgate console\n}\n" + gateBlock + "respond media", false},
-		{"encoder inside another", without, "log {\noutput discard\nformat filter {\nwrap playgate\nrequest>x delete\n}\n}\n" + gateBlock + "respond media", false},
+		{"encoder in the access log", without, "log {\noutput memory\nformat playgate console\n}\n" + gateBlock + "respond media", false},
+		{"encoder inside another", without, "log {\noutput memory\nformat filter {\nwrap playgate\nrequest>x delete\n}\n}\n" + gateBlock + "respond media", true},
 		// Reloads: what was said of one configuration is not said of the next.
 		{"with again", with, "log\n" + gateBlock + "respond media", false},
 		{"and without again", without, "log\n" + gateBlock + "respond media", true},
@@ -36,13 +37,15 @@ func TestWarningAboutLogs(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			takeLog()
-			load(t, tc.global, tc.site)
-			text := takeLog()
-			if got := strings.Count(text, "format playgate"); (got > 0) != tc.warns || got > 1 {
-				t.Errorf("the warning comes %d times in\n%s", got, text)
+			err := tryLoad(t, tc.global, tc.site)
+			if (err != nil) != tc.refused {
+				t.Fatalf("refused: %v", err)
 			}
-			if tc.warns && !strings.Contains(text, "warn") {
-				t.Errorf("it is no warning:\n%s", text)
+			if tc.refused && !strings.Contains(err.Error(), `would write tokens; write "format playgate"`) {
+				t.Errorf("the error does not say what to write: %v", err)
+			}
+			if text := takeLog(); strings.Contains(text, "playgate asks") {
+				t.Errorf("asking the logs has written into one:\n%s", text)
 			}
 		})
 	}

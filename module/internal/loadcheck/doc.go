@@ -1,4 +1,5 @@
-// Package loadcheck refuses configurations of a server in which a gate would stand open. It judges what Caddy has loaded, so that
+// Package loadcheck refuses configurations of a server in which a gate would stand open,
+// or its tokens would be written into logs. It judges what Caddy has loaded, so that
 // Caddyfile and JSON are one to it.
 package loadcheck
 
@@ -13,12 +14,16 @@ func Server(ctx caddy.Context) *caddyhttp.Server {
 	return server
 }
 
-// Gate checks the server of a gate that is being provisioned.
-func Gate(ctx caddy.Context) error {
+// Gate checks the server of a gate that is being provisioned. errorsPass means that
+// the gate hands refusals on, which Caddy then writes into its error log.
+func Gate(ctx caddy.Context, errorsPass bool) error {
 	server := Server(ctx)
 	if server == nil {
 		return nil
 	}
-	_, err := findGates(server)
-	return err
+	gates, err := findGates(server)
+	if err != nil {
+		return err
+	}
+	return gates.checkLogs(ctx, errorsPass)
 }

@@ -30,18 +30,5 @@ func AddNames(more ...string) {
 	names.Store(&known)
 }
 
-// installed are the configurations (by their metrics registry, which each has
-// of its own) in which a log has the redacting encoder.
-var installed sync.Map
-
-// Install notes that a configuration redacts; Uninstall that it has ended.
-func Install(configuration any) { installed.Store(configuration, true) }
-
-// Uninstall forgets a configuration that has ended.
-func Uninstall(configuration any) { installed.Delete(configuration) }
-
-// Installed reports whether a configuration redacts.
-func Installed(configuration any) bool {
-	_, ok := installed.Load(configuration)
-	return ok
-}
+// Encoder is a log encoder that takes tokens out of all that it writes.
+type Encoder interface{ RedactsTokens() }

@@ -326,18 +326,6 @@ func TestTextLeavesEveryByteAroundATokenAlone(t *testing.T) {
 	}
 }
 
-func TestInstallIsPerConfiguration(t *testing.T) {
-	a, b := new(int), new(int)
-	Install(a)
-	if !Installed(a) || Installed(b) {
-		t.Error("after Install")
-	}
-	Uninstall(a)
-	if Installed(a) {
-		t.Error("after Uninstall")
-	}
-}
-
 func TestTextTakesAPIKeysOut(t *testing.T) {
 	const key = "pgk_Xy12Xy12Xy12_0123456789abcdefghijABCDEFGHIJ12"
 	for in, want := range map[string]string{
