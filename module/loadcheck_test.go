@@ -106,10 +106,10 @@ func TestPositionOfTheGate(t *testing.T) {
 		})
 	}
 	for name, tc := range map[string]struct{ sites, says string }{
-		"named route in the site":      {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\ninvoke media\n}", ""},
-		"named route in handle":        {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n}\n}", ""},
-		"named route behind a rewrite": {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\nrewrite * /x\ninvoke media\n}", "would run before the gate"},
-		"named route below a gate":     {"&(media) {\n" + testGate + proxy + "}\nhttp://a.example.com {\n" + testGate + "invoke media\n}", "two gates"},
+		"named route in the site":      {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\ninvoke media\n}", ""},
+		"named route in handle":        {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n}\n}", ""},
+		"named route behind a rewrite": {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\nrewrite * /x\ninvoke media\n}", "would run before the gate"},
+		"named route below a gate":     {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\n" + testGate + "invoke media\n}", "two gates"},
 		"gates of two sites":           {"http://a.example.com {\n" + testGate + proxy + "}\nhttp://b.example.com {\n" + testGate + proxy + "}\nhttp:// {\n" + testGate + proxy + "}", ""},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, loads(t, "", tc.sites), tc.says) })
@@ -166,4 +166,57 @@ func TestAutomaticRedirectsBeforeTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, validate(config), "")
+}
+
+// A cache stands in the block of the proxy whose answers it keeps.
+func TestPositionOfTheCache(t *testing.T) {
+	testKeys(t)
+	const (
+		proxy  = "reverse_proxy 127.0.0.1:8888\n"
+		cache  = "playgate_cache\n"
+		handle = "handle /live/* {\n"
+	)
+	for name, tc := range map[string]struct{ site, says string }{
+		"in the site block":           {testGate + cache + proxy, ""},
+		"matched":                     {testGate + "playgate_cache /live/*\n" + proxy, ""},
+		"before a matched proxy":      {testGate + cache + "reverse_proxy /live/* 127.0.0.1:8888\n", ""},
+		"before files":                {testGate + cache + "file_server\n", ""},
+		"in handle":                   {handle + testGate + cache + proxy + "}\nhandle {\nrespond page\n}", ""},
+		"in two handles":              {handle + testGate + cache + proxy + "}\nhandle {\n" + testGate + cache + proxy + "}", ""},
+		"in handle beside another":    {handle + testGate + cache + proxy + "}\nhandle {\n" + proxy + "}", ""},
+		"in handle below the gate":    {testGate + handle + cache + proxy + "}", ""},
+		"in handle_path":              {testGate + "handle_path /live/* {\n" + cache + proxy + "}", ""},
+		"in route":                    {"route {\n" + testGate + "encode\n" + cache + proxy + "}", ""},
+		"beside handle without proxy": {testGate + "handle /page {\nrespond page\n}\n" + cache + proxy, ""},
+		"in error routes":             {testGate + proxy + "handle_errors {\n" + cache + proxy + "}", ""},
+
+		"without a handler":           {testGate + cache, "no handler behind it"},
+		"without one in its handle":   {testGate + handle + cache + "}\n" + proxy, "no handler behind it"},
+		"with a header only":          {"route {\n" + testGate + cache + "encode\nheader A b\n}\n" + proxy, "no handler behind it"},
+		"behind the proxy in route":   {"route {\n" + testGate + proxy + cache + "}", "no handler behind it"},
+		"beside handle":               {testGate + cache + handle + proxy + "}", "beside a handle"},
+		"beside handle, own proxy":    {testGate + cache + handle + proxy + "}\n" + proxy, "beside a handle"},
+		"beside handle_path":          {testGate + cache + "handle_path /live/* {\n" + proxy + "}\n" + proxy, "beside a handle"},
+		"beside route":                {testGate + cache + "route /live/* {\n" + proxy + "}\n" + proxy, "beside a handle"},
+		"beside handle in handle":     {testGate + cache + "handle /live/* {\nhandle {\n" + proxy + "}\n}\n" + proxy, "beside a handle"},
+		"in handle beside a route":    {testGate + "handle {\n" + cache + "route /a {\n" + proxy + "}\n" + proxy + "}", "beside a handle"},
+		"without, in a second handle": {handle + testGate + cache + proxy + "}\nhandle {\n" + testGate + cache + "}", "no handler behind it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, address := range []string{"http://live.example.com", "http://:8080"} {
+				expect(t, loads(t, "", address+" {\n"+tc.site+"\n}\n"), tc.says)
+			}
+			const other = " {\nhandle {\nreverse_proxy 127.0.0.1:9999\n}\n}\n"
+			expect(t, loads(t, "", "http://a.example.com"+other+"http:// {\n"+tc.site+"\n}\n"), tc.says)
+			expect(t, loads(t, "", "http://live.example.com {\n"+tc.site+"\n}\nhttp://"+other), tc.says)
+		})
+	}
+	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+proxy+"}\n}\nhttp://a.example.com {\ninvoke media\n}"), "")
+	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+"}\n}\nhttp://a.example.com {\ninvoke media\n"+proxy+"}"), "no handler behind it")
+	const (
+		other = `{"match":[{"host":["a.example.com"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + proxyJSON + `]}]}]`
+		own   = `{"handle":[` + gateJSON + `,{"handler":"playgate_cache"},` + proxyJSON + `]}`
+	)
+	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+other+`,"terminal":true},`+own+`]}`, ""), "") // another site
+	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+own+`,`+other+`}]}`, ""), "beside a handle")
 }

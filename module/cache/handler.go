@@ -21,6 +21,7 @@ import (
 	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/edge"
 	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/loadcheck"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -99,6 +100,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("ttl %s: write a duration above zero and of at most 24h, as in ttl /live/*/*/*.ts 1h", rule.Path)
 		}
 		h.patterns = append(h.patterns, p)
+	}
+	if err := loadcheck.Cache(ctx); err != nil {
+		return err
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err

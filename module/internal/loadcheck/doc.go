@@ -1,5 +1,5 @@
 // Package loadcheck refuses configurations of a server in which a gate would stand open,
-// or its tokens would be written into logs. It judges what Caddy has loaded, so that
+// its tokens would be written into logs, or a cache would keep nothing. It judges what Caddy has loaded, so that
 // Caddyfile and JSON are one to it.
 package loadcheck
 
