@@ -1,7 +1,10 @@
 package integration_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -123,23 +126,69 @@ func TestAbsoluteForm(t *testing.T) {
 	g.origin.SawNothing(t, mark)
 }
 
-// "Upgrade: foo" never makes a tunnel, for which one decision would stand for
+// An upgrade that does not offer a WebSocket alone is not taken: the request is a
+// plain one, and the origin does not see that it asked. If the origin switches
+// protocols all the same, no tunnel is made, for which one decision would stand for
 // everything that follows.
-func TestUpgradeFoo(t *testing.T) {
+func TestOtherUpgradesAreNotTaken(t *testing.T) {
 	t.Parallel()
 	g := guard(t, setup{}, nil)
-	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
-	for _, upgrade := range []string{"foo", "h2c", "websocket, foo", "foo, websocket", "TLS/1.0"} {
-		t.Run(upgrade, func(t *testing.T) {
-			request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", target(token), g.HTTP, upgrade)
-			g.refused(t, harness.Raw(t, g.Server, request), 400, "bad_request")
+	eager := guard(t, setup{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		io.WriteString(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nraw bytes\n")
+		rw.Flush()
+		bufio.NewReader(rw).ReadByte() // until the gate hangs up
+	}))
+	for _, lines := range []string{
+		"Connection: Upgrade\r\nUpgrade: foo",
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA",
+		"Connection: Upgrade, http2-settings\r\nUpgrade: websocket, h2c\r\nHTTP2-Settings: AAMAAABk",
+		"Connection: Upgrade\r\nHTTP2-Settings: AAMAAABk\r\nUpgrade: h2c",
+		"Connection: Upgrade\r\nUpgrade: foo, websocket",
+		"Connection: Upgrade\r\nConnection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c",
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket",
+		"Connection: Upgrade\r\nUpgrade: TLS/1.0",
+		"Connection: Upgrade\r\nUpgrade:",
+		"Upgrade: h2c",
+	} {
+		t.Run(lines, func(t *testing.T) {
+			raw := func(g *guarded, proto string) harness.Answer {
+				token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+				return harness.Raw(t, g.Server, fmt.Sprintf("GET %s %s\r\nHost: %s\r\n%s\r\n\r\n", target(token), proto, g.HTTP, lines))
+			}
+			for _, proto := range []string{"HTTP/1.1", "HTTP/1.0"} {
+				g.allowed(t, raw(g, proto))
+				last := g.origin.Last(t)
+				for _, name := range []string{"Upgrade", "HTTP2-Settings", "Connection"} {
+					if got := last.Values(name); got != nil {
+						t.Errorf("%s: the origin got %s: %q", proto, name, got)
+					}
+				}
+				if a := raw(eager, proto); a.Status != http.StatusBadGateway || strings.Contains(string(a.Body), "raw bytes") {
+					t.Errorf("%s: an origin that switches unasked: status %d\n%s", proto, a.Status, a.Body)
+				}
+			}
 		})
 	}
-	g.origin.SawNothing(t, 0)
+}
+
+// curl --http2 asks for h2c on plain HTTP, and gets its answer.
+func TestCurlMayOfferHTTP2(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{}, nil)
+	answer := harness.Curl(t, g.Plain()+target(g.key.Token(t, "--org", "org1", "--stream", "cam")), "--http2")
+	g.allowed(t, answer)
+	if head := g.origin.Last(t).Head; strings.Contains(strings.ToLower(head), "h2c") || strings.Contains(strings.ToLower(head), "http2-settings") {
+		t.Errorf("the origin got\n%s", head)
+	}
 }
 
 // A WebSocket is asked for with GET: no other method gets in by calling itself
-// an upgrade.
+// an upgrade. It is the plain method, which streams do not take.
 func TestUpgradeWithAnotherMethod(t *testing.T) {
 	t.Parallel()
 	g := guard(t, setup{}, nil)
@@ -148,7 +197,7 @@ func TestUpgradeWithAnotherMethod(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			request := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", method, target(token), g.HTTP)
-			g.refused(t, harness.Raw(t, g.Server, request), 400, "bad_request")
+			g.refused(t, harness.Raw(t, g.Server, request), 405, "method")
 		})
 	}
 	g.origin.SawNothing(t, 0)

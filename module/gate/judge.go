@@ -9,6 +9,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/verify"
@@ -128,6 +129,7 @@ func (in *incoming) denyToken(d decision, err error) decision {
 // readRequest reads path, query and upgrade of the request in one way, or not
 // at all. It returns the tokens that were in the path.
 func (in *incoming) readRequest() (inPath []string, err error) {
+	in.socket = socketAsked(in.r)
 	path := rawPath(in.r.URL)
 	if in.h.places.path {
 		path, inPath = in.h.rules.CutToken(path, redact.IsToken)
@@ -143,8 +145,7 @@ func (in *incoming) readRequest() (inPath []string, err error) {
 	if in.r.URL.User != nil {
 		return nil, &target.Error{Kind: target.ErrBadRequest, Detail: "the request target has user information"}
 	}
-	in.socket, err = socketAsked(in.r)
-	return inPath, err
+	return inPath, nil
 }
 
 // rawPath is the path as the client wrote it, unless an earlier handler has
@@ -163,21 +164,17 @@ func rawPath(u *url.URL) string {
 
 // socketAsked reports whether the request asks for a WebSocket (RFC 6455; RFC
 // 8441 and 9220 over HTTP/2 and 3). Any other upgrade could carry a second
-// request that nobody judges.
-func socketAsked(r *http.Request) (bool, error) {
+// request that nobody judges. It is not taken (RFC 9110, section 7.8): what asks
+// for it is dropped, and the request is a plain one.
+func socketAsked(r *http.Request) bool {
 	upgrade, asked := r.Header["Upgrade"]
-	switch {
-	case r.Method == http.MethodConnect && r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket",
-		r.Method == http.MethodConnect && r.ProtoMajor == 3 && r.Proto == "websocket":
-		if !asked {
-			return true, nil
-		}
-	case !asked:
-		return false, nil
-	case r.Method == http.MethodGet && r.ProtoMajor == 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket"):
-		return true, nil
+	if asked && r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+		return true
 	}
-	return false, &target.Error{Kind: target.ErrBadRequest, Detail: "an upgrade to anything but websocket"}
+	if asked {
+		headers.DropUpgrade(r.Header)
+	}
+	return r.Method == http.MethodConnect && (r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket")
 }
 
 // facts are what the judgement needs to know of the request.

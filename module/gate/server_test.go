@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,25 +114,58 @@ func TestUnaskedSwitchOfProtocols(t *testing.T) {
 	}
 }
 
-// Upgrades to anything but a WebSocket, and requests that ask twice, are
-// refused before anybody below sees them.
-func TestOtherUpgradesAreRefused(t *testing.T) {
+// An upgrade that does not offer a WebSocket alone is not taken (RFC 9110, section
+// 7.8): the request is a plain one, and nobody below sees that it asked.
+func TestOtherUpgradesAreNotTaken(t *testing.T) {
 	h := newGate(t, "")
 	target := media + "?token=" + mint(t, nil)
 	for _, upgrades := range [][]string{
-		{"foo"}, {"h2c"}, {"websocket, foo"}, {"foo, websocket"}, {"websocket", "websocket"}, {"websocket", "foo"}, {""}, {"TLS/1.0"}, {"websocket/13"},
+		{"foo"}, {"h2c"}, {"H2C"}, {"websocket, foo"}, {"foo, websocket"}, {"websocket, h2c"}, {"websocket", "websocket"}, {"websocket", "foo"},
+		{""}, {}, nil, {"TLS/1.0"}, {"websocket/13"}, {"websocket,"}, {strings.Repeat("h2c,", 1000)},
 	} {
-		r := request(http.MethodGet, target, "Connection: Upgrade")
-		r.Header["Upgrade"] = upgrades
-		var o origin
-		refusedWith(t, serve(t, h, &o, r), &o, 400, "bad_request")
+		for connection, left := range map[string][]string{
+			"Upgrade":                             nil,
+			"upgrade, HTTP2-Settings":             nil,
+			"keep-alive, UPGRADE ,http2-settings": {"keep-alive"},
+			"HTTP2-Settings, close":               {"close"},
+		} {
+			r := request(http.MethodGet, target, "Connection: "+connection, "Http2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
+			r.Header["Upgrade"] = upgrades
+			var o origin
+			allowed(t, serve(t, h, &o, r))
+			got := o.only(t).Header
+			if got["Upgrade"] != nil || got["Http2-Settings"] != nil || !slices.Equal(got["Connection"], left) {
+				t.Errorf("Upgrade %q, Connection %q: next got %v", upgrades, connection, got)
+			}
+		}
 	}
-	// HTTP/2 and 3 have no Upgrade header; they ask with an extended CONNECT.
-	for _, major := range []int{2, 3} {
-		r := request(http.MethodGet, target, "Upgrade: websocket")
-		r.ProtoMajor = major
+	for name, change := range map[string]func(*http.Request){
+		"HTTP/1.0": func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 },
+		"HTTP/2":   func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0 },
+		"HTTP/3":   func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/3.0", 3, 0 },
+		"HEAD":     func(r *http.Request) { r.Method = http.MethodHead },
+	} {
+		r := request(http.MethodGet, target, "Upgrade: websocket", "Connection: Upgrade")
+		change(r)
 		var o origin
-		refusedWith(t, serve(t, h, &o, r), &o, 400, "bad_request")
+		allowed(t, serve(t, h, &o, r))
+		if got := o.only(t).Header; got["Upgrade"] != nil || got["Connection"] != nil {
+			t.Errorf("a WebSocket asked with %s: next got %v", name, got)
+		}
+	}
+}
+
+// A request that is refused, too, does not ask an error route for an upgrade.
+func TestOtherUpgradesOfRefusedRequests(t *testing.T) {
+	h := newGate(t, "errors terse pass")
+	for _, target := range []string{media, "/live/acme/cam/%2f"} {
+		r := request(http.MethodGet, target, "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "Http2-Settings: AAMAAABk")
+		if err := h.ServeHTTP(httptest.NewRecorder(), r, new(origin)); err == nil {
+			t.Errorf("%s was not refused", target)
+		}
+		if len(r.Header) != 0 {
+			t.Errorf("%s: an error route gets %v", target, r.Header)
+		}
 	}
 }
 
@@ -180,7 +214,8 @@ func TestExtendedConnect(t *testing.T) {
 		{"HTTP/3", 3, "websocket", "", "", true},
 		{"HTTP/2 for something else", 2, "HTTP/2.0", "connect-udp", "", false},
 		{"HTTP/3 for something else", 3, "webtransport", "", "", false},
-		{"HTTP/2 with Upgrade as well", 2, "HTTP/2.0", "websocket", "foo", false},
+		{"HTTP/2 with Upgrade as well", 2, "HTTP/2.0", "websocket", "foo", true}, // which is not taken
+		{"HTTP/3 with Upgrade as well", 3, "websocket", "", "websocket", true},
 		{"plain CONNECT", 1, "HTTP/1.1", "", "", false},
 		{"HTTP/1.1 that says :protocol", 1, "HTTP/1.1", "websocket", "", false},
 	} {
@@ -195,8 +230,10 @@ func TestExtendedConnect(t *testing.T) {
 			}
 			passed := 0
 			w := httptest.NewRecorder()
-			if err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-				passed++
+			if err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				if passed++; r.Header["Upgrade"] != nil {
+					t.Errorf("next got Upgrade: %q", r.Header["Upgrade"])
+				}
 				_, err := io.WriteString(w, "\x81\x02hi")
 				return err
 			})); err != nil {

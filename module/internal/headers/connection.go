@@ -25,9 +25,36 @@ func DropHopByHop(h http.Header) {
 			}
 		}
 	}
-	if len(kept) == 0 {
+	setConnection(h, kept)
+}
+
+// DropUpgrade removes what asks for another protocol on the same connection: Upgrade,
+// HTTP2-Settings, which belongs to h2c (RFC 7540, section 3.2.1), and their names in
+// Connection.
+func DropUpgrade(h http.Header) {
+	delete(h, "Upgrade")
+	delete(h, "Http2-Settings")
+	lines := h["Connection"]
+	if len(lines) == 0 {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = strings.TrimSpace(name); strings.ToLower(name) {
+			case "", "upgrade", "http2-settings":
+			default:
+				kept = append(kept, name)
+			}
+		}
+	}
+	setConnection(h, kept)
+}
+
+func setConnection(h http.Header, names []string) {
+	if len(names) == 0 {
 		delete(h, "Connection")
 		return
 	}
-	h["Connection"] = []string{strings.Join(kept, ", ")}
+	h["Connection"] = []string{strings.Join(names, ", ")}
 }
