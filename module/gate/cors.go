@@ -39,12 +39,17 @@ func newCORS(words []string, credentials bool) (cors, error) {
 	return c, nil
 }
 
-// exposed are the headers that players and pages read.
+// exposed are the headers that players and pages read, besides those that the origin
+// names.
 const exposed = "Location, Link, ETag, Content-Range, Content-Length, Date, Retry-After, WWW-Authenticate, Playgate-Id"
 
+// asked are the headers that players and pages send. A preflight allows them, so that
+// one preflight does for many requests, and what it asked for.
+const asked = "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept"
+
 // allowPages sets the header of any answer, refusals included: without it a page
-// cannot see why it was refused. What the origin has set is replaced, since a
-// doubled header is no header.
+// cannot see why it was refused. The origin is replaced that an answer from below
+// allows, since a doubled header is no header; the names that it exposes are kept.
 func (x *exchange) allowPages(h http.Header) {
 	c := &x.h.cors
 	if c.off {
@@ -56,14 +61,13 @@ func (x *exchange) allowPages(h http.Header) {
 		// Scripts alone ask for it, and say where they are from. Players get a
 		// shorter answer.
 		if len(x.r.Header["Origin"]) > 0 {
-			h["Access-Control-Expose-Headers"] = x.line(exposed)
+			x.expose(h)
 		} else {
 			delete(h, "Access-Control-Expose-Headers")
 		}
 		return
 	}
 	delete(h, "Access-Control-Allow-Origin")
-	delete(h, "Access-Control-Expose-Headers")
 	// Always, also when Origin is absent, or a cache hands one page's answer
 	// to another.
 	headers.AddVary(h, "Origin")
@@ -72,8 +76,14 @@ func (x *exchange) allowPages(h http.Header) {
 		if c.credentials {
 			h["Access-Control-Allow-Credentials"] = []string{"true"}
 		}
-		h["Access-Control-Expose-Headers"] = x.line(exposed)
+		x.expose(h)
+	} else {
+		delete(h, "Access-Control-Expose-Headers")
 	}
+}
+
+func (x *exchange) expose(h http.Header) {
+	h["Access-Control-Expose-Headers"] = x.line(headers.Union(exposed, h["Access-Control-Expose-Headers"]))
 }
 
 // lists reports whether an origin is named one by one.
@@ -85,14 +95,15 @@ func isPreflight(r *http.Request) bool {
 }
 
 // preflight answers for every path alike, and without a token: browsers send
-// none.
+// none. A page may send any header: where all pages may read, no credentials are
+// involved, and a list names the pages that may.
 func (x *exchange) preflight() {
 	h := x.w.Header()
 	x.allowPages(h)
 	delete(h, "Access-Control-Expose-Headers")
 	if h.Get("Access-Control-Allow-Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", allowedMethods(x.h.cors.whep))
-		h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept")
+		h.Set("Access-Control-Allow-Headers", headers.Union(asked, x.r.Header["Access-Control-Request-Headers"]))
 		h.Set("Access-Control-Max-Age", "7200")
 	}
 	h.Set("Cache-Control", "no-store")

@@ -17,7 +17,7 @@ func crossOrigin(t *testing.T, lines string, headers ...string) map[string]http.
 	below := &origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header()["Access-Control-Allow-Origin"] = []string{"https://origin.test", "*"}
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
-		w.Header().Set("Access-Control-Expose-Headers", "X-Origin")
+		w.Header()["Access-Control-Expose-Headers"] = []string{"X-Origin, etag", "x-origin,ETAG"}
 		w.Header().Set("Vary", "Accept-Encoding")
 		_, err := io.WriteString(w, "#EXTM3U\nseg.ts\n")
 		return err
@@ -33,6 +33,8 @@ func crossOrigin(t *testing.T, lines string, headers ...string) map[string]http.
 	}
 }
 
+func fromBelow(what string) bool { return what == "a segment" || what == "a playlist" }
+
 // Every page may read every answer, and no header is there twice.
 func TestCORSForAll(t *testing.T) {
 	for _, lines := range []string{"", "cors *"} {
@@ -46,7 +48,7 @@ func TestCORSForAll(t *testing.T) {
 					if got != nil {
 						t.Errorf("%s for a player: Access-Control-Expose-Headers %q", what, got)
 					}
-				} else if len(got) != 1 || !strings.Contains(got[0], "Playgate-Id") {
+				} else if len(got) != 1 || !strings.Contains(got[0], "Playgate-Id") || strings.Contains(got[0], "X-Origin") != fromBelow(what) || strings.Count(strings.ToLower(got[0]), "etag") != 1 {
 					t.Errorf("%s: Access-Control-Expose-Headers %q", what, got)
 				}
 				if got := h["Access-Control-Allow-Credentials"]; got != nil {
@@ -78,7 +80,8 @@ func TestCORSForSome(t *testing.T) {
 			if got := h["Access-Control-Allow-Origin"]; !slices.Equal(got, want) {
 				t.Errorf("%s for %q: Access-Control-Allow-Origin %q", what, origin, got)
 			}
-			if h["Access-Control-Allow-Credentials"] != nil || (h["Access-Control-Expose-Headers"] == nil) != (want == nil) {
+			names := h["Access-Control-Expose-Headers"]
+			if h["Access-Control-Allow-Credentials"] != nil || (names == nil) != (want == nil) || names != nil && strings.Contains(names[0], "X-Origin") != fromBelow(what) {
 				t.Errorf("%s for %q: header %v", what, origin, h)
 			}
 			if vary := strings.Join(h["Vary"], ", "); strings.Count(vary, "Origin") != 1 {
@@ -96,8 +99,7 @@ func TestCORSForSome(t *testing.T) {
 // Off leaves the header to the origin.
 func TestCORSOff(t *testing.T) {
 	for what, h := range crossOrigin(t, "cors off", "Origin: https://page.test") {
-		fromBelow := what == "a segment" || what == "a playlist"
-		if got := h["Access-Control-Allow-Origin"]; (got != nil) != fromBelow {
+		if got := h["Access-Control-Allow-Origin"]; (got != nil) != fromBelow(what) {
 			t.Errorf("%s: Access-Control-Allow-Origin %q", what, got)
 		}
 	}
@@ -140,5 +142,37 @@ func TestPreflight(t *testing.T) {
 	for _, headers := range [][]string{nil, preflight[:1], preflight[1:]} {
 		o = origin{}
 		refusedWith(t, serve(t, newGate(t, ""), &o, request(http.MethodOptions, media, headers...)), &o, 405, "method")
+	}
+}
+
+// A preflight allows the headers that it asks for, if they are field names, of pages
+// that may read at all.
+func TestPreflightAllowsWhatItAsksFor(t *testing.T) {
+	const always = "Authorization, Range, If-Range, If-Match, If-None-Match, If-Modified-Since, Cache-Control, Pragma, Content-Type, Accept"
+	for _, tc := range []struct {
+		asked []string
+		want  string
+	}{
+		{nil, always},
+		{[]string{""}, always},
+		{[]string{"range"}, always},
+		{[]string{"cmcd-object,cmcd-request,cmcd-session,cmcd-status"}, always + ", cmcd-object, cmcd-request, cmcd-session, cmcd-status"},
+		{[]string{"X-Page, x-page", "X-PAGE,x-other"}, always + ", X-Page, x-other"},
+		{[]string{"x-good, x bad, x:bad, é,\tx-fine"}, always + ", x-good, x-fine"},
+	} {
+		for lines, ok := range map[string]bool{"": true, "cors *": true, "cors https://page.test": true, "cors https://other.test": false, "cors off": false} {
+			r := request(http.MethodOptions, media, "Origin: https://page.test", "Access-Control-Request-Method: GET")
+			if tc.asked != nil {
+				r.Header["Access-Control-Request-Headers"] = tc.asked
+			}
+			w := serve(t, newGate(t, lines), new(origin), r)
+			want := []string{tc.want}
+			if !ok {
+				want = nil
+			}
+			if got := w.Header()["Access-Control-Allow-Headers"]; w.Code != http.StatusNoContent || !slices.Equal(got, want) {
+				t.Errorf("%q, asked for %q: status %d, allowed %q", lines, tc.asked, w.Code, got)
+			}
+		}
 	}
 }
