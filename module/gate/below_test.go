@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,6 +219,43 @@ func TestReportOnly(t *testing.T) {
 		if reportable(access.Reason(reason)) {
 			t.Errorf("%s would be let through", reason)
 		}
+	}
+}
+
+// What report_only lets through is protected media all the same: no shared cache may
+// keep it.
+func TestReportedAnswersArePrivate(t *testing.T) {
+	for option, want := range map[string]map[string]string{
+		"report_only on": {"": "private", "public, max-age=600, s-maxage=9": "private, max-age=600", "no-store": "private, no-store", "public, immutable": "private"},
+		"report_only on\ndownstream_cache private": {"": "private"},
+		"report_only on\ndownstream_cache keep":    {"": "", "public, max-age=600": "public, max-age=600"},
+	} {
+		h := newGate(t, option)
+		for _, tc := range reasonTable() {
+			if !reportable(tc.reason) {
+				continue
+			}
+			for from, to := range want {
+				o := origin{answer: func(w http.ResponseWriter, _ *http.Request) error {
+					if from != "" {
+						w.Header().Set("Cache-Control", from)
+					}
+					w.Header().Set("Surrogate-Control", "max-age=600")
+					_, err := io.WriteString(w, "media")
+					return err
+				}}
+				w := serve(t, h, &o, tc.request(t))
+				o.only(t)
+				if got := w.Header().Get("Cache-Control"); got != to || (w.Header().Get("Surrogate-Control") == "") != strings.HasPrefix(to, "private") {
+					t.Errorf("%q, %s: %q has become %q, header %v", option, tc.reason, from, got, w.Header())
+				}
+			}
+		}
+	}
+	whep := newGate(t, "stream /live/{org}/{stream}/* {\nmethods whep\n}\nreport_only on")
+	w := serve(t, whep, beginner("reported"), request(http.MethodPost, "/live/acme/cam/whep"))
+	if got := w.Header().Get("Cache-Control"); w.Code != http.StatusCreated || got != "private, no-store" {
+		t.Errorf("WHEP: status %d, Cache-Control %q", w.Code, got)
 	}
 }
 

@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
@@ -12,11 +14,14 @@ import (
 // finalHeader is the last word on the header of an answer from below.
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	x.allowPages(h)
-	if !x.good() {
+	switch {
+	case x.public || x.target.Open:
 		return
-	}
-	if x.target.Kind == target.WHEP {
+	case x.target.Kind == target.WHEP:
 		headers.NeverStore(h)
+		return
+	case !x.good(): // only reported: there is no token whose end could be the answer's
+		x.keepPrivate(h, status, math.MaxInt64)
 		return
 	}
 	if splices {
@@ -43,9 +48,14 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		headers.NeverStore(h)
 		return
 	}
+	x.keepPrivate(h, status, x.credential.Grant.ExpiresAt().Sub(x.h.now()))
+}
+
+// keepPrivate keeps an answer out of shared caches, and fresh for no longer than is
+// left.
+func (x *exchange) keepPrivate(h http.Header, status int, left time.Duration) {
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
-		now := x.h.now()
-		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, x.credential.Grant.ExpiresAt().Sub(now), now))
+		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, left, x.h.now()))
 	}
 }
 
