@@ -3,6 +3,7 @@ package integration_test
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/playgate/playgate/integration/harness"
@@ -28,6 +29,19 @@ func TestReportedAnswersArePrivate(t *testing.T) {
 			if got := answer.Header.Get("Cache-Control"); got != "private, max-age=3600" || answer.Header.Get("Surrogate-Control") != "" {
 				t.Errorf("%s, %s: Cache-Control %q, header %v", client.Name, name, got, answer.Header)
 			}
+		}
+	}
+}
+
+// A 503 that the gate answers for a handler below it says when to come back, too.
+func TestRetryAfterOfUnavailable(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{site: "error /live/org1/cam/busy.ts 503"}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	for _, client := range harness.Clients() {
+		answer := client.Do(t, g.Server, harness.Request{Target: strings.Replace(target(token), "seg", "busy", 1)})
+		if answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "2" || answer.Header.Get("Playgate-Id") == "" {
+			t.Errorf("%s: status %d, header %v", client.Name, answer.Status, answer.Header)
 		}
 	}
 }

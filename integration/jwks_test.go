@@ -127,8 +127,8 @@ func TestJWKS(t *testing.T) {
 	for range 20 {
 		answer := g.get(t, sign(second, "org1"))
 		g.refused(t, answer, 503, "keys_unavailable")
-		if answer.Header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
+		if answer.Header.Get("Retry-After") != "2" {
+			t.Errorf("Retry-After %q", answer.Header.Get("Retry-After"))
 		}
 	}
 	g.refused(t, g.get(t, sign(second, "org2")), 401, "unknown_key")

@@ -37,8 +37,8 @@ func TestUnavailable(t *testing.T) {
 						continue
 					}
 					g.refused(t, answer, 503, reason)
-					if answer.Header.Get("Retry-After") == "" {
-						t.Errorf("%s: no Retry-After", client.Name)
+					if answer.Header.Get("Retry-After") != "2" {
+						t.Errorf("%s: Retry-After %q", client.Name, answer.Header.Get("Retry-After"))
 					}
 				}
 				// No token is no token, and an expired one is expired.

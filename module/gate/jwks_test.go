@@ -79,7 +79,7 @@ func TestSetThatWasNeverRead(t *testing.T) {
 		h := startedGate(t, gate, lines)
 		w := serve(t, h, new(origin), by(media, mintWith(t, strangerKey, nil)))
 		p := readProblem(t, w, 503)
-		if p.Reason != "keys_unavailable" || w.Header().Get("Retry-After") == "" || w.Header().Get("WWW-Authenticate") != "" {
+		if p.Reason != "keys_unavailable" || w.Header().Get("Retry-After") != "2" || w.Header().Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: reason %q, header %v", gate, p.Reason, w.Header())
 		}
 		if gate != "keys stranger" {

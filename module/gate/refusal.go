@@ -141,6 +141,9 @@ func (x *exchange) fail(status int, cause error) error {
 	}
 	x.resetHeader()
 	x.answerHeader(x.w.Header())
+	if status == http.StatusServiceUnavailable {
+		x.w.Header().Set("Retry-After", retryAfter)
+	}
 	if x.h.ErrorsPass {
 		return x.handOn(status, "origin")
 	}

@@ -302,6 +302,25 @@ func TestErrorsPass(t *testing.T) {
 	}
 }
 
+// What Allow says ends in OPTIONS, which pages may always ask, for every method that
+// is not taken.
+func TestAllowOfOtherMethods(t *testing.T) {
+	h := newGate(t, "stream /rtc/{org}/{stream}/* {\nmethods whep\n}\nstream /live/{org}/{stream}/*\nopen /assets/*")
+	const play, all = "GET, HEAD, OPTIONS", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+	for target, want := range map[string]string{media: play, playlist: play, "/assets/x": play, "/rtc/acme/cam/whep": all} {
+		for _, method := range []string{"PUT", "TRACE", "CONNECT", "PROPFIND", "BREW", "get", "options", "M-SEARCH"} {
+			r := request(http.MethodGet, target)
+			r.Method = method
+			var o origin
+			w := serve(t, h, &o, r)
+			refusedWith(t, w, &o, 405, "method")
+			if got := w.Header().Values("Allow"); len(got) != 1 || got[0] != want {
+				t.Errorf("%s %s: Allow %q", method, target, got)
+			}
+		}
+	}
+}
+
 // An error from below is answered with its own status, under an id, and its
 // text stays with the operator.
 func TestErrorsFromBelow(t *testing.T) {
@@ -348,6 +367,13 @@ func TestErrorsFromBelow(t *testing.T) {
 			}
 			if tc.status == 401 && w.Header().Get("WWW-Authenticate") != "" {
 				t.Error("the origin's refusal looks like ours")
+			}
+			want := ""
+			if tc.status == http.StatusServiceUnavailable {
+				want = "2"
+			}
+			if got := w.Header().Get("Retry-After"); got != want {
+				t.Errorf("Retry-After is %q", got)
 			}
 			fields := logFields(r)
 			if fields["playgate_id"] != p.ID || fields["playgate_reason"] != nil {
