@@ -49,7 +49,7 @@ func (x *exchange) stripOriginal(original *http.Request, bare url.URL, uri strin
 	same := original.URL != nil && original.URL.RawQuery == u.RawQuery && original.URL.Path == u.Path && original.URL.RawPath == u.RawPath
 	original.RequestURI = uri
 	if !same && original.URL != nil {
-		bare = x.h.cleanURL(original.URL)
+		bare = cleanURL(original.URL)
 		original.RequestURI = requestURI(&bare)
 	}
 	if original.URL == nil {
@@ -125,15 +125,30 @@ var plainByte = func() (set [256]bool) {
 	return set
 }()
 
-// cleanURL is a URL without tokens. What cannot be read in one way is reduced
-// to its root.
-func (h *Handler) cleanURL(u *url.URL) url.URL {
+// cleanURL is a URL that was changed above the gate, without tokens. The rules are not
+// for its path, and the query names not for its query: whatever has a token's form
+// goes, wherever it stands. What cannot be read in one way is reduced to its root.
+func cleanURL(u *url.URL) url.URL {
 	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	if path, query, ok := h.withoutTokens(rawPath(u), u.RawQuery); ok {
+	path := cutTokens(rawPath(u))
+	query, err := target.ParseQuery(u.RawQuery, func(name, value string) bool { return redact.Found(name) || redact.Found(value) })
+	if err == nil && target.CheckPath(path) == nil {
 		clean.Path, clean.RawPath = unescapePath(path)
-		clean.RawQuery = query
+		clean.RawQuery = query.WithoutTokens()
 	}
 	return clean
+}
+
+// cutTokens takes the segments ~TOKEN out of a raw path, and redacts what else looks
+// like a token.
+func cutTokens(path string) string {
+	for rest := redact.Path(path); rest != path; rest = redact.Path(path) {
+		path = rest
+	}
+	if path == "" {
+		return "/"
+	}
+	return string(redact.Text([]byte(path)))
 }
 
 // withoutTokens is a raw path and query without tokens. ok is false where they cannot
