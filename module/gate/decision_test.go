@@ -31,8 +31,8 @@ func (w whence) request(target string, headers ...string) *http.Request {
 	return r
 }
 
-// asked sends a request, and returns its reason; "" where it was allowed.
-func asked(t *testing.T, h *Handler, r *http.Request) string {
+// reasonFor sends a request, and returns its reason; "" where it was allowed.
+func reasonFor(t *testing.T, h *Handler, r *http.Request) string {
 	t.Helper()
 	var o origin
 	w := serve(t, h, &o, r)
@@ -112,9 +112,9 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 			at = noon.Add(pick(r, []time.Duration{0, time.Minute, 59 * time.Minute, time.Hour + 4*time.Second, time.Hour + 6*time.Second, 2 * time.Hour}))
 			stream := pick(r, []string{"cam", "cam", "cam", "other"})
 			child := "/live/acme/" + stream + "/seg.ts"
-			byToken, bySession := asked(t, h, here.request(child+"?token="+text)), asked(t, h, here.request(child+"?token="+st))
+			byToken, bySession := reasonFor(t, h, here.request(child+"?token="+text)), reasonFor(t, h, here.request(child+"?token="+st))
 			what := fmt.Sprintf("%s, ip %q, pages %q, begun %+v, now %+v at %v on %s: token %q, session %q", missing, rules, pages, start, here, at.Sub(noon), stream, byToken, bySession)
-			if both := asked(t, h, here.request(child+"?token="+st, "Authorization: Bearer "+text)); both != byToken {
+			if both := reasonFor(t, h, here.request(child+"?token="+st, "Authorization: Bearer "+text)); both != byToken {
 				t.Fatalf("%s: both together %q", what, both)
 			}
 			compared++
@@ -181,7 +181,7 @@ func TestReportOnlyBeginsNoSession(t *testing.T) {
 			t.Errorf("%q: the origin is told %q", headers, id)
 		}
 	}
-	if st := sessionOf(t, h, playlist+"?token="+text, "Origin: https://good.example"); asked(t, sessionGate(t, ""), whence{"203.0.113.7", "https://good.example", ""}.request(media+"?token="+st)) != "" {
+	if st := sessionOf(t, h, playlist+"?token="+text, "Origin: https://good.example"); reasonFor(t, sessionGate(t, ""), whence{"203.0.113.7", "https://good.example", ""}.request(media+"?token="+st)) != "" {
 		t.Error("a session that began on the right page is no good")
 	}
 }
@@ -195,7 +195,7 @@ func TestPageHashIsKeyed(t *testing.T) {
 	for page, want := range map[string]string{
 		"https://good.example": "", "https://good.example:444": "", "https://pzodw2bd.evil.test": "wrong_referer", "https://www.good.example": "wrong_referer",
 	} {
-		if got := asked(t, h, whence{"203.0.113.7", page, ""}.request(media+"?token="+st)); got != want {
+		if got := reasonFor(t, h, whence{"203.0.113.7", page, ""}.request(media+"?token="+st)); got != want {
 			t.Errorf("%s: %q", page, got)
 		}
 	}
@@ -203,7 +203,7 @@ func TestPageHashIsKeyed(t *testing.T) {
 	only := mint(t, func(g *token.Grant) { g.Referers = hostPatterns(t, "good.example:8443") })
 	st = sessionOf(t, h, playlist+"?token="+only, "Origin: https://good.example:8443")
 	for page, want := range map[string]string{"https://good.example:8443": "", "https://good.example": "wrong_referer"} {
-		if got := asked(t, h, whence{"203.0.113.7", page, ""}.request(media+"?token="+st)); got != want {
+		if got := reasonFor(t, h, whence{"203.0.113.7", page, ""}.request(media+"?token="+st)); got != want {
 			t.Errorf("%s: %q", page, got)
 		}
 	}

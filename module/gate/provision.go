@@ -60,6 +60,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.provisionCuts(ctx)
 	redact.AddNames(h.places.query...)
+	h.warnOfProxies(ctx)
 	server := loadcheck.Server(ctx)
 	h.accessLog = server == nil || server.Logs != nil
 	return loadcheck.Gate(ctx, h.ErrorsPass)
