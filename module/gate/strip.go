@@ -11,6 +11,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // strip takes tokens out of everything that is seen below the gate, and out of
@@ -132,7 +133,10 @@ func cleanURL(u *url.URL) url.URL {
 	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
 	path := cutTokens(rawPath(u))
 	query, err := target.ParseQuery(u.RawQuery, func(name, value string) bool { return redact.Found(name) || redact.Found(value) })
-	if err == nil && target.CheckPath(path) == nil {
+	if err != nil {
+		return clean
+	}
+	if path, err = new(target.Rules).ReadPath(path); err == nil {
 		clean.Path, clean.RawPath = unescapePath(path)
 		clean.RawQuery = query.WithoutTokens()
 	}
