@@ -17,4 +17,5 @@ type incoming struct {
 	socket    bool
 	canonical bool            // path and query have been read
 	resource  *conns.Resource // the WHEP resource that it changes or deletes
+	slot      *conns.Slot     // the room for one that it begins
 }

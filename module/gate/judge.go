@@ -35,10 +35,15 @@ func (in *incoming) judge() (d decision) {
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
-	if d.target.Open || in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
-		return in.allowPublic(d, inPath)
+	if d.target.Open || !in.resource.Owned() && in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
+		d = in.allowPublic(d, inPath)
+	} else {
+		d = in.judgeToken(d, inPath)
 	}
-	return in.judgeToken(d, inPath)
+	if d.verdict.Allowed {
+		return in.judgeResource(d)
+	}
+	return d
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,
@@ -76,9 +81,6 @@ func (in *incoming) judgeToken(d decision, inPath []string) decision {
 	}
 	if in.h.app.Revoked(&d.subject) {
 		return d.denied(access.Deny(access.Revoked, "the token has been revoked; get a new one"))
-	}
-	if !in.mayChange(&d) {
-		return d.denied(access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"))
 	}
 	return d
 }

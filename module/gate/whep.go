@@ -51,21 +51,44 @@ func (in *incoming) changesResource() bool {
 func (in *incoming) findResource() {
 	if in.changesResource() {
 		_, host := publicOrigin(in.r)
-		in.resource = in.h.app.Edge().Resource(resourceURL(host, in.path, in.query.WithoutTokens()))
+		in.resource = in.h.app.Edge().Resources.Find(resourceURL(host, in.path, in.query))
 	}
 }
 
 // resourceURL is by what a WHEP session is known. The port does not count: one
-// site may have several.
-func resourceURL(host, path, query string) string {
+// site may have several. Nor do ways of writing the same, and tokens.
+func resourceURL(host, path string, query target.Query) string {
 	u := url.URL{Host: host}
-	return strings.ToLower(u.Hostname()) + withQuery(path, query)
+	u.Path, _ = unescapePath(path)
+	b := []byte(strings.ToLower(u.Hostname()) + u.EscapedPath())
+	separator := byte('?')
+	for _, pair := range query.Pairs() {
+		if !pair.Token {
+			b = append(append(b, separator), url.QueryEscape(pair.Name)...)
+			b = append(append(b, '='), url.QueryEscape(pair.Value)...)
+			separator = '&'
+		}
+	}
+	return string(b)
 }
 
-// mayChange reports whether the token may do what the request asks for with a
-// WHEP session. A gate that only reports does not keep whose they are.
-func (in *incoming) mayChange(d *decision) bool {
-	return !in.changesResource() || in.h.ReportOnly || in.resource != nil && in.owns(d)
+// soon is when somebody may try again who has no room for a WHEP session.
+const soon = 2 * time.Second
+
+// judgeResource judges what the request asks for with a WHEP session: to begin one,
+// there has to be room, and to change one, it has to be the token's. A gate that only
+// reports does not keep whose they are, and who plays without a token owns none.
+func (in *incoming) judgeResource(d decision) decision {
+	switch {
+	case d.target.Kind == target.WHEP && in.r.Method == http.MethodPost:
+		if in.slot = in.h.app.Edge().Resources.Reserve(&d.subject, d.at); in.slot == nil {
+			d.wait = soon
+			return d.denied(access.Deny(access.TooManySessions, "there are too many WHEP sessions, and none of the same token that could make room; end some, or try again"))
+		}
+	case in.changesResource() && !d.public && !in.h.ReportOnly && (in.resource == nil || !in.owns(&d)):
+		return d.denied(access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"))
+	}
+	return d
 }
 
 func (in *incoming) owns(d *decision) bool {
@@ -89,6 +112,9 @@ func (in *incoming) judgedAt(d *decision) time.Time {
 var errNoResource = errors.New("the origin began a WHEP session without a Location that a rule of this gate maps to the same stream, so that it could not be ended with its token; " +
 	"let the origin send one, map it with a stream rule, or write cut off")
 
+var errOfAnother = errors.New("the origin began a WHEP session with a Location that is already that of another token's session; " +
+	"let the origin use each URL once, and the sites of this server different ones")
+
 // signalled looks at the header of an answer to WHEP signalling before it goes
 // out: a session that has begun is kept, and its URL gets the token. Without a
 // session to end, the client must not learn the origin's answer.
@@ -96,15 +122,19 @@ func (x *exchange) signalled(h http.Header, status int) error {
 	success := status >= 200 && status < 300
 	switch {
 	case x.r.Method == http.MethodDelete && x.resource != nil && deleted(status):
-		x.h.app.Edge().RemoveResource(x.resource)
+		x.h.app.Edge().Resources.Remove(x.resource)
 	case !x.public && !x.good():
 	case x.r.Method == http.MethodPost && success:
+		err := errNoResource
 		path, query, ok := x.location(h)
+		if ok {
+			err = x.keep(path, query)
+		}
 		switch {
-		case ok && x.keep(path, query):
+		case err == nil:
 			x.propagateLocation(h, path, query)
 		case !x.public && x.h.cuts():
-			return errNoResource
+			return err
 		}
 	case status >= 300 && status < 400:
 		if path, query, ok := x.location(h); ok {
@@ -156,16 +186,15 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 	h["Location"] = []string{rw.URI(ref)}
 }
 
-// keep takes the session in that the origin has begun, and reports whether it
-// could.
-func (x *exchange) keep(path, query string) bool {
+// keep takes the session in that the origin has begun, if it is one of its own.
+func (x *exchange) keep(path, query string) error {
 	q, err := x.h.places.readQuery(query)
 	if err != nil {
-		return false
+		return errNoResource
 	}
 	wanted, err := x.h.rules.Find(path, q)
 	if err != nil || wanted.Org != x.target.Org || wanted.Stream != x.target.Stream {
-		return false
+		return errNoResource
 	}
 	wanted.Kind = target.WHEP
 	_, host := publicOrigin(x.r)
@@ -180,10 +209,12 @@ func (x *exchange) keep(path, query string) bool {
 		d := x.deletion(wanted, path, q)
 		end = func() { d.run(resource) }
 	}
-	resource = conns.NewResource(resourceURL(host, path, query), kept, end)
+	resource = conns.NewResource(resourceURL(host, path, q), kept, end)
 	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
-	x.h.app.Edge().AddResource(resource, x.changes)
-	return true
+	if !x.h.app.Edge().Resources.Add(x.slot, resource, x.changes) {
+		return errOfAnother
+	}
+	return nil
 }
 
 // deletion is the gate's own DELETE of a WHEP session. It keeps of the request
@@ -225,23 +256,26 @@ const (
 // sessions that end in one moment.
 const maxDeletions = 64
 
-// run deletes the session. What cannot be deleted is told to the operator; its
-// owner may still delete it.
+// run deletes the session, as long as its URL is its own. What cannot be deleted is
+// told to the operator; its owner may still delete it.
 func (d *deletion) run(resource *conns.Resource) {
 	d.h.deletions <- struct{}{}
 	defer func() { <-d.h.deletions }()
 	status, err := 0, error(nil)
 	for try := range deleteTries {
 		time.Sleep(time.Duration(try) * deletePause)
+		if !d.h.app.Edge().Resources.Holds(resource) {
+			return
+		}
 		if status, err = d.try(); err == nil && deleted(status) {
-			d.h.app.Edge().RemoveResource(resource)
+			d.h.app.Edge().Resources.Remove(resource)
 			return
 		}
 	}
-	d.h.app.Edge().AbandonResource(resource)
 	d.h.logger.Error("a WHEP session could not be ended; its viewer may still see the stream",
 		zap.String("playgate_org", d.decision.target.Org), zap.String("playgate_stream", d.decision.target.Stream),
 		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))
+	d.h.app.Edge().Resources.GiveUp(resource)
 }
 
 var errPanic = errors.New("a handler below the gate failed")

@@ -5,7 +5,8 @@ package access
 const (
 	// SocketMessage: a WebSocket that takes no messages got one.
 	SocketMessage Reason = "socket_message"
-	// Displaced: there were too many WHEP sessions, and this was the oldest.
+	// Displaced: there were too many WHEP sessions, and this was the oldest of its
+	// token.
 	Displaced Reason = "displaced"
 	// Stopping: the process ends, and WHEP sessions with it.
 	Stopping Reason = "stopping"

@@ -34,6 +34,9 @@ const (
 	WrongReferer   Reason = "wrong_referer"
 	Internal       Reason = "internal"
 
+	// TooManySessions: the token, its organisation or the process has too many
+	// WHEP sessions, and the token none that could make room.
+	TooManySessions Reason = "too_many_sessions"
 	// KeysUnavailable: there is no key at all, or a key set that may speak for
 	// the organisation was never read.
 	KeysUnavailable Reason = "keys_unavailable"
@@ -68,6 +71,7 @@ var reasons = map[Reason]reasonInfo{
 	WrongReferer:   {http.StatusForbidden, "The token cannot be used on this page"},
 	Internal:       {http.StatusInternalServerError, "The gate failed; nothing was let through"},
 
+	TooManySessions:  {http.StatusTooManyRequests, "There are too many sessions at the moment; try again"},
 	KeysUnavailable:  {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment, for want of a key; try again"},
 	StoreUnavailable: {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment; try again"},
 }

@@ -4,38 +4,46 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 )
 
-// Resource is the WHEP resource of a URL, or nil.
-func (s *State) Resource(url string) *conns.Resource { return s.resources.Find(url) }
+// Resources are the WHEP resources of a process.
+type Resources struct {
+	conns.Resources
 
-// AddResource takes in a WHEP resource that was judged when [State.Changes] had
-// a count. One that can be ended is from now on judged as running responses are.
-func (s *State) AddResource(r *conns.Resource, changes uint64) {
-	if r.Ends() {
-		s.Track(r.Running, changes)
-	}
-	if oldest := s.resources.Add(r, time.Now()); oldest != nil {
-		s.logger().Debug("there are too many WHEP sessions; the oldest is ended")
-		if oldest.Ends() {
-			s.cut(oldest.Running, ending{access.Displaced, conns.CloseRevoked})
-		}
-	}
+	state *State
 }
 
-// RemoveResource forgets a WHEP resource that is not there any more.
-func (s *State) RemoveResource(r *conns.Resource) { s.resources.Remove(r) }
-
-// AbandonResource gives up ending a WHEP resource, after its origin has refused to.
-func (s *State) AbandonResource(r *conns.Resource) { s.resources.Abandon(r) }
+// Add takes in a WHEP resource that was made with a slot, and was judged when
+// [State.Changes] had a count. One that can be ended is from now on judged as running
+// responses are. It reports false if the URL is that of a resource of somebody else.
+func (rs *Resources) Add(slot *conns.Slot, r *conns.Resource, changes uint64) bool {
+	displaced, ok := slot.Add(r, func() {
+		if r.Ends() {
+			rs.state.Track(r.Running, changes)
+		}
+	})
+	if displaced != nil {
+		rs.state.logger().Debug("a token has too many WHEP sessions, or its organisation has; its oldest is ended",
+			zap.String("playgate_org", r.Subject.Org), zap.String("playgate_token_id", r.TokenID))
+		if displaced.Ends() {
+			// If it is being ended already, that removes it.
+			rs.state.cut(displaced.Running, ending{access.Displaced, conns.CloseRevoked})
+		} else {
+			rs.Remove(displaced)
+		}
+	}
+	return ok
+}
 
 // endResources ends all WHEP sessions when the process ends: nobody would watch
 // over them. It waits for as long as an origin may take, and no longer.
 func (s *State) endResources() {
 	var all sync.WaitGroup
-	for _, r := range s.resources.All() {
+	for _, r := range s.Resources.All() {
 		if r.Ends() && r.Schedule() {
 			all.Go(func() { r.Cut(string(access.Stopping), conns.CloseRevoked) })
 		}

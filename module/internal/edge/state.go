@@ -32,13 +32,14 @@ type State struct {
 	Uses Uses
 	// Instance names this process; see [Instance].
 	Instance func() string
+	// Resources are WHEP sessions.
+	Resources Resources
 
-	running   conns.Table
-	refusals  refusals
-	resources conns.Resources
-	viewers   viewers
-	configs   configs
-	clock     clock
+	running  conns.Table
+	refusals refusals
+	viewers  viewers
+	configs  configs
+	clock    clock
 
 	mu   sync.Mutex  // held to drop a reference
 	kept atomic.Bool // a reference is kept for what is still running
@@ -73,6 +74,7 @@ func newState() *State {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Events.samples = newSamples()
 	s.Events.tasks = &s.tasks
+	s.Resources.state = s
 	s.running.Idle = s.dropKept
 	return s
 }
