@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -91,6 +90,64 @@ func TestReplacedKeyEndsSessions(t *testing.T) {
 	}
 }
 
+// So does one that is replaced in a key set, within a second of its being fetched.
+func TestReplacedKeyOfSetEndsSessions(t *testing.T) {
+	t.Parallel()
+	e := new(endless)
+	before, after := harness.NewKey(t, "shared", "EdDSA"), harness.NewKey(t, "shared", "EdDSA")
+	published := publish(t, before)
+	origin := harness.NewOrigin(t, playlistAnd(e))
+	caddyfile := lasting(setup{playgate: "key main {\nfile {$KEY}\n}\nsession_key {env.SESSION_KEY}\njwks http://{$PUBLISHER}/jwks.json {\norgs org1\nissuer https://issuer.test\n}"})
+	own := harness.NewKey(t, "main", "EdDSA")
+	g := &guarded{origin: origin, key: own, Server: harness.Serve(t, caddyfile, harness.Env{
+		"KEY": own.PublicFile, "ORIGIN": origin.Addr, "PUBLISHER": published.addr, "SESSION_KEY": strings.Repeat("only for tests; ", 4),
+	})}
+	sign := func(key *harness.Key) string {
+		return key.Sign(t, harness.Good("org1", "cam").With("iss", "https://issuer.test"))
+	}
+	token := sign(before)
+	playlist := func(token string) harness.Answer { return g.get(t, "/live/org1/cam/index.m3u8?token="+token) }
+	harness.Wait(t, "the set to be fetched", func() bool { return playlist(token).Status == http.StatusOK })
+	st := g.sessionToken(t, token)
+	var over []chan ended
+	for _, text := range []string{token, st} {
+		over = append(over, g.begin(t, "?token="+text))
+	}
+
+	asked := published.asked.Load()
+	published.publish(t, after)
+	g.get(t, target(sign(harness.NewKey(t, "unknown", "EdDSA")))) // has the set fetched again
+	harness.Wait(t, "the set to be fetched again", func() bool { return published.asked.Load() > asked })
+	for i, over := range over {
+		select {
+		case got := <-over:
+			if got.err == nil {
+				t.Errorf("viewer %d: it looks complete", i)
+			}
+		case <-time.After(cutWithin):
+			t.Errorf("viewer %d was not cut", i)
+		}
+	}
+	g.allowed(t, playlist(sign(after)))
+	g.refused(t, g.get(t, target(st)), 401, "unknown_key")
+	g.refused(t, g.get(t, target(token)), 401, "bad_signature")
+}
+
+// begin begins to watch a response that never ends, with a query.
+func (g *guarded) begin(t *testing.T, query string) (over chan ended) {
+	t.Helper()
+	begun, over := make(chan struct{}), make(chan ended, 1)
+	go func() {
+		over <- viewers()[0].watch(t.Context(), g.Server, "/live/org1/cam/stall"+query, func() { close(begun) })
+	}()
+	select {
+	case <-begun:
+	case <-time.After(harness.Deadline):
+		t.Fatalf("%s: it does not begin", query)
+	}
+	return over
+}
+
 // A viewer whose token is good plays on when a public stream stops being public;
 // those without one, or with a bad one, are cut.
 func TestPublicStreamThatIsSecured(t *testing.T) {
@@ -99,24 +156,10 @@ func TestPublicStreamThatIsSecured(t *testing.T) {
 	public, secure := setup{playgate: "org org1 {\nsecure off\n}"}, setup{playgate: "org org1 {\nsecure on\n}"}
 	g := guard(t, public, e)
 	good := g.key.Token(t, "--org", "org1", "--stream", "cam")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	begin := func(query string) (over chan ended) {
-		begun, over := make(chan struct{}), make(chan ended, 1)
-		go func() {
-			over <- viewers()[0].watch(ctx, g.Server, "/live/org1/cam/stall"+query, func() { close(begun) })
-		}()
-		select {
-		case <-begun:
-		case <-time.After(harness.Deadline):
-			t.Fatalf("%s: it does not begin", query)
-		}
-		return over
-	}
-	stays := begin("?token=" + good)
+	stays := g.begin(t, "?token="+good)
 	var cut []chan ended
 	for _, query := range []string{"", "?token=" + harness.BreakSignature(good), "?token=" + g.key.Token(t, "--org", "org1", "--stream", "other"), "?token=x"} {
-		cut = append(cut, begin(query))
+		cut = append(cut, g.begin(t, query))
 	}
 	g.Reload(secure.caddyfile())
 	for i, over := range cut {
