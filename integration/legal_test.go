@@ -223,7 +223,7 @@ func TestLogsHideWhatIsNearlyAToken(t *testing.T) {
 	t.Parallel()
 	g := guard(t, setup{}, nil)
 	playback := g.key.Token(t, "--org", "org1", "--stream", "cam")
-	session := "s." + strings.Repeat("Pl-_4nted", 10) + "Plan"
+	session := "s." + strings.Repeat("Pl-_4nted", 12) + "Plan"
 	for _, token := range []string{playback, session} {
 		for _, whole := range []string{token, token[:len(token)-1]} {
 			for _, at := range []int{0, 1, len(whole) / 2, len(whole) - 1} {

@@ -185,8 +185,8 @@ func TestPlacesCanBeClosed(t *testing.T) {
 	g.origin.SawNothing(t, mark)
 }
 
-// Several tokens: the same one is one, different ones are ambiguous, whatever
-// the places.
+// Several tokens: in one place, different ones are ambiguous; of several places, the
+// first decides: header, query, path.
 func TestSeveralTokens(t *testing.T) {
 	t.Parallel()
 	g := guard(t, setup{}, nil)
@@ -196,9 +196,9 @@ func TestSeveralTokens(t *testing.T) {
 		name, target, header, reason string
 	}{
 		{"query twice, different", target(one) + "&token=" + two, "", "ambiguous_token"},
-		{"query and header", target(one), "Authorization: Bearer " + two, "ambiguous_token"},
-		{"query and path", "/live/~" + one + "/org1/cam/seg.ts?token=" + two, "", "ambiguous_token"},
-		{"path and header", "/live/~" + one + "/org1/cam/seg.ts", "Authorization: Bearer " + two, "ambiguous_token"},
+		{"header before query", target(one), "Authorization: Bearer " + harness.BreakSignature(two), "bad_signature"},
+		{"query before path", "/live/~" + one + "/org1/cam/seg.ts?token=" + harness.BreakSignature(two), "", "bad_signature"},
+		{"header before path", "/live/~" + one + "/org1/cam/seg.ts", "Authorization: Bearer " + harness.BreakSignature(two), "bad_signature"},
 		{"good and bad", target(one) + "&jwtoken=" + harness.BreakSignature(one), "", "ambiguous_token"},
 		{"something that is no token, alone", target("hello"), "", "malformed_token"},
 		{"empty", target(""), "", ""},
