@@ -18,7 +18,7 @@ const (
 
 // oversized are the exceptions. CONTRIBUTING.md has the reason for each.
 var oversized = map[string]int{
-	"module/gate.exchange": 53, // methods
+	"module/gate.exchange": 52, // methods
 }
 
 func limitOf(name string, limit int) int {

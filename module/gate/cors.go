@@ -57,7 +57,7 @@ func (x *exchange) allowPages(h http.Header) {
 	}
 	delete(h, "Access-Control-Allow-Credentials")
 	if c.origins == nil {
-		h["Access-Control-Allow-Origin"] = x.line("*")
+		h["Access-Control-Allow-Origin"] = []string{"*"}
 		// Scripts alone ask for it, and say where they are from. Players get a
 		// shorter answer.
 		if len(x.r.Header["Origin"]) > 0 {
@@ -72,7 +72,7 @@ func (x *exchange) allowPages(h http.Header) {
 	// to another.
 	headers.AddVary(h, "Origin")
 	if origin := x.r.Header["Origin"]; len(origin) == 1 && c.lists(origin[0]) {
-		h["Access-Control-Allow-Origin"] = x.line(origin[0])
+		h["Access-Control-Allow-Origin"] = []string{origin[0]}
 		if c.credentials {
 			h["Access-Control-Allow-Credentials"] = []string{"true"}
 		}
@@ -83,7 +83,7 @@ func (x *exchange) allowPages(h http.Header) {
 }
 
 func (x *exchange) expose(h http.Header) {
-	h["Access-Control-Expose-Headers"] = x.line(headers.Union(exposed, h["Access-Control-Expose-Headers"]))
+	h["Access-Control-Expose-Headers"] = []string{headers.Union(exposed, h["Access-Control-Expose-Headers"])}
 }
 
 // lists reports whether an origin is named one by one.

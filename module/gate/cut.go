@@ -42,11 +42,9 @@ func (x *exchange) run() {
 	if !cuts && !noMessages {
 		return
 	}
-	b := &x.way.below
-	b.ends = true // nobody below has seen it yet
-	conn, _ := b.Context.Value(connKey{}).(net.Conn)
-	x.running = &x.way.runs
-	x.running.Start(x.w, x.r, conn, b.cancel)
+	conn, _ := x.below.Value(connKey{}).(net.Conn)
+	x.running = new(conns.Running)
+	x.running.Start(x.w, x.r, conn, x.below.mayEnd())
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = conns.NoMessages(x.r.Body, x.message)

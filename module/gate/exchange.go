@@ -22,35 +22,17 @@ type exchange struct {
 	// minted are the session tokens of this exchange, by stream.
 	minted map[string]string
 
-	next    caddyhttp.Handler // what stands below the gate
-	running *conns.Running    // once it is on its way, where it can be cut
-	viewer  uint64            // who watches
+	next   caddyhttp.Handler // what stands below the gate
+	viewer uint64            // who watches
 
 	wantsGzip bool     // the client takes compressed manifests
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
 
-	lines [8]string // that header fields take; see line
-	used  int       // how many of them
-	way   *way      // once it is to be passed on
-}
-
-// way is what an exchange needs that is passed on, in one piece of memory.
-type way struct {
-	answer response
-	runs   conns.Running
-	below  below
-	named  [8]string // room for exchange.before
-}
-
-// line is a field value of its own: whoever changes it changes no other request.
-func (x *exchange) line(value string) []string {
-	i := x.used
-	if i == len(x.lines) {
-		return []string{value}
-	}
-	x.lines[i], x.used = value, i+1
-	return x.lines[i : i+1 : i+1]
+	// What it takes to pass it on, once it is admitted.
+	answer  response
+	below   *below         // nil before
+	running *conns.Running // where it can be cut
 }
 
 func (x *exchange) serve(next caddyhttp.Handler) error {

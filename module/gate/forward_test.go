@@ -85,58 +85,23 @@ func TestEscapedTokenIsTakenOut(t *testing.T) {
 	}
 }
 
-// A handler above the gate may have changed the URI. The gate judges what it
-// finds, and cleans what the client wrote as well, where neither the rules nor the
-// query names say where tokens are.
-func TestOriginalOfARewrittenRequestIsCleaned(t *testing.T) {
+// The original request becomes the one that was judged. No handler that changes the URI
+// may stand above a gate; had one done so, no token would be left in what the client
+// wrote.
+func TestOriginalIsTheRequestThatWasJudged(t *testing.T) {
 	tok := mint(t, nil)
-	session := sessionOf(t, sessionGate(t, ""), playlist+"?token="+tok)
-	escaped := "%65" + strings.ReplaceAll(tok[1:], ".", "%2E")
-	for original, want := range map[string]string{
-		"/public/x?a=1&token=TOKEN":                        "/public/x?a=1",
-		"/public/x?token=TOKEN&A=%2f&jwtoken=TOKEN&b":      "/public/x?A=%2f&b",
-		"/public/x?t=TOKEN&a=1":                            "/public/x?a=1",
-		"/public/x?a=1&TOKEN":                              "/public/x?a=1",
-		"/public/x?t=ESCAPED&a=1":                          "/public/x?a=1",
-		"/public/x?t=Bearer+TOKEN&a=1":                     "/public/x?a=1",
-		"/public/x?u=https%3A%2F%2Fx.test%2F~TOKEN%2F&a=1": "/public/x?a=1",
-		"/public/x?s=SESSION&a=1":                          "/public/x?a=1",
-		"/public/x?token=none&a=1":                         "/public/x?token=none&a=1",
-		"/public/x?token=&a":                               "/public/x?token=&a",
-		"/public/x":                                        "/public/x",
-		"/live/~TOKEN/x?a=1":                               "/live/x?a=1",
-		"/public/live/~TOKEN/acme/cam/x":                   "/public/live/acme/cam/x",
-		"/public/live/~TOKEN/~TOKEN/acme/~TOKEN":           "/public/live/acme",
-		"/public/~SESSION/acme/cam/x":                      "/public/acme/cam/x",
-		"/~TOKEN":                                          "/",
-		"/~TOKEN/a%20b/%C3%A9":                             "/a%20b/%C3%A9",
-		"/public/TOKEN/x":                                  "/public/REDACTED/x",
-		"/public/%7ETOKEN/x":                               "/public/REDACTED/x",
-		"/public/~ESCAPED/x":                               "/public/~REDACTED/x",
-		"/public/~none/x":                                  "/public/~none/x",
-		"/public/%2f?token=TOKEN":                          "/",
-		"/public//~TOKEN/x":                                "/",
-		"/public/x?a;b&token=TOKEN":                        "/",
-	} {
-		t.Run(original, func(t *testing.T) {
-			fill := strings.NewReplacer("TOKEN", tok, "ESCAPED", escaped, "SESSION", session)
-			for _, lines := range []string{"", "tokens {\nquery other\n}"} {
-				r := request(http.MethodGet, fill.Replace(original), "Authorization: Bearer "+tok)
-				r.URL = &url.URL{Path: media, RawQuery: "a=2"}
-				r.RequestURI = r.URL.RequestURI()
-				var o origin
-				allowed(t, serve(t, newGate(t, lines), &o, r))
-				seen := o.only(t)
-				if seen.RequestURI != media+"?a=2" {
-					t.Errorf("next got %q", seen.RequestURI)
-				}
-				for _, got := range []string{seen.original.RequestURI, seen.original.URL.RequestURI(), replacer(r).ReplaceAll("{http.request.orig_uri}", "")} {
-					if got != want {
-						t.Errorf("the original request is %q", got)
-					}
-				}
+	for _, original := range []string{media + "?a=2&token=" + tok, "/public/x?token=" + tok, "/public/~" + tok + "/x", "/public/%2f?x=" + tok, "/public/x"} {
+		r := request(http.MethodGet, original, "Authorization: Bearer "+tok)
+		r.URL = &url.URL{Path: media, RawQuery: "a=2"}
+		r.RequestURI = r.URL.RequestURI()
+		var o origin
+		allowed(t, serve(t, newGate(t, ""), &o, r))
+		seen := o.only(t)
+		for _, got := range []string{seen.RequestURI, seen.original.RequestURI, seen.original.URL.RequestURI(), replacer(r).ReplaceAll("{http.request.orig_uri}", "")} {
+			if got != media+"?a=2" {
+				t.Errorf("%s: the original request is %q", original, got)
 			}
-		})
+		}
 	}
 }
 

@@ -153,9 +153,6 @@ func (in *incoming) readRequest() (inPath []string, err error) {
 // rawPath is the path as the client wrote it, unless an earlier handler has
 // changed it.
 func rawPath(u *url.URL) string {
-	if u.RawPath == "" && plainPath(u.Path) {
-		return u.Path
-	}
 	if u.RawPath != "" {
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
 			return u.RawPath

@@ -18,11 +18,12 @@ var errBrokeOff = errors.New("the origin's answer broke off")
 func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	x.next = next
 	x.run()
-	rw := &x.way.answer
+	rw := &x.answer
 	rw.init(x)
 	method := x.r.Method
 	answered := false // with a failure
 	if x.running != nil {
+		defer x.below.cancel()
 		defer x.running.Release()
 	}
 	defer func() {
@@ -59,7 +60,7 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 
 // endPanic ends a request whose handler below the gate panicked.
 func (x *exchange) endPanic(p any) error {
-	rw := &x.way.answer
+	rw := &x.answer
 	switch {
 	case rw.committed:
 		// The answer has begun; only an aborted connection tells that it
@@ -76,7 +77,7 @@ func (x *exchange) endPanic(p any) error {
 // answerFailure answers for a handler below the gate that returned an error before
 // its answer began.
 func (x *exchange) answerFailure(err error) error {
-	if failure := x.way.answer.failure; failure != nil {
+	if failure := x.answer.failure; failure != nil {
 		return x.fail(http.StatusBadGateway, failure)
 	}
 	status := http.StatusInternalServerError

@@ -66,7 +66,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	x.answerHeader(h)
 	switch status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = x.line(challenge(v.Reason))
+		h["Www-Authenticate"] = []string{challenge(v.Reason)}
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
 	case http.StatusTooManyRequests:
@@ -168,8 +168,8 @@ var originTitles = map[int]string{
 // answerHeader sets what all answers of the gate itself have.
 func (x *exchange) answerHeader(h http.Header) {
 	x.allowPages(h)
-	h["Cache-Control"] = x.line("no-store")
-	h["Playgate-Id"] = x.line(x.id)
+	h["Cache-Control"] = []string{"no-store"}
+	h["Playgate-Id"] = []string{x.id}
 }
 
 func (x *exchange) write(p *problem) {
@@ -178,9 +178,9 @@ func (x *exchange) write(p *problem) {
 		body = []byte("{}\n")
 	}
 	h := x.w.Header()
-	h["Content-Type"] = x.line("application/problem+json")
-	h["Content-Length"] = x.line(strconv.Itoa(len(body)))
-	h["X-Content-Type-Options"] = x.line("nosniff")
+	h["Content-Type"] = []string{"application/problem+json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
 	x.w.WriteHeader(p.Status)
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body)

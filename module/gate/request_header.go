@@ -77,35 +77,34 @@ func (x *exchange) identify() {
 		return
 	}
 	h := x.r.Header
-	h["X-Playgate-Org"] = x.line(x.target.Org)
-	h["X-Playgate-Stream"] = x.line(x.target.Stream)
+	h["X-Playgate-Org"] = []string{x.target.Org}
+	h["X-Playgate-Stream"] = []string{x.target.Stream}
 	if !x.public {
 		// Of a session, this is the session's id: the token's own is not in it.
-		h["X-Playgate-Token-Id"] = x.line(x.credential.Grant.ID)
+		h["X-Playgate-Token-Id"] = []string{x.credential.Grant.ID}
 		if x.credential.Grant.Tag != "" {
-			h["X-Playgate-Tag"] = x.line(headers.Text(x.credential.Grant.Tag))
+			h["X-Playgate-Tag"] = []string{headers.Text(x.credential.Grant.Tag)}
 		}
 	}
 }
 
 // tellTarget lets the handlers below the gate know what was admitted.
 func (x *exchange) tellTarget() {
-	b := &x.way.below
-	b.target = handoff.Target{
+	t := &handoff.Target{
 		Org: x.target.Org, Stream: x.target.Stream, URI: x.r.RequestURI,
 		Own:   x.target.Kind == target.Socket || x.target.Kind == target.WHEP || x.h.UpstreamToken != "drop",
 		Pages: !x.h.cors.off,
 	}
-	b.admitted = &b.target
+	x.below.admitted = t
 	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
 	scheme, host := publicOrigin(x.r)
-	b.target.Secure, b.target.Host = scheme == "https", host
-	b.target.Sent = make([]handoff.Field, 0, len(x.r.Header))
+	t.Secure, t.Host = scheme == "https", host
+	t.Sent = make([]handoff.Field, 0, len(x.r.Header))
 	for name, values := range x.r.Header {
 		if len(values) > 0 {
-			b.target.Sent = append(b.target.Sent, handoff.Field{Name: name, Value: values[0]})
+			t.Sent = append(t.Sent, handoff.Field{Name: name, Value: values[0]})
 		}
 	}
 }

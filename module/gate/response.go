@@ -47,7 +47,6 @@ type response struct {
 }
 
 func (rw *response) init(x *exchange) {
-	x.before = x.way.named[:0]
 	for name := range x.w.Header() {
 		x.before = append(x.before, name)
 	}

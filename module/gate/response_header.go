@@ -55,7 +55,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 // left.
 func (x *exchange) keepPrivate(h http.Header, status int, left time.Duration) {
 	if x.h.DownstreamCache == "private" && status != http.StatusSwitchingProtocols {
-		h["Cache-Control"] = x.line(x.h.caching.CacheControl(h, left, x.h.now()))
+		h["Cache-Control"] = []string{x.h.caching.CacheControl(h, left, x.h.now())}
 	}
 }
 

@@ -11,19 +11,13 @@ import (
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
-	"github.com/playgate/playgate/module/internal/target"
 )
 
 // strip takes tokens out of everything that is seen below the gate, and out of
 // the original request that placeholders and error routes go back to.
 func (x *exchange) strip() {
 	r := x.r
-	b := new(below)
-	if x.way == nil { // it has not been below yet
-		x.way = new(way)
-		b = &x.way.below
-	}
-	b.Context = r.Context()
+	b := &below{Context: r.Context()}
 	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 
 	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
@@ -31,34 +25,28 @@ func (x *exchange) strip() {
 		bare.Path, bare.RawPath = unescapePath(x.path)
 		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
 	}
-	uri := requestURI(&bare)
 	if b.hasOriginal {
-		x.stripOriginal(&b.original, bare, uri)
+		x.stripOriginal(&b.original, bare)
 	}
 	*r.URL = bare
-	r.RequestURI = uri
+	r.RequestURI = bare.RequestURI()
 	x.stripHeader()
 	// In place: the server, and whoever holds this request, must not find the
 	// token in it afterwards.
 	*r = *r.WithContext(b)
+	x.below = b
 }
 
 // stripOriginal takes tokens out of the original request. bare is the URL of this one
-// without them, and uri its text: mostly both are the same.
-func (x *exchange) stripOriginal(original *http.Request, bare url.URL, uri string) {
-	u := x.r.URL
-	same := original.URL != nil && original.URL.RawQuery == u.RawQuery && original.URL.Path == u.Path && original.URL.RawPath == u.RawPath
-	original.RequestURI = uri
-	if !same && original.URL != nil {
-		bare = cleanURL(original.URL)
-		original.RequestURI = requestURI(&bare)
-	}
+// without them: nothing that may stand above a gate changes it.
+func (x *exchange) stripOriginal(original *http.Request, bare url.URL) {
 	if original.URL == nil {
 		original.URL = new(url.URL)
 	}
 	// Through the pointer, and as a fixed placeholder: a handler above may
 	// have given us a copy of the request that the server holds.
 	*original.URL = bare
+	original.RequestURI = bare.RequestURI()
 	if repl, ok := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set("http.request.orig_uri", original.RequestURI)
 	}
@@ -91,68 +79,6 @@ func (x *exchange) stripHeader() {
 	} else {
 		r.Header["Referer"] = referers
 	}
-}
-
-// requestURI is [url.URL.RequestURI], without a look at each byte of a plain
-// path.
-func requestURI(u *url.URL) string {
-	switch {
-	case u.RawPath != u.Path || !plainPath(u.Path):
-		return u.RequestURI()
-	case u.RawQuery != "" || u.ForceQuery:
-		return u.Path + "?" + u.RawQuery
-	}
-	return u.Path
-}
-
-// plainPath reports whether a path begins with a slash and is the same escaped and
-// unescaped.
-func plainPath(path string) bool {
-	if len(path) == 0 || path[0] != '/' {
-		return false
-	}
-	for i := range len(path) {
-		if !plainByte[path[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-var plainByte = func() (set [256]bool) {
-	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~/" {
-		set[c] = true
-	}
-	return set
-}()
-
-// cleanURL is a URL that was changed above the gate, without tokens. The rules are not
-// for its path, and the query names not for its query: whatever has a token's form
-// goes, wherever it stands. What cannot be read in one way is reduced to its root.
-func cleanURL(u *url.URL) url.URL {
-	clean := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	path := cutTokens(rawPath(u))
-	query, err := target.ParseQuery(u.RawQuery, func(name, value string) bool { return redact.Found(name) || redact.Found(value) })
-	if err != nil {
-		return clean
-	}
-	if path, err = new(target.Rules).ReadPath(path); err == nil {
-		clean.Path, clean.RawPath = unescapePath(path)
-		clean.RawQuery = query.WithoutTokens()
-	}
-	return clean
-}
-
-// cutTokens takes the segments ~TOKEN out of a raw path, and redacts what else looks
-// like a token.
-func cutTokens(path string) string {
-	for rest := redact.Path(path); rest != path; rest = redact.Path(path) {
-		path = rest
-	}
-	if path == "" {
-		return "/"
-	}
-	return string(redact.Text([]byte(path)))
 }
 
 // withoutTokens is a raw path and query without tokens. ok is false where they cannot

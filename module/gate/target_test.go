@@ -101,56 +101,32 @@ func TestNoTargetOfRefusedRequests(t *testing.T) {
 	}
 }
 
-// The context below the gate is that of the server until it is cut, and then over,
-// whether somebody waited for that before or not.
+// The context below the gate is that of the server until it is cut.
 func TestContextBelow(t *testing.T) {
 	server, leave := context.WithCancel(context.Background())
-	for _, cutFirst := range []bool{false, true} {
-		b := &below{Context: server, ends: true}
-		if cutFirst {
-			b.cancel()
-		}
-		child, stop := context.WithCancel(b)
-		defer stop()
-		if !cutFirst {
-			if b.Err() != nil || child.Err() != nil {
-				t.Fatalf("over before it was cut: %v, %v", b.Err(), child.Err())
-			}
-			b.cancel()
-		}
-		<-b.Done()
-		<-child.Done()
-		if !errors.Is(b.Err(), context.Canceled) || !errors.Is(child.Err(), context.Canceled) {
-			t.Errorf("after the cut: %v, %v", b.Err(), child.Err())
-		}
-		b.cancel() // again
+	cut, left, never := &below{Context: server}, &below{Context: server}, &below{Context: server}
+	end := cut.mayEnd()
+	left.mayEnd()
+	child, stop := context.WithCancel(cut)
+	defer stop()
+	if cut.Err() != nil || child.Err() != nil {
+		t.Fatalf("over before it was cut: %v, %v", cut.Err(), child.Err())
 	}
-	untouched := &below{Context: server, ends: true}
-	untouched.cancel()
-	if !errors.Is(untouched.Err(), context.Canceled) {
-		t.Errorf("cut and not waited for: %v", untouched.Err())
+	end()
+	<-child.Done()
+	end() // again
+	if !errors.Is(cut.Err(), context.Canceled) || left.Err() != nil {
+		t.Errorf("after the cut of another: %v, %v", cut.Err(), left.Err())
 	}
-	left, never := &below{Context: server, ends: true}, &below{Context: server}
-	<-afterwards(left, leave).Done()
-	if left.Err() == nil || never.Err() == nil {
-		t.Errorf("the client has left: %v, %v", left.Err(), never.Err())
-	}
+	leave()
+	<-left.Done()
 	<-never.Done()
-	if never.live.Load() != nil {
-		t.Error("what cannot be cut has a context of its own")
-	}
-}
-
-func afterwards(ctx context.Context, do func()) context.Context {
-	ctx.Done()
-	do()
-	return ctx
 }
 
 // The rest of the context is that of the server.
 func TestValuesBelow(t *testing.T) {
 	type key struct{}
-	b := &below{Context: context.WithValue(context.Background(), key{}, "x"), ends: true, hasOriginal: true}
+	b := &below{Context: context.WithValue(context.Background(), key{}, "x"), hasOriginal: true}
 	b.original.RequestURI = "/clean"
 	for range 2 {
 		if b.Value(key{}) != "x" {
@@ -159,6 +135,6 @@ func TestValuesBelow(t *testing.T) {
 		if r := b.Value(caddyhttp.OriginalRequestCtxKey).(http.Request); !strings.HasPrefix(r.RequestURI, "/clean") {
 			t.Errorf("the original request is %q", r.RequestURI)
 		}
-		b.Done() // and with a context of its own
+		b.mayEnd()
 	}
 }
