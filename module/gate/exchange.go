@@ -36,7 +36,6 @@ type exchange struct {
 }
 
 func (x *exchange) serve(next caddyhttp.Handler) error {
-	defer func() { x.slot.Release() }()
 	defer func() { x.slot.Release() }() // unless a WHEP session has begun
 	if admitted, err := x.admit(); !admitted {
 		return err

@@ -112,7 +112,7 @@ func (in *incoming) judgedAt(d *decision) time.Time {
 var errNoResource = errors.New("the origin began a WHEP session without a Location that a rule of this gate maps to the same stream, so that it could not be ended with its token; " +
 	"let the origin send one, map it with a stream rule, or write cut off")
 
-var errOfAnother = errors.New("the origin began a WHEP session with a Location that is already that of another token's session; " +
+var errOfAnother = errors.New("the origin began a WHEP session with a Location that is already that of another session; " +
 	"let the origin use each URL once, and the sites of this server different ones")
 
 // signalled looks at the header of an answer to WHEP signalling before it goes
@@ -121,8 +121,8 @@ var errOfAnother = errors.New("the origin began a WHEP session with a Location t
 func (x *exchange) signalled(h http.Header, status int) error {
 	success := status >= 200 && status < 300
 	switch {
-	case x.r.Method == http.MethodDelete && x.resource != nil && deleted(status):
-		x.h.app.Edge().Resources.Remove(x.resource)
+	case x.r.Method == http.MethodDelete:
+		x.deleted(&x.decision, status)
 	case !x.public && !x.good():
 	case x.r.Method == http.MethodPost && success:
 		err := errNoResource
@@ -144,11 +144,32 @@ func (x *exchange) signalled(h http.Header, status int) error {
 	return nil
 }
 
-// deleted reports whether a WHEP session is not there any more after an answer to
-// DELETE.
-func deleted(status int) bool {
+// deleted hears what became of a DELETE of a WHEP session. The client chose the way that
+// it took, so that an origin which does not know the session may have answered.
+func (in *incoming) deleted(d *decision, status int) {
+	r := in.resource
+	switch {
+	case r == nil || !gone(status) || r.Owned() && !in.owns(d):
+	case status < 300 && r.Chain == in.chain():
+		in.h.app.Edge().Resources.Remove(r)
+	default:
+		r.Ask()
+	}
+}
+
+// gone reports whether a WHEP session is not there any more after an answer to DELETE
+// of the origin that has it.
+func gone(status int) bool {
 	return status >= 200 && status < 300 || status == http.StatusNotFound || status == http.StatusGone
 }
+
+// chain is what a WHEP session was made through.
+type chain struct {
+	h    *Handler
+	host string
+}
+
+func (in *incoming) chain() chain { return chain{in.h, in.r.Host} }
 
 // location is where on this site the Location header leads to, without tokens.
 func (x *exchange) location(h http.Header) (path, query string, ok bool) {
@@ -203,14 +224,15 @@ func (x *exchange) keep(path, query string) error {
 	if !deadline.IsZero() {
 		kept = deadline.Add(lateDelete)
 	}
+	d := x.deletion(wanted, path, q)
 	var resource *conns.Resource
 	var end func()
 	if x.h.cuts() {
-		d := x.deletion(wanted, path, q)
 		end = func() { d.run(resource) }
 	}
 	resource = conns.NewResource(resourceURL(host, path, q), kept, end)
 	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
+	resource.Chain, resource.Ask = x.chain(), func() { go d.once(resource) }
 	if !x.h.app.Edge().Resources.Add(x.slot, resource, x.changes) {
 		return errOfAnother
 	}
@@ -264,11 +286,8 @@ func (d *deletion) run(resource *conns.Resource) {
 	status, err := 0, error(nil)
 	for try := range deleteTries {
 		time.Sleep(time.Duration(try) * deletePause)
-		if !d.h.app.Edge().Resources.Holds(resource) {
-			return
-		}
-		if status, err = d.try(); err == nil && deleted(status) {
-			d.h.app.Edge().Resources.Remove(resource)
+		var over bool
+		if over, status, err = d.attempt(resource); over {
 			return
 		}
 	}
@@ -276,6 +295,25 @@ func (d *deletion) run(resource *conns.Resource) {
 		zap.String("playgate_org", d.decision.target.Org), zap.String("playgate_stream", d.decision.target.Stream),
 		zap.String("playgate_reason", resource.Reason()), zap.Int("status", status), zap.Error(err))
 	d.h.app.Edge().Resources.GiveUp(resource)
+}
+
+// once deletes the session if it can at once.
+func (d *deletion) once(resource *conns.Resource) {
+	d.h.deletions <- struct{}{}
+	defer func() { <-d.h.deletions }()
+	d.attempt(resource)
+}
+
+// attempt is one try, which reports whether the session is over.
+func (d *deletion) attempt(resource *conns.Resource) (over bool, status int, err error) {
+	if !d.h.app.Edge().Resources.Holds(resource) {
+		return true, 0, nil
+	}
+	if status, err = d.try(); err != nil || !gone(status) {
+		return false, status, err
+	}
+	d.h.app.Edge().Resources.Remove(resource)
+	return true, status, nil
 }
 
 var errPanic = errors.New("a handler below the gate failed")

@@ -12,6 +12,13 @@ import (
 // POST that made it until its URL is deleted (as in RFC 9725, section 4.2).
 type Resource struct {
 	*Running
+	// Chain is what it was made through, comparable. Only through the same can be
+	// learned that it is gone: another one may lead to another origin.
+	Chain any
+	// Ask deletes it through its chain if it can, without waiting for it. Whoever
+	// made it sets it.
+	Ask func()
+
 	url      string
 	kept     time.Time
 	released sync.Once

@@ -366,6 +366,25 @@ func TestResourceBelongsToItsToken(t *testing.T) {
 	}
 }
 
+// Another origin that uses the same URL makes no resource of the same token forgotten.
+func TestResourceOfAnotherChain(t *testing.T) {
+	var rs Resources
+	made := func(chain any) (*Resource, bool) {
+		s := subject("org1", 1)
+		r := NewResource("host/u", time.Time{}, nil)
+		r.Subject, r.Chain = *s, chain
+		_, ok := rs.Reserve(s, time.Now()).Add(r, func() {})
+		return r, ok
+	}
+	first, _ := made("a")
+	if _, ok := made("b"); ok || !rs.Holds(first) {
+		t.Errorf("another chain: taken in %v, the first is kept %v", ok, rs.Holds(first))
+	}
+	if again, ok := made("a"); !ok || rs.Holds(first) || rs.Find("host/u") != again {
+		t.Errorf("the same chain: taken in %v, the first is kept %v", ok, rs.Holds(first))
+	}
+}
+
 // Whatever tokens do at the same time, nobody's session ends for another one's, and
 // nobody has more than allowed.
 func TestResourcesInParallel(t *testing.T) {

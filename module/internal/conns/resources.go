@@ -117,10 +117,10 @@ func (s *Slot) Release() {
 }
 
 // Add takes a resource in that was made with the slot, and calls added, before anybody
-// can find it. One of the same URL and owner is forgotten: the origin has made a new
-// one in its place. If another owner has one, under any host, Add reports false:
-// that one stays, and the new one is nobody's. What is displaced is still known, so
-// that its URL becomes nobody else's, and has to end.
+// can find it. One of the same URL, owner and chain is forgotten: the origin has made a
+// new one in its place. If another owner has one, under any host, or another chain led
+// to it, Add reports false: that one stays, and the new one is nobody's. What is
+// displaced is still known, so that its URL becomes nobody else's, and has to end.
 func (s *Slot) Add(r *Resource, added func()) (displaced *Resource, ok bool) {
 	if s == nil {
 		return nil, false
@@ -138,10 +138,13 @@ func (s *Slot) add(r *Resource, added func()) (displaced *Resource, gone []*Reso
 	defer rs.mu.Unlock()
 	path := pathOf(r.url)
 	for _, old := range rs.byPath[path] {
-		if old.holder != s.holder {
+		switch {
+		case old.holder != s.holder:
 			return nil, nil, false
-		}
-		if old.url == r.url {
+		case old.url != r.url:
+		case old.Chain != r.Chain:
+			return nil, nil, false
+		default:
 			gone = append(gone, old)
 		}
 	}
