@@ -88,10 +88,23 @@ func TestPositionOfTheGate(t *testing.T) {
 		"two in the site block":        {"", testGate + testGate + proxy, "two gates"},
 		"one in handle below another":  {"", testGate + "handle {\n" + testGate + proxy + "}", "two gates"},
 		"two in one handle":            {"", "handle {\n" + testGate + testGate + proxy + "}", "two gates"},
-		"in error routes":              {"", proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
-		"in error routes as well":      {"", testGate + proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
-		"inside of another handler":    {"", "reverse_proxy 127.0.0.1:8888 {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of reverse_proxy"},
-		"inside of intercept":          {"", "intercept {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of intercept"},
+		"below its own matcher":        {"", "handle /live/* {\n" + testGate + "handle /live/hls/* {\n" + proxy + "}\nhandle {\n" + proxy + "}\n}\n" + proxy, ""},
+		"its block has an answer":      {"", "handle /live/* {\n" + testGate + "rewrite /a /b\nrespond /a no\n" + proxy + "}\n" + proxy, ""},
+		"all answers of its block":     {"", "handle /live/* {\n" + testGate + "reverse_proxy /live/a/* 127.0.0.1:8888\nreverse_proxy /live/b/* 127.0.0.1:8888\n}\nhandle {\nrespond page\n}", ""},
+
+		"alone in handle":                       {"", "handle /live/acme/* {\n" + testGate + "}\n" + proxy, "in its own block"},
+		"in handle, and a proxy of its matcher": {"", "handle /live/acme/* {\n" + testGate + "}\nreverse_proxy /live/acme/* 127.0.0.1:8888\n", ""},
+		"alone in route":                        {"", "@tv header X-TV *\nroute @tv {\n" + testGate + "}\n" + proxy, "in its own block"},
+		"alone in route in handle":              {"", "handle /live/acme/* {\nroute {\n" + testGate + "}\nheader A b\n}\n" + proxy, "in its own block"},
+		"alone in handle in handle":             {"", "handle {\nhandle /live/acme/* {\n" + testGate + "}\n" + proxy + "}", "in its own block"},
+		"alone in the handle that is left":      {"", "handle /static/* {\nheader A b\n}\nhandle {\n" + testGate + "}\n" + proxy, "in its own block"},
+		"with no answer in its block":           {"", "handle /live/acme/* {\n" + testGate + "rewrite /a /b\nencode\nbasic_auth {\nalice $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nplaygate_cache\n}\n" + proxy, "in its own block"},
+		"its block answers some requests":       {"", "handle /live/acme/* {\n" + testGate + "reverse_proxy /live/acme/a/* 127.0.0.1:8888\n}\n" + proxy, "in its own block"},
+
+		"in error routes":           {"", proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
+		"in error routes as well":   {"", testGate + proxy + "handle_errors {\n" + testGate + proxy + "}", "error routes"},
+		"inside of another handler": {"", "reverse_proxy 127.0.0.1:8888 {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of reverse_proxy"},
+		"inside of intercept":       {"", "intercept {\nhandle_response {\n" + testGate + "respond a\n}\n}", "inside of intercept"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, address := range []string{"http://live.example.com", "http://:8080", "http://live.example.com/live/*"} {
@@ -110,6 +123,9 @@ func TestPositionOfTheGate(t *testing.T) {
 		"named route in handle":        {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n}\n}", ""},
 		"named route behind a rewrite": {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\nrewrite * /x\ninvoke media\n}", "would run before the gate"},
 		"named route below a gate":     {"&(media) {\nroute {\n" + testGate + proxy + "}\n}\nhttp://a.example.com {\n" + testGate + "invoke media\n}", "two gates"},
+		"named route without a proxy":  {"&(media) {\nroute {\n" + testGate + "}\n}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n}\n" + proxy + "}", "in its own block"},
+		"named route and its proxy":    {"&(media) {\nroute {\n" + testGate + "}\n}\nhttp://a.example.com {\nhandle /live/* {\ninvoke media\n" + proxy + "}\n}", ""},
+		"proxy in a named route":       {"&(media) {\n" + proxy + "}\nhttp://a.example.com {\nhandle /live/* {\n" + testGate + "invoke media\n}\n}", ""},
 		"gates of two sites":           {"http://a.example.com {\n" + testGate + proxy + "}\nhttp://b.example.com {\n" + testGate + proxy + "}\nhttp:// {\n" + testGate + proxy + "}", ""},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, loads(t, "", tc.sites), tc.says) })
@@ -134,9 +150,13 @@ func TestPositionOfTheGateInJSON(t *testing.T) {
 		"after a terminal route":           {`{` + hostA + `"handle":[` + proxyJSON + `],"terminal":true},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
 		"after a route for another host":   {`{` + hostA + `"handle":[` + proxyJSON + `]},{` + hostB + `"handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
 		"after another of its group":       {`{"group":"g",` + live + `"handle":[` + proxyJSON + `]},{"group":"g","handle":[` + gateJSON + `,` + proxyJSON + `]}`, ""},
-		"alone with a matcher":             {`{` + live + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
-		"alone with a host":                {`{` + hostA + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
-		"with a matcher and a header":      {`{` + live + `"handle":[` + gateJSON + `,{"handler":"headers"}]},{"handle":[` + proxyJSON + `]}`, "the gate has a matcher"},
+		"alone with a matcher":             {`{` + live + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "in its own block"},
+		"alone with a host":                {`{` + hostA + `"handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "in its own block"},
+		"with a matcher and a header":      {`{` + live + `"handle":[` + gateJSON + `,{"handler":"headers"}]},{"handle":[` + proxyJSON + `]}`, "in its own block"},
+		"alone in a group":                 {`{"group":"g",` + live + `"handle":[` + proxyJSON + `]},{"group":"g","handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, "in its own block"},
+		"first in a group":                 {`{"group":"g","handle":[` + gateJSON + `]},{"handle":[` + proxyJSON + `]}`, ""},
+		"alone in a matched subroute":      {`{` + live + `"handle":[{"handler":"subroute","routes":[{"handle":[` + gateJSON + `]}]}]},{"handle":[` + proxyJSON + `]}`, "in its own block"},
+		"with a proxy behind the subroute": {`{` + live + `"handle":[{"handler":"subroute","routes":[{"handle":[` + gateJSON + `]}]},` + proxyJSON + `]}`, ""},
 		"behind a rewrite":                 {`{"handle":[` + rewrite + `,` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
 		"behind a route with a rewrite":    {`{` + live + `"handle":[` + rewrite + `]},{"handle":[` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
 		"behind a rewrite in a subroute":   {`{"handle":[{"handler":"subroute","routes":[{"handle":[` + rewrite + `]}]},` + gateJSON + `,` + proxyJSON + `]}`, "would run before the gate"},
@@ -154,6 +174,44 @@ func TestPositionOfTheGateInJSON(t *testing.T) {
 			expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[{"handle":[{"handler":"subroute","routes":[`+tc.routes+`]}]}]}`, ""), tc.says)
 		})
 	}
+}
+
+// Error routes that refusals are handed on to hold no proxy: what is refused would
+// reach the origin.
+func TestErrorRoutesOfAPassingGate(t *testing.T) {
+	testKeys(t)
+	const (
+		proxy  = "reverse_proxy 127.0.0.1:8888\n"
+		pages  = "handle_errors {\nrewrite * /{err.status_code}.html\nfile_server\n}\n"
+		origin = "handle_errors {\nreverse_proxy 127.0.0.1:8888\n}\n"
+		says   = "reverse_proxy stands in error routes"
+	)
+	for name, tc := range map[string]struct{ sites, says string }{
+		"pages":               {"http://live.example.com {\n" + passingGate + proxy + pages + "}", ""},
+		"a proxy":             {"http://live.example.com {\n" + passingGate + proxy + origin + "}", says},
+		"for one status":      {"http://live.example.com {\n" + passingGate + proxy + "handle_errors 502 {\n" + proxy + "}\n}", says},
+		"in a block":          {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nhandle /live/* {\nroute {\n" + proxy + "}\n}\n}\n}", says},
+		"by a named route":    {"&(origin) {\n" + proxy + "}\nhttp://live.example.com {\n" + passingGate + proxy + "handle_errors {\ninvoke origin\n}\n}", says},
+		"FastCGI":             {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nphp_fastcgi 127.0.0.1:9000\n}\n}", says},
+		"of any host":         {"http://:8080 {\n" + passingGate + proxy + origin + "}", says},
+		"of another site":     {"http://live.example.com {\n" + passingGate + proxy + pages + "}\nhttp://a.example.com {\n" + proxy + origin + "}", ""},
+		"of a site before it": {"http://a.example.com {\n" + proxy + origin + "}\nhttp://live.example.com {\n" + passingGate + proxy + "}", ""},
+		"of a wider site":     {"http://live.example.com {\n" + passingGate + proxy + "}\nhttp://*.example.com {\n" + proxy + origin + "}", says},
+		"not passed":          {"http://live.example.com {\n" + testGate + proxy + origin + "}", ""},
+		"passed in a handle":  {"http://live.example.com {\nhandle /live/* {\n" + passingGate + proxy + "}\n" + origin + "}", says},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect(t, loads(t, "log {\nformat playgate\n}", tc.sites), tc.says)
+		})
+	}
+	passing := strings.Replace(gateJSON, `{"handler"`, `{"errors_pass":true,"handler"`, 1)
+	const logging = `{"default":{"encoder":{"format":"playgate"}}}`
+	sub := func(errors string) string {
+		return `{"listen":[":8080"],"routes":[{"handle":[{"handler":"subroute","routes":[{"handle":[` + passing + `,` + proxyJSON + `]}],"errors":{"routes":[{"handle":[` + errors + `]}]}}]}]}`
+	}
+	expect(t, loadsJSON(t, sub(proxyJSON), logging), says)
+	expect(t, loadsJSON(t, sub(`{"handler":"subroute","routes":[{"handle":[`+proxyJSON+`]}]}`), logging), says)
+	expect(t, loadsJSON(t, sub(`{"handler":"static_response"}`), logging), "")
 }
 
 // What Caddy itself puts before a site, so that other hosts get HTTPS, is no reason to
@@ -200,7 +258,7 @@ func TestPositionOfTheCache(t *testing.T) {
 		"beside route":                {testGate + cache + "route /live/* {\n" + proxy + "}\n" + proxy, "beside a handle"},
 		"beside handle in handle":     {testGate + cache + "handle /live/* {\nhandle {\n" + proxy + "}\n}\n" + proxy, "beside a handle"},
 		"in handle beside a route":    {testGate + "handle {\n" + cache + "route /a {\n" + proxy + "}\n" + proxy + "}", "beside a handle"},
-		"without, in a second handle": {handle + testGate + cache + proxy + "}\nhandle {\n" + testGate + cache + "}", "no handler behind it"},
+		"without, in a second handle": {handle + testGate + cache + proxy + "}\nhandle {\n" + testGate + cache + "}", "behind it in its own block"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, address := range []string{"http://live.example.com", "http://:8080"} {

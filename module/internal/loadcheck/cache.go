@@ -57,14 +57,14 @@ func checkCaches(routes caddyhttp.RouteList, at int) error {
 // checkCache judges the cache that is a step of a route of a list, which is its block.
 func checkCache(routes caddyhttp.RouteList, at int, steps []step, i int) error {
 	answered := slices.ContainsFunc(steps[i+1:], step.mayAnswer)
-	beside := slices.ContainsFunc(steps, step.holdsProxy)
+	beside := slices.ContainsFunc(steps, step.routesProxy)
 	for j := range routes {
 		if j == at || routes[j].Terminal { // another site
 			continue
 		}
 		others := stepsOf(&routes[j])
 		answered = answered || j > at && slices.ContainsFunc(others, step.mayAnswer)
-		beside = beside || slices.ContainsFunc(others, step.holdsProxy)
+		beside = beside || slices.ContainsFunc(others, step.routesProxy)
 	}
 	switch {
 	case beside:
@@ -73,16 +73,4 @@ func checkCache(routes caddyhttp.RouteList, at int, steps []step, i int) error {
 		return errors.New("playgate_cache has no handler behind it in its own block, so it would keep nothing; write it into the block that has the reverse_proxy, before it")
 	}
 	return nil
-}
-
-// holdsProxy reports whether a proxy is in a block.
-func (s step) holdsProxy() bool {
-	for i := range s.routes {
-		for _, inner := range stepsOf(&s.routes[i]) {
-			if inner.name == "reverse_proxy" || inner.holdsProxy() {
-				return true
-			}
-		}
-	}
-	return false
 }

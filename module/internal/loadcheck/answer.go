@@ -1,0 +1,86 @@
+package loadcheck
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// answer is how much of what comes to routes or handlers they may answer.
+type answer uint8
+
+const (
+	nothing answer = iota
+	some           // what their matchers take
+	all
+)
+
+// answers is how much the routes of a list answer from one on, of requests that a route
+// of a group has taken: the others of that group do not run any more.
+func (p *position) answers(routes caddyhttp.RouteList, from int, group string) (a answer) {
+	for i := from; i < len(routes); i++ {
+		route := &routes[i]
+		if group != "" && route.Group == group {
+			continue
+		}
+		of := p.answersOf(stepsOf(route))
+		if isMatched(route) {
+			of = min(of, some)
+		}
+		a = max(a, of)
+	}
+	return a
+}
+
+// answersOf is how much some handlers answer.
+func (p *position) answersOf(steps []step) (a answer) {
+	for _, s := range steps {
+		switch s.name {
+		case "subroute":
+			a = max(a, p.answers(s.routes, 0, ""))
+		case "invoke":
+			p.invoke(s, func(routes caddyhttp.RouteList) { a = max(a, p.answers(routes, 0, "")) })
+		default:
+			if s.mayAnswer() {
+				return all
+			}
+		}
+	}
+	return a
+}
+
+// errorsProxy reports whether a proxy is in the error routes for requests of a scope.
+func (p *position) errorsProxy(of scope) bool {
+	lists := of.errors
+	if p.server.Errors != nil {
+		lists = append(slices.Clone(lists), p.server.Errors.Routes)
+	}
+	return slices.ContainsFunc(lists, func(routes caddyhttp.RouteList) bool { return p.proxy(routes, of.hosts) })
+}
+
+// proxy reports whether a proxy is in routes for some hosts.
+func (p *position) proxy(routes caddyhttp.RouteList, of hosts) (found bool) {
+	for i := range routes {
+		if !hostsOf(&routes[i], of).mayMeet(of) {
+			continue
+		}
+		for _, s := range stepsOf(&routes[i]) {
+			p.invoke(s, func(named caddyhttp.RouteList) { found = found || p.proxy(named, of) })
+			if s.name == "reverse_proxy" || s.holdsProxy || p.proxy(s.routes, of) || p.proxy(s.errors, of) {
+				return true
+			}
+		}
+	}
+	return found
+}
+
+// invoke calls f for the named route that a handler runs, unless it is being walked.
+func (p *position) invoke(s step, f func(caddyhttp.RouteList)) {
+	named := p.server.NamedRoutes[s.invokes]
+	if s.name != "invoke" || named == nil || slices.Contains(p.invoking, s.invokes) {
+		return
+	}
+	p.invoking = append(p.invoking, s.invokes)
+	f(caddyhttp.RouteList{*named})
+	p.invoking = p.invoking[:len(p.invoking)-1]
+}
