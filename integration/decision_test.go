@@ -24,7 +24,10 @@ func playlistAnd(other http.Handler) http.Handler {
 	})
 }
 
-var sessionInPlaylist = regexp.MustCompile(`s\.[A-Za-z0-9_-]{112}`)
+// segments answers with a segment.
+var segments = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "segment") })
+
+var sessionInPlaylist = regexp.MustCompile(`s\.[A-Za-z0-9_-]{116}`)
 
 // sessionToken is the one that the playlist of a stream carries for its segments.
 func (g *guarded) sessionToken(t *testing.T, token string, headers ...string) string {
@@ -183,7 +186,7 @@ func TestPublicStreamThatIsSecured(t *testing.T) {
 // session token that the playlist gave it; the header decides.
 func TestTokenInTheHeaderOfEachRequest(t *testing.T) {
 	t.Parallel()
-	g, _ := guardSessions(t, setup{}, playlistAnd(http.NotFoundHandler()))
+	g, _ := guardSessions(t, setup{}, playlistAnd(segments))
 	token, other := g.key.Token(t, "--org", "org1", "--stream", "cam"), g.key.Token(t, "--org", "org1", "--stream", "other")
 	st := g.sessionToken(t, token, "Authorization: Bearer "+token)
 	before := len(g.origin.Calls())
@@ -200,4 +203,57 @@ func TestTokenInTheHeaderOfEachRequest(t *testing.T) {
 	}
 	g.refused(t, g.get(t, target(st), "Authorization: Bearer "+other), 403, "wrong_stream")
 	g.refused(t, g.get(t, target(token), "Authorization: Bearer "+harness.BreakSignature(token)), 401, "bad_signature")
+}
+
+// Issuer and audience that a reload adds count for sessions as for their tokens.
+func TestSessionsAreOfTheirIssuer(t *testing.T) {
+	t.Parallel()
+	g, s := guardSessions(t, setup{}, playlistAnd(segments))
+	token := g.key.Sign(t, harness.Good("org1", "cam").With("iss", "https://one.test").With("aud", []string{"app", "web"}))
+	st := g.sessionToken(t, token)
+	playgate := s.playgate
+	for _, tc := range []struct {
+		lines string
+		good  bool
+	}{
+		{"", true},
+		{"issuer https://one.test", true},
+		{"issuer https://two.test", false},
+		{"audience other app", true},
+		{"audience other", false},
+		{"issuer https://one.test\naudience app", true},
+		{"issuer https://one.test\naudience One", false},
+		{"issuer https://One.test\naudience app", false},
+		{"", true},
+	} {
+		s.playgate = playgate + "\n" + tc.lines
+		g.Reload(lasting(s))
+		for what, text := range map[string]string{"the token": token, "its session": st} {
+			a := g.get(t, target(text))
+			switch {
+			case tc.good:
+				g.allowed(t, a)
+			case a.Status != http.StatusUnauthorized || problemOf(t, a).Reason != "issuer":
+				t.Errorf("%q: %s: status %d\n%s", tc.lines, what, a.Status, a.Body)
+			}
+		}
+	}
+}
+
+// A token that lives as long as it may, and was issued within a second, is good for as
+// long as its session.
+func TestSessionOfTheLongestToken(t *testing.T) {
+	t.Parallel()
+	g, _ := guardSessions(t, setup{playgate: "lifetime 1h 2h"}, playlistAnd(segments))
+	now := time.Now().Unix()
+	for iat, reason := range map[float64]string{float64(now) - 10: "", float64(now) - 10.5: "", float64(now) - 11: "lifetime"} {
+		token := g.key.Sign(t, harness.Good("org1", "cam").With("iat", iat).With("exp", now-10+7200))
+		a := g.get(t, "/live/org1/cam/index.m3u8?token="+token)
+		if reason != "" {
+			g.refused(t, a, http.StatusUnauthorized, reason)
+			continue
+		}
+		g.allowed(t, g.get(t, target(token)))
+		g.allowed(t, g.get(t, target(g.sessionToken(t, token))))
+	}
 }

@@ -96,7 +96,7 @@ func plays(t *testing.T, g *guarded, path, token string, atLeast int) {
 }
 
 // sessionToken is what URIs carry in the place of the token by default.
-var sessionToken = regexp.MustCompile(`s\.[A-Za-z0-9_-]{112}`)
+var sessionToken = regexp.MustCompile(`s\.[A-Za-z0-9_-]{116}`)
 
 // walks wants 200 for every URI of the tree as the playlists give it, and 401
 // for the same URI without its token.

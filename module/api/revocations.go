@@ -123,7 +123,7 @@ func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*
 	if err != nil {
 		return nil, err
 	}
-	viewers, streams := c.app.Peers().Ended(v.Selection())
+	viewers, streams := c.app.Peers().Ended(c.registry.Revocations.Selection(v))
 	return &types.Ending{Viewers: viewers, Streams: streams}, nil
 }
 
@@ -136,7 +136,7 @@ func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (
 	ending := make(chan types.Ending, 1)
 	asked := *v
 	go func() {
-		viewers, streams := c.app.Peers().Ended(asked.Selection())
+		viewers, streams := c.app.Peers().Ended(c.registry.Revocations.Selection(&asked))
 		ending <- types.Ending{Viewers: viewers, Streams: streams}
 	}()
 	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {

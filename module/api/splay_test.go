@@ -252,7 +252,7 @@ func TestSplayRevoke(t *testing.T) {
 		if err != nil {
 			t.Fatal(tc.name, err)
 		}
-		subject := access.SubjectOf(g, "cam")
+		subject := access.SubjectOf(g, "cam", s.app.Trust().Hasher)
 		v := r.Revocations.ByTokenID("acme", g.ID)
 		if v == nil || !s.app.Revoked(&subject) || tc.id != "" && v.Value != tc.id || v.Until.Before(g.ExpiresAt().Add(24*time.Hour)) {
 			t.Errorf("%s: %+v", tc.name, v)

@@ -71,7 +71,8 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 	if !c.owns(alone.Grant.Org) {
 		return stranger(), nil
 	}
-	q.Keys = c.app.Trust().Keys
+	trust := c.app.Trust()
+	q.Keys = trust.Keys
 	e, err := issue.Explain(q)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 	answer := &types.TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := types.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
 	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {
-		s := access.SubjectOf(e.Grant, stream)
+		s := access.SubjectOf(e.Grant, stream, trust.Hasher)
 		return !c.app.Revoked(&s)
 	})
 	switch {

@@ -64,9 +64,9 @@ type App struct {
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
 	// SessionKey is a placeholder for a secret of at least 32 bytes, such as
-	// {env.NAME}, which session tokens are signed with. All edges of a site
-	// need the same one. Default: none; then there are session tokens only with a
-	// store, which makes a key of its own.
+	// {env.NAME}, which session tokens are signed with where there is no store. All
+	// edges of a site need the same one. A change of it ends what is running. Default:
+	// none; a store makes a key of its own.
 	SessionKey string `json:"session_key,omitempty"`
 
 	// Playout and StreamURL are templates of the URLs that are told with a new
@@ -84,6 +84,7 @@ type App struct {
 
 	keyring  *token.Keyring // what the configuration says
 	sessions sessiontoken.Key
+	hasher   sessiontoken.Hasher // without a store
 	trust    trustCell
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
@@ -139,12 +140,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := keySets(a.JWKS).provision(ctx, a.logger, a.edge.Changes.KeySetChanged); err != nil {
 		return err
 	}
+	a.hasher = a.edge.Hasher
 	if a.SessionKey != "" {
-		secret, err := secretOf(a.SessionKey)
-		if err != nil {
-			return fmt.Errorf("session_key: %w", err)
-		}
-		if a.sessions, err = sessiontoken.NewKey([]byte(secret)); err != nil {
+		if a.sessions, a.hasher, err = sessionKey(a.SessionKey, &a.Store); err != nil {
 			return fmt.Errorf("session_key: %w", err)
 		}
 	}
@@ -170,6 +168,22 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.emitter, err = a.edge.Events.NewEmitter(ctx, a.logger)
 	return err
+}
+
+// sessionKey makes what the configuration's session key is for.
+func sessionKey(placeholder string, beside *Store) (k sessiontoken.Key, h sessiontoken.Hasher, err error) {
+	secret, err := secretOf(placeholder)
+	if err != nil {
+		return k, h, err
+	}
+	if !beside.off() {
+		return k, h, errors.New("the store has a session key of its own, which its nodes share; remove this option, or write store off")
+	}
+	if k, err = sessiontoken.NewKey([]byte(secret)); err != nil {
+		return k, h, err
+	}
+	h, err = sessiontoken.NewHasher([]byte(secret))
+	return k, h, err
 }
 
 // check judges what needs no file.
@@ -258,17 +272,16 @@ func (a *App) generation() uint64 {
 }
 
 // newTrust puts together what the configuration, the registry and the key sets
-// say. Of keys with one id the first of these counts; the configuration's
-// session key signs. It never runs twice at a time.
+// say. Of keys with one id the first of these counts. It never runs twice at a time.
 func (a *App) newTrust() *verify.Trust {
-	keys, sessions := a.keyring, []sessiontoken.Key{a.sessions}
+	keys, sessions, hasher := a.keyring, []sessiontoken.Key{a.sessions}, a.hasher
 	if a.registry != nil {
 		var left []*token.Key
 		keys, left = keys.With(a.registry.View().Keys()...)
 		for _, k := range left {
 			a.logger.Warn("a key of the registry is ignored: the configuration or another record has one of the same id", zap.String("key", k.ID))
 		}
-		sessions = append(sessions, a.registry.View().Sessions()...)
+		sessions, hasher = a.registry.View().Sessions()
 	}
 	keys, out := keySets(a.JWKS).addTo(keys)
 	for _, o := range out {
@@ -278,7 +291,7 @@ func (a *App) newTrust() *verify.Trust {
 		}
 	}
 	a.keptOut = out
-	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...))
+	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...), hasher)
 }
 
 // StaticKeys reports whether all keys there will ever be are in the configuration.

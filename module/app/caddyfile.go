@@ -53,7 +53,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		playout <url template>...                 # https://live.example.com/play/{org}/{stream}
 //		stream_url <url template>...              # https://live.example.com/live/{org}/{stream}/index.m3u8
 //		bad_signatures <n> <duration>             # per address, then rate_limited; off
-//		session_key <placeholder>                 # at least 32 bytes; sessions without a store, verified beside one as well
+//		session_key <placeholder>                 # at least 32 bytes; needs store off: a store has one of its own
 //		org <hash> {                              # repeatable
 //			name <text>
 //			secure on|off                         # unset: the registry's word, else on

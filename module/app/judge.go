@@ -25,7 +25,7 @@ func (j judge) Ends(s *access.Subject, now time.Time) access.Reason {
 		return access.MissingToken
 	case s.Public && !now.Before(time.Unix(s.Expires, 0).Add(a.terms.Leeway)):
 		return access.Expired
-	case !a.Trust().Active(s.Key, s.Org):
+	case a.Trust().Active(s.Key, s.Org) == nil:
 		return access.UnknownKey
 	case a.Revoked(s):
 		return access.Revoked

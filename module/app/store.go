@@ -187,13 +187,20 @@ const startsWithin = 10 * time.Second
 // AwaitStart returns at once, unless the app is about to start: Caddy may listen
 // before what is known of the registry has been read.
 func (a *App) AwaitStart() {
-	if a.registry == nil || a.registry.View().Complete() {
+	if a.registry == nil || knows(a.registry.View()) {
 		return
 	}
 	select {
 	case <-a.started:
 	case <-time.After(startsWithin):
 	}
+}
+
+// knows reports whether it is known what the registry says, and how to look up what it
+// says of a token.
+func knows(view *registry.View) bool {
+	_, hasher := view.Sessions()
+	return view.Complete() && hasher.Valid()
 }
 
 // Ready reports whether tokens can be judged: a key is known that is not retired,
@@ -204,7 +211,7 @@ func (a *App) Ready(now time.Time) bool { return a.Unavailable(now) == "" && a.T
 func (a *App) Unavailable(now time.Time) access.Reason {
 	switch {
 	case a.registry == nil:
-	case !a.registry.View().Complete():
+	case !knows(a.registry.View()):
 		return access.StoreUnavailable
 	case a.StaleAfter > 0 && now.Sub(a.registry.Seen()) > time.Duration(a.StaleAfter):
 		return access.StoreUnavailable

@@ -1,11 +1,16 @@
 package gate
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +49,8 @@ func reasonFor(t *testing.T, h *Handler, r *http.Request) string {
 }
 
 var (
+	someIssuers   = []string{"", "", "https://one.test", "https://two.test"}
+	someAudiences = []string{"one", "two", "", ""}
 	someRules     = []string{"203.0.113.0/24", "203.0.113.7", "198.51.100.0/25", "2001:db8::/48", "2001:db8::1"}
 	someAddresses = []string{"203.0.113.7", "203.0.113.8", "198.51.100.1", "198.51.100.200", "2001:db8::1", "2001:db8:1::1", "::ffff:203.0.113.7", "", "@", "nonsense"}
 	somePatterns  = []string{"example.com", "*.example.com", "example.com:8443", "*.example.com:8443", "other.test", "[2001:db8::9]"}
@@ -76,14 +83,31 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 		gates[missing] = sessionGate(t, "referer_missing "+missing)
 	}
 	sessions, compared, refused := 0, 0, 0
-	for range 4000 {
+	terms := func() *token.Terms { // of a configuration
+		t := &token.Terms{Max: pick(r, []time.Duration{time.Hour, token.MaxLifetime}), Leeway: token.DefaultLeeway, Issuer: pick(r, someIssuers)}
+		if a := pick(r, someAudiences); a != "" {
+			t.Audience = []string{pick(r, someAudiences[:2]), a}
+		}
+		return t
+	}
+	for range 6000 {
 		missing := pick(r, []string{"deny", "allow", "first"})
 		h, start, rules, pages := gates[missing], anywhere(r), someOf(r, someRules), someOf(r, somePatterns)
 		at := noon
 		h.now = func() time.Time { return at }
+		h.policy.Terms = &token.Terms{Max: token.MaxLifetime, Leeway: token.DefaultLeeway}
+		if r.IntN(2) == 0 {
+			h.policy.Terms = terms()
+		}
 		var grant *token.Grant
 		text := mint(t, func(g *token.Grant) {
-			g.Subject, g.Tag = "ann", "hall"
+			g.Subject, g.Tag, g.Issuer = "ann", "hall", pick(r, someIssuers)
+			if a := pick(r, someAudiences); a != "" {
+				g.Audience = append([]string{a}, someAudiences[r.IntN(3):2]...)
+			}
+			if r.IntN(4) == 0 {
+				g.Expires++
+			}
 			if r.IntN(4) == 0 {
 				g.Streams, g.OrgWide = nil, true
 			}
@@ -95,6 +119,9 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 			}
 			grant = g
 		})
+		if r.IntN(3) == 0 {
+			text = issuedWithin(t, text)
+		}
 		w := httptest.NewRecorder()
 		if err := h.ServeHTTP(w, start.request(playlist+"?token="+text), hlsOf("#EXTM3U\nseg.ts\n")); err != nil {
 			t.Fatal(err)
@@ -108,6 +135,9 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 			here := start
 			if r.IntN(2) == 0 {
 				here = anywhere(r)
+			}
+			if r.IntN(3) == 0 {
+				h.policy.Terms = terms() // by a reload
 			}
 			at = noon.Add(pick(r, []time.Duration{0, time.Minute, 59 * time.Minute, time.Hour + 4*time.Second, time.Hour + 6*time.Second, 2 * time.Hour}))
 			stream := pick(r, []string{"cam", "cam", "cam", "other"})
@@ -125,7 +155,7 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 			if bySession == "" && byToken != "" && !seenOnce {
 				t.Fatalf("%s: a session is allowed more", what)
 			}
-			if byToken == "" && bySession != "" && stream == "cam" && samePlace(grant, start, here) {
+			if byToken == "" && bySession != "" && stream == "cam" && samePlace(grant, start, here) && !(bySession == "issuer" && len(grant.Audience) > 1) {
 				t.Fatalf("%s: a session is allowed less", what)
 			}
 		}
@@ -133,6 +163,24 @@ func TestSessionsAreJudgedLikeTokens(t *testing.T) {
 	if sessions < 300 || refused < 300 || compared-refused < 300 {
 		t.Errorf("%d sessions, %d requests, %d of them refused, are too few", sessions, compared, refused)
 	}
+}
+
+// issuedWithin is a token that was issued half a second before.
+func issuedWithin(t testing.TB, text string) string {
+	t.Helper()
+	parts := strings.Split(text, ".")
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	iat := regexp.MustCompile(`"iat":([0-9]+)`).FindSubmatch(claims)
+	second, err := strconv.Atoi(string(iat[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims = bytes.Replace(claims, iat[0], fmt.Appendf(nil, `"iat":%d.5`, second-1), 1)
+	signed := parts[0] + "." + base64.RawURLEncoding.EncodeToString(claims)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(testKey.Private().(ed25519.PrivateKey), []byte(signed)))
 }
 
 // samePlace reports whether two requests meet the same entry of each rule.

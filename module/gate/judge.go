@@ -79,6 +79,9 @@ func (in *incoming) judgeToken(d decision, inPath []string) decision {
 	if reason := in.h.app.Unavailable(d.at); reason != "" {
 		return d.denied(access.Deny(reason, ""))
 	}
+	if !d.trust.Hasher.Valid() { // from before that was known
+		return d.denied(access.Deny(access.StoreUnavailable, ""))
+	}
 	if in.h.app.Revoked(&d.subject) {
 		return d.denied(access.Deny(access.Revoked, "the token has been revoked; get a new one"))
 	}

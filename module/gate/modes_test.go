@@ -38,7 +38,7 @@ func hlsOf(text string) *origin {
 	return answer{header: map[string]string{"Content-Type": hlsType}, parts: []string{text}}.origin()
 }
 
-var sessionForm = regexp.MustCompile(`s\.[A-Za-z0-9_-]{112}`)
+var sessionForm = regexp.MustCompile(`s\.[A-Za-z0-9_-]{116}`)
 
 // sessionOf is the session token that a playlist carries for a URI.
 func sessionOf(t testing.TB, h *Handler, target string, headers ...string) string {
@@ -60,7 +60,7 @@ func denied(t testing.TB, h *Handler, r *http.Request, status int, reason string
 }
 
 // Wherever the playback token is, the URIs of the playlist carry one session
-// token of 114 characters, and the same at each reload.
+// token of 118 characters, and the same at each reload.
 func TestSessionTokenInThePlaylist(t *testing.T) {
 	h := sessionGate(t, "")
 	tok := mint(t, nil)

@@ -12,17 +12,21 @@ import (
 // verifySession reads a session token: for this stream and from this address, and as
 // long as the key of its playback token is in use.
 func (in *incoming) verifySession(d *decision) error {
-	s, key, err := d.trust.Sessions.Read(d.token.text, in.scope(d.target.Stream, d))
+	s, err := d.trust.Sessions.Read(d.token.text, in.scope(d.target.Stream, d))
 	if err != nil {
 		return err
 	}
-	if !d.trust.Active(s.Key, d.target.Org) {
+	key := d.trust.Active(s.Key, d.target.Org)
+	if key == nil {
 		return &token.Error{Kind: token.ErrUnknownKey, Detail: "the key of the token that the session began with is not in use any more"}
 	}
-	d.credential = access.Credential{Session: &s, SessionKey: key, Grant: &token.Grant{
+	d.credential = access.Credential{Session: &s, Hasher: d.trust.Hasher, Grant: &token.Grant{
 		ID: "session:" + hex.EncodeToString(s.ID[:]), Org: d.target.Org, Streams: []string{d.target.Stream},
-		Expires: s.Expires, IssuedAt: s.IssuedAt,
+		Expires: s.Expires, IssuedAt: s.IssuedAt, IssuedWithin: s.IssuedWithin, Key: key,
 	}}
+	if s.IssuedWithin {
+		d.credential.Grant.IssuedAt++
+	}
 	d.subject = access.SubjectOfSession(&s, d.target.Org, d.target.Stream)
 	return nil
 }
@@ -61,13 +65,14 @@ func (x *exchange) carried(stream string) string {
 // request is not one that its token allows, no rule of the token includes its address
 // or page, or there is no key.
 func (x *exchange) mint(stream string) string {
-	g, key := x.credential.Grant, x.trust.Sessions.Signing()
+	g, key, hasher := x.credential.Grant, x.trust.Sessions.Signing(), x.trust.Hasher
 	if !x.good() || !key.Valid() {
 		return ""
 	}
 	t := sessiontoken.Token{
-		ID: x.sessionID(key, stream), Expires: g.Expires, IssuedAt: x.subject.IssuedAt,
+		ID: x.sessionID(stream), Expires: g.Expires, IssuedAt: g.IssuedSecond(), IssuedWithin: g.IssuedWithin,
 		TokenID: x.subject.TokenID, Tag: x.subject.Tag, User: x.subject.User, Key: x.subject.Key, Prefix: -1,
+		Issuer: hasher.Issuer(g.Issuer), Audience: hasher.Audience(x.h.policy.Terms.AcceptedAudience(g)),
 	}
 	scope := x.scope(stream, &x.decision)
 	if g.IPs != nil {
@@ -83,7 +88,7 @@ func (x *exchange) mint(stream string) string {
 		if page.State != access.PageKnown || i < 0 {
 			return "" // let through without a page: a session would not know its own later
 		}
-		t.Page = key.PageHash(g.Referers[i])
+		t.Page = hasher.Page(g.Referers[i])
 	}
 	return key.Mint(t, scope)
 }
@@ -91,14 +96,14 @@ func (x *exchange) mint(stream string) string {
 // sessionID names the session that is about to go on: the one of a session token that
 // came beside the playback token and is of the same token or user, so that a player
 // may renew its token; else the one of this viewer.
-func (x *exchange) sessionID(key sessiontoken.Key, stream string) [8]byte {
+func (x *exchange) sessionID(stream string) [8]byte {
 	if x.token.beside != "" && stream == x.target.Stream {
-		s, _, err := x.trust.Sessions.Read(x.token.beside, x.scope(stream, &x.decision))
+		s, err := x.trust.Sessions.Read(x.token.beside, x.scope(stream, &x.decision))
 		if err == nil && (s.TokenID == x.subject.TokenID || s.User != 0 && s.User == x.subject.User) {
 			return s.ID
 		}
 	}
-	return key.SessionID(sessiontoken.Viewer{
+	return x.trust.Hasher.SessionID(sessiontoken.Viewer{
 		Org: x.target.Org, TokenID: x.credential.Grant.ID, Address: x.address(), UserAgent: x.r.Header.Get("User-Agent"),
 	}, stream)
 }

@@ -65,7 +65,7 @@ func (r *Keyring) add(k *Key) {
 
 func (r *Keyring) clashes(k *Key) bool {
 	return slices.ContainsFunc(r.byID[k.ID], func(other *Key) bool {
-		return k.Orgs == nil || other.Orgs == nil || overlap(k.Orgs, other.Orgs)
+		return k.Orgs == nil || other.Orgs == nil || slices.ContainsFunc(k.Orgs, func(org string) bool { return slices.Contains(other.Orgs, org) })
 	})
 }
 

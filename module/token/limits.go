@@ -30,24 +30,26 @@ type Terms struct {
 	Audience []string
 }
 
-// Check judges times, lifetime and issuer, in this order, at the given time.
-// It returns an [Error] of kind [ErrExpired], [ErrNotYetValid], [ErrLifetime]
-// or [ErrIssuer].
+// Check judges times, lifetime and issuer, in this order, at the given time: it is
+// [Terms.CheckTimes] and [Terms.CheckIssuer].
 func (t *Terms) Check(g *Grant, now time.Time) error {
+	if err := t.CheckTimes(g, now); err != nil {
+		return err
+	}
+	return t.CheckIssuer(g.Key,
+		func(issuer string) bool { return g.Issuer == issuer },
+		func(audience string) bool { return slices.Contains(g.Audience, audience) })
+}
+
+// CheckTimes judges times and lifetime, in this order, at the given time. It returns
+// an [Error] of kind [ErrExpired], [ErrNotYetValid] or [ErrLifetime].
+func (t *Terms) CheckTimes(g *Grant, now time.Time) error {
 	// Claims were read with an upper bound of 1e11, so nothing overflows.
 	var (
 		at     = now.Unix()
 		leeway = int64(t.Leeway / time.Second)
 		most   = int64(t.Max / time.Second)
-
-		issuer, audience = t.Issuer, t.Audience
 	)
-	if g.Key != nil {
-		issuer = cmp.Or(g.Key.Issuer, issuer)
-		if len(g.Key.Audience) > 0 {
-			audience = g.Key.Audience
-		}
-	}
 	switch {
 	case at >= g.Expires+leeway:
 		return &Error{ErrExpired, "the token has expired; get a new one"}
@@ -59,14 +61,44 @@ func (t *Terms) Check(g *Grant, now time.Time) error {
 		return &Error{ErrLifetime, "the token expires later than the gate allows; issue it for a shorter time"}
 	case g.IssuedAt != 0 && g.Expires-g.IssuedAt > most:
 		return &Error{ErrLifetime, "the token lives longer than the gate allows; issue it for a shorter time"}
-	case issuer != "" && g.Issuer != issuer:
+	}
+	return nil
+}
+
+// CheckIssuer judges issuer and audience of a token of a key, which may be nil: from
+// tells whether the token is of an issuer, and meantFor whether it is for an audience.
+// It returns an [Error] of kind [ErrIssuer].
+func (t *Terms) CheckIssuer(k *Key, from, meantFor func(string) bool) error {
+	issuer, audience := t.expected(k)
+	switch {
+	case issuer != "" && !from(issuer):
 		return &Error{ErrIssuer, "iss is not the configured issuer"}
-	case len(audience) > 0 && !overlap(audience, g.Audience):
+	case len(audience) > 0 && !slices.ContainsFunc(audience, meantFor):
 		return &Error{ErrIssuer, "aud names none of the configured audiences"}
 	}
 	return nil
 }
 
-func overlap(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+// AcceptedAudience is the member of a token's aud by which it is accepted: the first
+// that is configured, or else the first that it has.
+func (t *Terms) AcceptedAudience(g *Grant) string {
+	_, audience := t.expected(g.Key)
+	for _, a := range slices.Concat(audience, g.Audience) {
+		if slices.Contains(g.Audience, a) {
+			return a
+		}
+	}
+	return ""
+}
+
+// expected are the issuer and the audience that tokens of a key must have.
+func (t *Terms) expected(k *Key) (issuer string, audience []string) {
+	issuer, audience = t.Issuer, t.Audience
+	if k != nil {
+		issuer = cmp.Or(k.Issuer, issuer)
+		if len(k.Audience) > 0 {
+			audience = k.Audience
+		}
+	}
+	return issuer, audience
 }

@@ -22,13 +22,13 @@ type Subject struct {
 }
 
 // SubjectOf is what a playback token can be revoked by, as it plays a stream.
-func SubjectOf(g *token.Grant, stream string) Subject {
+func SubjectOf(g *token.Grant, stream string, h sessiontoken.Hasher) Subject {
 	return Subject{
 		Org: g.Org, Stream: stream, IssuedAt: g.IssuedSecond(),
-		TokenID: sessiontoken.Hash("token", g.Org, g.ID),
-		Tag:     sessiontoken.Hash("tag", g.Org, g.Tag),
-		User:    sessiontoken.Hash("user", g.Org, g.Subject),
-		Key:     sessiontoken.KeyHash(g.Key),
+		TokenID: h.Hash("token", g.Org, g.ID),
+		Tag:     h.Hash("tag", g.Org, g.Tag),
+		User:    h.Hash("user", g.Org, g.Subject),
+		Key:     h.Key(g.Key),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // What begins is rounded up, but a revocation reaches the second in which a token was
@@ -17,7 +18,7 @@ func TestASubjectIsIssuedInTheSecondOfItsToken(t *testing.T) {
 		{token.Grant{IssuedAt: 101, IssuedWithin: true}, 100},
 		{token.Grant{}, 0},
 	} {
-		if s := SubjectOf(&tt.grant, "cam"); s.IssuedAt != tt.want {
+		if s := SubjectOf(&tt.grant, "cam", sessiontoken.Hasher{}); s.IssuedAt != tt.want {
 			t.Errorf("%+v: %d instead of %d", tt.grant, s.IssuedAt, tt.want)
 		}
 	}

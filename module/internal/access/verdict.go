@@ -69,11 +69,11 @@ const (
 type Credential struct {
 	// Grant is what the token grants.
 	Grant *token.Grant
-	// Session is what a session token says, and SessionKey the key that verified it
-	// for the request's organisation, stream and address. Session is nil for a
-	// playback token.
-	Session    *sessiontoken.Token
-	SessionKey sessiontoken.Key
+	// Session is what a session token says, which was verified for the request's
+	// organisation, stream and address, and Hasher that of its hashes. Session is nil
+	// for a playback token.
+	Session *sessiontoken.Token
+	Hasher  sessiontoken.Hasher
 }
 
 // Judge decides whether a verified token is good for a target, now, from this
@@ -84,11 +84,10 @@ func Judge(c Credential, t target.Target, f Facts, p Policy) Verdict {
 	if g == nil || p.Terms == nil {
 		return Deny(Internal, "")
 	}
-	terms := *p.Terms
-	if c.Session != nil {
-		terms.Issuer, terms.Audience = "", nil // they were judged with the playback token
+	if err := p.Terms.CheckTimes(g, f.Now); err != nil {
+		return DenyError(err)
 	}
-	if err := terms.Check(g, f.Now); err != nil {
+	if err := p.Terms.CheckIssuer(g.Key, c.from, c.meantFor); err != nil {
 		return DenyError(err)
 	}
 	if g.Org == "" || g.Org != t.Org {
@@ -112,6 +111,23 @@ func Judge(c Credential, t target.Target, f Facts, p Policy) Verdict {
 		return Deny(WrongReferer, "the page is not one of those that the token names")
 	}
 	return Allow
+}
+
+// from reports whether the token is of an issuer.
+func (c Credential) from(issuer string) bool {
+	if c.Session != nil {
+		return c.Session.Issuer == c.Hasher.Issuer(issuer)
+	}
+	return c.Grant.Issuer == issuer
+}
+
+// meantFor reports whether the token is for an audience. A session is for the one by
+// which its token was accepted.
+func (c Credential) meantFor(audience string) bool {
+	if c.Session != nil {
+		return c.Session.Audience == c.Hasher.Audience(audience)
+	}
+	return slices.Contains(c.Grant.Audience, audience)
 }
 
 // BoundToAddress reports whether the token has an address rule.
@@ -147,7 +163,7 @@ func (c Credential) pageAllowed(page Page, missing MissingPage) bool {
 		return missing == AllowMissingPage || missing == FirstPageCounts && c.Session != nil
 	case PageKnown:
 		if c.Session != nil {
-			return c.SessionKey.OnPage(c.Session.Page, page.Host, page.Port)
+			return c.Hasher.OnPage(c.Session.Page, page.Host, page.Port)
 		}
 		return slices.ContainsFunc(c.Grant.Referers, func(r token.HostPattern) bool { return r.Match(page.Host, page.Port) })
 	}

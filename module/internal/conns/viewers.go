@@ -1,6 +1,8 @@
 package conns
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"maps"
 	"net/netip"
@@ -8,7 +10,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/shard"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Viewers counts who watches, stream by stream. A viewer is a token at an address,
@@ -65,6 +66,12 @@ func streamHash(org, stream string) uint64 {
 	return h.Sum64()
 }
 
+// sharedHash names a stream to other processes.
+func sharedHash(org, stream string) uint64 {
+	sum := sha256.Sum256([]byte(org + "/" + stream))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
 // Seen notes a request of a viewer.
 func (v *Viewers) Seen(s *access.Subject, viewer uint64, now time.Time) {
 	key := watching{streamHash(s.Org, s.Stream), viewer}
@@ -88,7 +95,7 @@ func (v *Viewers) Seen(s *access.Subject, viewer uint64, now time.Time) {
 		}
 	}
 	if !known && !s.Public {
-		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), stream: sessiontoken.Hash("stream", s.Org, s.Stream), tokenID: s.TokenID, tag: s.Tag, user: s.User}
+		w = watcher{issued: s.IssuedAt, org: streamHash(s.Org, ""), stream: sharedHash(s.Org, s.Stream), tokenID: s.TokenID, tag: s.Tag, user: s.User}
 	}
 	w.at = at
 	p.seen[key] = w

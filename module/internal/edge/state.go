@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/verify"
+	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // State is what all configurations of a process share. Each takes a reference with
@@ -30,6 +33,8 @@ type State struct {
 	Events Events
 	// Uses are when tokens were used last.
 	Uses Uses
+	// Hasher is that of configurations without a secret that nodes share.
+	Hasher sessiontoken.Hasher
 	// Instance names this process; see [Instance].
 	Instance func() string
 	// Resources are WHEP sessions.
@@ -71,6 +76,9 @@ func newState() *State {
 		BadSignatures: verify.NewLimiter(verify.Gradually, maxBadSigners),
 		Instance:      sync.OnceValue(Instance),
 	}
+	secret := make([]byte, token.MinSecret)
+	_, _ = rand.Read(secret)                     // never fails (crypto/rand)
+	s.Hasher, _ = sessiontoken.NewHasher(secret) // long enough
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Events.samples = newSamples()
 	s.Events.tasks = &s.tasks

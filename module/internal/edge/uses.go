@@ -17,7 +17,7 @@ type Uses struct{ last conns.Uses }
 // Last is when a token was used last, as far as this node knows, and what
 // others have written; zero when it was not.
 func (u *Uses) Last(ctx context.Context, r *registry.Registry, t *registry.Token) time.Time {
-	hash := t.Hash()
+	hash := r.Tokens.Hash(t)
 	last := u.last.Last(hash)
 	if index, err := r.Tokens.Index(ctx); err == nil {
 		if stored := index.LastUsed(hash); stored.After(last) {
@@ -38,7 +38,7 @@ func (u *Uses) Of(ctx context.Context, r *registry.Registry, peers *cluster.Peer
 	list := make([]TokenUse, len(tokens))
 	hashes := make([]uint64, len(tokens))
 	for i, t := range tokens {
-		hashes[i] = t.Hash()
+		hashes[i] = r.Tokens.Hash(t)
 		list[i].Last = u.Last(ctx, r, t)
 	}
 	for i, t := range peers.Tokens(hashes) {

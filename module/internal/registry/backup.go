@@ -126,7 +126,7 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 		for _, e := range entries {
 			revisions[e.Key] = e.Revision
 			// The audit trail is only added to.
-			if _, there := wanted[e.Key]; there || kept(bucket, e.Key) || bucket == "audit" {
+			if _, there := wanted[e.Key]; there || kept(bucket, e.Key) || bucket == "audit" || e.Key == hashesRecord {
 				continue
 			}
 			if _, err := b.Delete(ctx, e.Key, e.Revision); err != nil {

@@ -16,6 +16,7 @@ import (
 // and check API keys. Only a node that does so has one.
 type Index struct {
 	logger *zap.Logger
+	view   *View
 
 	mu      sync.RWMutex
 	byKey   map[string]*Token
@@ -24,8 +25,8 @@ type Index struct {
 	used    map[string]map[string]int64 // by the record's key; see Used
 }
 
-func newIndex(logger *zap.Logger) *Index {
-	x := &Index{logger: logger}
+func newIndex(view *View, logger *zap.Logger) *Index {
+	x := &Index{logger: logger, view: view}
 	x.clear()
 	return x
 }
@@ -91,7 +92,8 @@ func (x *Index) take(e kv.Entry) *Token {
 			x.logger.Error("the record of a token cannot be read; it is not listed", zap.String("record", e.Key), zap.Error(err))
 			return nil
 		}
-		t.Revision, t.hash = e.Revision, t.Hash()
+		_, hasher := x.view.Sessions()
+		t.Revision, t.hash = e.Revision, hasher.Hash(byToken, t.Org, t.ID)
 		x.byKey[e.Key] = t
 		return t
 	case usedPrefix:

@@ -27,7 +27,7 @@ func many(t testing.TB, n int) (*Index, time.Time) {
 		}
 		entries[i] = kv.Entry{Key: tokenKey(tok.Org, tok.ID), Value: data, Revision: uint64(i + 1)}
 	}
-	x := newIndex(zap.NewNop())
+	x := newIndex(newView(zap.NewNop()), zap.NewNop())
 	x.reset(entries)
 	return x, begin.Add(time.Duration(n) * time.Second)
 }

@@ -17,14 +17,15 @@ type lazyIndex struct {
 	logger  *zap.Logger
 	issuing *kv.NATSBucket
 	replica *replica.Replica
+	view    *View
 
 	mu       sync.Mutex
 	index    *Index
 	follower *kv.Follower
 }
 
-func (x *lazyIndex) init(issuing *kv.NATSBucket, p *replica.Replica, logger *zap.Logger) {
-	x.issuing, x.replica, x.logger = issuing, p, logger
+func (x *lazyIndex) init(issuing *kv.NATSBucket, p *replica.Replica, view *View, logger *zap.Logger) {
+	x.issuing, x.replica, x.view, x.logger = issuing, p, view, logger
 }
 
 // get returns the index when it is complete.
@@ -34,7 +35,7 @@ func (x *lazyIndex) get(ctx context.Context) (*Index, error) {
 	}
 	x.mu.Lock()
 	if x.index == nil {
-		x.index = newIndex(x.logger)
+		x.index = newIndex(x.view, x.logger)
 		x.follower = kv.NewFollower(x.issuing, x.logger, x.index.reset, x.index.apply)
 		x.follower.Same = kv.SameAs(x.issuing)
 		x.replica.Go(x.follower.Run)

@@ -71,7 +71,7 @@ func TestOperatorsServers(t *testing.T) {
 	n.Start(t)
 	a, b := n.edge(t, dirs[0]), n.edge(t, dirs[1])
 	for _, r := range []*Registry{early, a, b} {
-		kvtest.Eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 && len(r.View().Sessions()) == 1 })
+		kvtest.Eventually(t, "the view", func() bool { return r.View().Complete() && len(r.View().Keys()) == 2 && len(sessionKeysOf(r)) == 1 })
 	}
 	if a.View().Keys()[0].ID != b.View().Keys()[0].ID {
 		t.Error("two nodes have keys of their own")

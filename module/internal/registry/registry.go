@@ -79,7 +79,7 @@ func New(s Settings, logger *zap.Logger) *Registry {
 		Monitor: s.Monitor, NoSync: s.noSync, DamageLasts: s.damageLasts,
 		Connected: func() error { return r.Link.Listen() }, Reconnected: c.index.restart, Ready: r.Keys.ensure, Sweep: r.Revocations.expire,
 	})
-	c.index.init(c.issuing, c.replica, logger)
+	c.index.init(c.issuing, c.replica, c.view, logger)
 	r.Link = cluster.NewLink(store, s.Bucket+".ask", logger, c.replica.Go)
 	return r
 }

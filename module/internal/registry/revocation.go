@@ -7,7 +7,6 @@ import (
 
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Kinds of revocations: by what a token is known. The first three are hashed
@@ -63,14 +62,6 @@ func (v *Revocation) key() string {
 // ID names the revocation within its organisation.
 func (v *Revocation) ID() string { return name(v.Kind + "\x00" + v.Value) }
 
-func (v *Revocation) hash() uint64 {
-	value := v.Value
-	if v.Kind == byOrg {
-		value = v.Org
-	}
-	return sessiontoken.Hash(v.Kind, v.Org, value)
-}
-
 // Holds reports whether it is in force at a time.
 func (v *Revocation) Holds(now time.Time) bool { return !now.Before(v.From) }
 
@@ -95,9 +86,10 @@ func (v *Revocation) detail() map[string]string {
 	return d
 }
 
-// Selection is whom the revocation concerns.
-func (v *Revocation) Selection() access.Selection {
-	s, hash := access.Selection{}, sessiontoken.Hash(v.Kind, v.Org, v.Value)
+// Selection is whom a revocation concerns.
+func (r *Revocations) Selection(v *Revocation) access.Selection {
+	_, hasher := r.view.Sessions()
+	s, hash := access.Selection{}, hasher.Hash(v.Kind, v.Org, v.Value)
 	switch v.Kind {
 	case byOrg:
 		s.Org = v.Org

@@ -20,11 +20,22 @@ import (
 )
 
 // bearer is a token of acme with one of everything, issued at a time.
-func bearer(issued int64) *access.Subject {
+func bearer(r *Registry, issued int64) *access.Subject {
+	h := hasherOf(r)
 	return &access.Subject{
 		Org: "acme", Stream: "cam", IssuedAt: issued,
-		TokenID: sessiontoken.Hash("token", "acme", "t1"), Tag: sessiontoken.Hash("tag", "acme", "press"), User: sessiontoken.Hash("user", "acme", "ann"),
+		TokenID: h.Hash("token", "acme", "t1"), Tag: h.Hash("tag", "acme", "press"), User: h.Hash("user", "acme", "ann"),
 	}
+}
+
+func sessionKeysOf(r *Registry) []sessiontoken.Key {
+	keys, _ := r.View().Sessions()
+	return keys
+}
+
+func hasherOf(r *Registry) sessiontoken.Hasher {
+	_, hasher := r.View().Sessions()
+	return hasher
 }
 
 // A token is revoked by each of its values, by those of its own organisation
@@ -65,13 +76,13 @@ func TestRevocation(t *testing.T) {
 				t.Fatal(name, err)
 			}
 			want := tc.revoked && org == "acme"
-			if got := r.View().Revoked(bearer(tc.issued)); got != want {
+			if got := r.View().Revoked(bearer(r, tc.issued)); got != want {
 				t.Errorf("%s: revoked %t", name, got)
 			}
 			if err := r.Revocations.Undo(ctx, org, v.ID(), "test"); err != nil {
 				t.Fatal(name, err)
 			}
-			if r.View().Revoked(bearer(tc.issued)) {
+			if r.View().Revoked(bearer(r, tc.issued)) {
 				t.Errorf("%s: still revoked", name)
 			}
 		}
@@ -97,7 +108,7 @@ func TestRevocation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !r.View().Revoked(bearer(5000)) || r.View().Revocations() != 1 {
+	if !r.View().Revoked(bearer(r, 5000)) || r.View().Revocations() != 1 {
 		t.Error("a second one has narrowed the first")
 	}
 
@@ -106,7 +117,7 @@ func TestRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, dir)
-	if !again.View().Revoked(bearer(5000)) {
+	if !again.View().Revoked(bearer(again, 5000)) {
 		t.Error("it does not hold after a restart")
 	}
 	_, entries, err := replica.ReadCopy(dir)
@@ -115,11 +126,11 @@ func TestRevocation(t *testing.T) {
 	}
 	fromCopy := newView(again.logger)
 	fromCopy.Reset(entries)
-	if !fromCopy.Revoked(bearer(5000)) {
+	if !fromCopy.Revoked(bearer(again, 5000)) {
 		t.Error("it does not hold from the copy")
 	}
 	fromCopy.Replace(nil)
-	if fromCopy.Revoked(bearer(5000)) {
+	if fromCopy.Revoked(bearer(again, 5000)) {
 		t.Error("a snapshot without it still has it")
 	}
 }
@@ -142,10 +153,10 @@ func TestUnreadableRevocation(t *testing.T) {
 	}
 	for _, raw := range []string{"{", `{"schema":2,"needs":["only_from"],"org":"acme","kind":"tag","value":"x"}`, `{"schema":1,"org":"acme","kind":"tag","value":"another key's"}`} {
 		revision := put("revoked.acme.AAAA", raw)
-		if !r.View().Revoked(bearer(1000)) {
+		if !r.View().Revoked(bearer(r, 1000)) {
 			t.Errorf("%s: nothing is refused", raw)
 		}
-		other := bearer(1000)
+		other := bearer(r, 1000)
 		other.Org = "other"
 		if other.TokenID, other.Tag, other.User = 0, 0, 0; r.View().Revoked(other) {
 			t.Errorf("%s: another organisation is refused", raw)
@@ -157,7 +168,7 @@ func TestUnreadableRevocation(t *testing.T) {
 		if err := r.replica.Wait(ctx, gone); err != nil {
 			t.Fatal(err)
 		}
-		if r.View().Revoked(bearer(1000)) {
+		if r.View().Revoked(bearer(r, 1000)) {
 			t.Errorf("%s: something is still refused", raw)
 		}
 	}
@@ -195,7 +206,7 @@ func TestOnRevoke(t *testing.T) {
 	r := New(Settings{Dir: dir}, zap.NewNop())
 	var told []string
 	r.OnRevoke(func(v *Revocation) {
-		if !r.View().revoked.values.has(v.hash(), 1) {
+		if !r.View().revoked.values.has(r.View().revoked.hash(v), 1) {
 			t.Errorf("%s is told before it is in force", v.Value)
 		}
 		told = append(told, v.Value)
@@ -263,7 +274,7 @@ func TestPlannedRevocation(t *testing.T) {
 		return v
 	}
 	revoked := func(r *Registry, value string) bool {
-		return r.View().Revoked(&access.Subject{Org: "acme", Stream: "cam", Tag: sessiontoken.Hash("tag", "acme", value), IssuedAt: 1000})
+		return r.View().Revoked(&access.Subject{Org: "acme", Stream: "cam", Tag: hasherOf(r).Hash("tag", "acme", value), IssuedAt: 1000})
 	}
 	hour := time.Now().Add(time.Hour)
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -24,8 +25,10 @@ type revokedState struct {
 	// wake is called without the lock when the time of a planned one has come.
 	wake func(*Revocation)
 
-	values revokedSet   // tokens, tags and users
-	wide   revokedSet   // streams and organisations
+	values revokedSet // tokens, tags and users, by the hashes that tokens have of them
+	wide   revokedSet // streams and organisations, by those of this process
+	hasher sessiontoken.Hasher
+	seed   maphash.Seed
 	count  atomic.Int64 // how many revocations are known
 
 	// byKey are the revocations by their keys, and unreadable the organisations
@@ -36,7 +39,7 @@ type revokedState struct {
 }
 
 func (r *revokedState) init(logger *zap.Logger, wake func(*Revocation)) {
-	r.logger, r.now, r.wake, r.onRevoke = logger, time.Now, wake, func(*Revocation) {}
+	r.logger, r.now, r.wake, r.onRevoke, r.seed = logger, time.Now, wake, func(*Revocation) {}, maphash.MakeSeed()
 	r.byKey = make(map[string]*Revocation)
 	r.unreadable = make(map[string]string)
 	r.planned = make(map[string]*time.Timer)
@@ -50,8 +53,42 @@ func (r *revokedState) concerns(s *access.Subject) bool {
 	if r.values.has(s.TokenID, s.IssuedAt) || r.values.has(s.Tag, s.IssuedAt) || r.values.has(s.User, s.IssuedAt) {
 		return true
 	}
-	return !r.wide.empty() && (r.wide.has(sessiontoken.Hash(byStream, s.Org, s.Stream), s.IssuedAt) ||
-		r.wide.has(sessiontoken.Hash(byOrg, s.Org, s.Org), s.IssuedAt))
+	return !r.wide.empty() && (r.wide.has(r.place(s.Org, s.Stream), s.IssuedAt) || r.wide.has(r.place(s.Org, ""), s.IssuedAt))
+}
+
+// place is the hash of a stream, or, without one, of an organisation.
+func (r *revokedState) place(org, stream string) uint64 {
+	return max(maphash.Comparable(r.seed, [2]string{org, stream}), 1)
+}
+
+// hash is by what a revocation is in its set; 0 as long as nobody can tell.
+func (r *revokedState) hash(x *Revocation) uint64 {
+	switch x.Kind {
+	case byOrg, byStream:
+		return r.place(x.Org, x.Value)
+	}
+	return r.hasher.Hash(x.Kind, x.Org, x.Value)
+}
+
+// name has revocations known by the hashes of a hasher.
+func (r *revokedState) name(h sessiontoken.Hasher) {
+	if h.Equal(r.hasher) {
+		return
+	}
+	old := r.hasher
+	r.hasher = h
+	for _, x := range r.byKey {
+		r.settle(x)
+	}
+	if !old.Valid() {
+		return
+	}
+	// The new ones are in force before the old ones are not.
+	r.hasher = old
+	for _, x := range r.byKey {
+		r.values.remove(r.hash(x))
+	}
+	r.hasher = h
 }
 
 // of is the set that revocations of a kind are in. Those of streams and
@@ -117,7 +154,7 @@ func (r *revokedState) await(x *Revocation) {
 // begin puts a revocation in force whose time has come, and reports whether it is
 // still wanted.
 func (r *revokedState) begin(x *Revocation) bool {
-	if holds := r.byKey[x.key()]; holds == nil || holds.Revision != x.Revision || r.of(x.Kind).has(x.hash(), 0) {
+	if holds := r.byKey[x.key()]; holds == nil || holds.Revision != x.Revision || r.of(x.Kind).has(r.hash(x), 0) {
 		return false // it was taken back, is another one, or has begun
 	}
 	if !x.Holds(r.now()) { // the clock has been set back
@@ -134,12 +171,12 @@ func (r *revokedState) settle(x *Revocation) {
 	holds, set := r.byKey[x.key()], r.of(x.Kind)
 	switch {
 	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(r.unreadable)), x.Org):
-		set.add(x.hash(), everLater)
+		set.add(r.hash(x), everLater)
 	case holds == nil || !holds.Holds(r.now()):
-		set.remove(x.hash())
+		set.remove(r.hash(x))
 	case holds.IssuedBefore.IsZero():
-		set.add(x.hash(), everLater)
+		set.add(r.hash(x), everLater)
 	default:
-		set.add(x.hash(), holds.IssuedBefore.Unix())
+		set.add(r.hash(x), holds.IssuedBefore.Unix())
 	}
 }

@@ -20,6 +20,9 @@ type revokedSet struct {
 const everLater = math.MaxInt64
 
 func (s *revokedSet) add(hash uint64, before int64) {
+	if hash == 0 { // of what cannot be named yet
+		return
+	}
 	p := s.parts.Of(hash)
 	p.Lock()
 	defer p.Unlock()

@@ -27,21 +27,47 @@ type sessionSecret struct {
 
 const sessionRecord = "sessions"
 
-// ensureSessions makes a session key when there is none.
+// hashSecret is the secret by which values of tokens are hashed. It never changes, and
+// goes into backups: records of when tokens were used are found by it.
+type hashSecret struct {
+	Header
+	Secret []byte `json:"key"`
+}
+
+const hashesRecord = "hashes"
+
+// ensureSessions makes a session key, and the secret of hashes, when there is none.
 func (r *Keys) ensureSessions(ctx context.Context) error {
-	if len(r.view.Sessions()) > 0 {
+	keys, hasher := r.view.Sessions()
+	if len(keys) > 0 && hasher.Valid() {
 		return nil
 	}
 	if err := r.replica.Writable(); err != nil {
 		return err
 	}
-	secret := make([]byte, token.MinSecret)
-	_, _ = rand.Read(secret) // never fails (crypto/rand)
-	_, err := r.create(ctx, r.edge, sessionRecord, &sessionKeys{
-		Keys: []sessionSecret{{Secret: secret, Created: r.now().UTC().Truncate(time.Millisecond)}},
-	})
-	if errors.Is(err, ErrExists) {
-		return nil // another node was faster
+	var err error
+	if !hasher.Valid() {
+		err = r.createOnce(ctx, hashesRecord, &hashSecret{Secret: newSecret()})
+	}
+	if len(keys) == 0 {
+		err = errors.Join(err, r.createOnce(ctx, sessionRecord, &sessionKeys{
+			Keys: []sessionSecret{{Secret: newSecret(), Created: r.now().UTC().Truncate(time.Millisecond)}},
+		}))
 	}
 	return err
+}
+
+// createOnce makes a record that another node may have made already.
+func (r *Keys) createOnce(ctx context.Context, key string, rec record) error {
+	_, err := r.create(ctx, r.edge, key, rec)
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+func newSecret() []byte {
+	secret := make([]byte, token.MinSecret)
+	_, _ = rand.Read(secret) // never fails (crypto/rand)
+	return secret
 }

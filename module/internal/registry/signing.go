@@ -63,12 +63,28 @@ type Keys struct {
 	sealer  *sealer
 }
 
-// ensure makes the keys that a new registry needs. What cannot be made now is
-// made when it is asked for.
+// ensureAgain is how often the making of keys is tried.
+const ensureAgain = 5 * time.Second
+
+// ensure makes the keys that a new registry needs: at once, or, where that fails, as
+// soon as it can.
 func (r *Keys) ensure(ctx context.Context) {
-	if err := errors.Join(r.ensureSessions(ctx), r.ensureSigning(ctx)); err != nil {
-		r.logger.Warn("the registry's keys could not be made yet", zap.Error(err))
+	if err := r.ensureAll(ctx); err != nil {
+		r.logger.Warn("the registry's keys could not be made yet; it is tried again", zap.Error(err))
+		r.replica.Go(func(ctx context.Context) {
+			for r.ensureAll(ctx) != nil {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(ensureAgain):
+				}
+			}
+		})
 	}
+}
+
+func (r *Keys) ensureAll(ctx context.Context) error {
+	return errors.Join(r.ensureSessions(ctx), r.ensureSigning(ctx))
 }
 
 // openSealer reads the seal key when it is first needed.

@@ -3,8 +3,6 @@ package registry
 import (
 	"context"
 	"time"
-
-	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Token is what is kept of a token: everything but the token.
@@ -29,15 +27,16 @@ type Token struct {
 
 	Revision uint64 `json:"-"`
 
-	hash uint64 // of its organisation and id, as uses are noted by it; from the index
+	hash uint64 // of its organisation and id; from the index
 }
 
-// Hash is by what uses of the token are noted.
-func (t *Token) Hash() uint64 {
+// Hash is by what uses of a token are noted.
+func (r *Tokens) Hash(t *Token) uint64 {
 	if t.hash != 0 {
 		return t.hash
 	}
-	return sessiontoken.Hash(byToken, t.Org, t.ID)
+	_, hasher := r.view.Sessions()
+	return hasher.Hash(byToken, t.Org, t.ID)
 }
 
 const tokenPrefix = "token"

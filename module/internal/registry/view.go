@@ -58,8 +58,12 @@ func (v *View) Generation() uint64 { return v.keys.generation.Load() }
 // Keys are the keys of playback tokens.
 func (v *View) Keys() []*token.Key { return *v.keys.playback.Load() }
 
-// Sessions are the keys of session tokens; the first one signs.
-func (v *View) Sessions() []sessiontoken.Key { return *v.keys.sessions.Load() }
+// Sessions are the keys of session tokens, of which the first one signs, and what names
+// the values of tokens.
+func (v *View) Sessions() ([]sessiontoken.Key, sessiontoken.Hasher) {
+	s := v.keys.sessions.Load()
+	return s.keys, s.hasher
+}
 
 // Secure is what the registry says of an organisation.
 func (v *View) Secure(org string, now time.Time) SecureState {
@@ -120,13 +124,18 @@ func (v *View) Changes() uint64 { return v.changes.Load() }
 
 func (v *View) become(entries []kv.Entry) {
 	v.entries = make(replica.Entries, len(entries))
+	for _, e := range entries {
+		if !e.Deleted {
+			v.entries[e.Key] = e
+		}
+	}
+	v.takeKeys()
 	gone := v.revoked.keys()
 	orgs := v.directory.begin()
 	for _, e := range entries {
 		if e.Deleted {
 			continue
 		}
-		v.entries[e.Key] = e
 		v.directory.take(orgs, e)
 		if strings.HasPrefix(e.Key, revokedPrefix+".") {
 			v.revoked.take(e, v.Complete())
@@ -138,7 +147,6 @@ func (v *View) become(entries []kv.Entry) {
 		}
 	}
 	v.directory.orgs.Store(&orgs)
-	v.keys.take(v.entries)
 	v.changes.Add(1)
 	v.complete.Store(true)
 	v.onChange()
@@ -156,14 +164,20 @@ func (v *View) Apply(e kv.Entry) {
 	switch prefix, _, _ := strings.Cut(e.Key, "."); prefix {
 	case orgPrefix, streamPrefix:
 		v.directory.apply(old, e)
-	case signingRecord, sessionRecord, orgKeyPrefix:
-		v.keys.take(v.entries)
+	case signingRecord, sessionRecord, hashesRecord, orgKeyPrefix:
+		v.takeKeys()
 	case revokedPrefix:
 		v.revoked.take(e, v.Complete())
 	default:
 		return
 	}
 	v.onChange() // it is in force
+}
+
+// takeKeys reads the keys anew, and with them how revocations are looked up.
+func (v *View) takeKeys() {
+	v.keys.take(v.entries)
+	v.revoked.name(v.keys.sessions.Load().hasher)
 }
 
 // begin puts a revocation in force whose time has come, if it is still wanted.

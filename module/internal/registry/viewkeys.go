@@ -18,20 +18,25 @@ type keys struct {
 	logger     *zap.Logger
 	generation atomic.Uint64 // counts changes
 	playback   atomic.Pointer[[]*token.Key]
-	sessions   atomic.Pointer[[]sessiontoken.Key]
+	sessions   atomic.Pointer[sessions]
 	made       []SigningKey
+}
+
+// sessions are what session tokens are made and known with. It does not change.
+type sessions struct {
+	keys   []sessiontoken.Key
+	hasher sessiontoken.Hasher
 }
 
 func (k *keys) init(logger *zap.Logger) {
 	k.logger = logger
 	k.playback.Store(&[]*token.Key{})
-	k.sessions.Store(&[]sessiontoken.Key{})
+	k.sessions.Store(new(sessions))
 }
 
 // take reads all keys anew. There are few of them.
 func (k *keys) take(entries replica.Entries) {
 	var playback []*token.Key
-	var sessions []sessiontoken.Key
 	k.made = nil
 	if e, ok := entries[signingRecord]; ok {
 		var record signingKeys
@@ -50,6 +55,23 @@ func (k *keys) take(entries replica.Entries) {
 		}
 	}
 	playback = append(playback, k.takeOrgKeys(entries)...)
+	k.playback.Store(&playback)
+	k.sessions.Store(k.takeSessions(entries))
+	k.generation.Add(1)
+}
+
+func (k *keys) takeSessions(entries replica.Entries) *sessions {
+	s := new(sessions)
+	if e, ok := entries[hashesRecord]; ok {
+		var record hashSecret
+		err := decode(e.Value, &record)
+		if err == nil {
+			s.hasher, err = sessiontoken.NewHasher(record.Secret)
+		}
+		if err != nil {
+			k.logger.Error("the secret of hashes cannot be read; tokens are refused", zap.Error(err))
+		}
+	}
 	if e, ok := entries[sessionRecord]; ok {
 		var record sessionKeys
 		if err := decode(e.Value, &record); err != nil {
@@ -57,13 +79,11 @@ func (k *keys) take(entries replica.Entries) {
 		}
 		for _, secret := range record.Keys {
 			if key, err := sessiontoken.NewKey(secret.Secret); err == nil {
-				sessions = append(sessions, key)
+				s.keys = append(s.keys, key)
 			}
 		}
 	}
-	k.playback.Store(&playback)
-	k.sessions.Store(&sessions)
-	k.generation.Add(1)
+	return s
 }
 
 func (k *keys) takeOrgKeys(entries replica.Entries) []*token.Key {

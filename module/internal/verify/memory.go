@@ -61,6 +61,7 @@ func (m *Memory) lookup(t *Trust, text string) (*Verified, error) {
 		switch key, err := t.Keys.Lookup(v.Grant.Org, v.kid, v.algorithm); {
 		case err != nil:
 			return nil, err
+		case !v.hasher.Equal(t.Hasher): // of another store
 		case key == v.Grant.Key:
 			return v, nil
 		case key.Same(v.Grant.Key): // read anew, by a reload or with the view
@@ -89,7 +90,7 @@ func (m *Memory) verify(t *Trust, text string) (*Verified, error) {
 		}
 		return nil, err
 	}
-	v := &Verified{Grant: g, kid: u.KeyID, algorithm: u.Algorithm, subject: access.SubjectOf(g, "")}
+	v := &Verified{Grant: g, kid: u.KeyID, algorithm: u.Algorithm, subject: access.SubjectOf(g, "", t.Hasher), hasher: t.Hasher}
 	// The text is a part of the request, which would be kept with it.
 	m.verified.Set(strings.Clone(text), v)
 	return v, nil

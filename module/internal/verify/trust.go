@@ -12,6 +12,8 @@ type Trust struct {
 	Keys *token.Keyring
 	// Sessions are the keys of session tokens.
 	Sessions sessiontoken.Keyring
+	// Hasher names what tokens say. Without one nobody can tell what has been revoked.
+	Hasher sessiontoken.Hasher
 
 	// active are the keys that are not retired, by the hash that session tokens
 	// have of them.
@@ -22,26 +24,26 @@ type Trust struct {
 }
 
 // NewTrust makes a trust in some keys, whose tokens this memory remembers.
-func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring) *Trust {
-	t := &Trust{Keys: keys, Sessions: sessions, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key)}
+func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, hasher sessiontoken.Hasher) *Trust {
+	t := &Trust{Keys: keys, Sessions: sessions, Hasher: hasher, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
-			hash := sessiontoken.KeyHash(k)
+			hash := hasher.Key(k)
 			t.active[hash] = append(t.active[hash], k)
 		}
 	}
 	return t
 }
 
-// Active reports whether a key that may speak for an organisation, and that is
-// not retired, has the hash that a session token names.
-func (t *Trust) Active(hash uint64, org string) bool {
+// Active is the key that may speak for an organisation, is not retired, and has the
+// hash that a session token names; nil if there is none.
+func (t *Trust) Active(hash uint64, org string) *token.Key {
 	for _, k := range t.active[hash] {
 		if k.MaySpeakFor(org) {
-			return true
+			return k
 		}
 	}
-	return false
+	return nil
 }
 
 // Verifies reports whether there is a key that is not retired.
@@ -50,5 +52,5 @@ func (t *Trust) Verifies() bool { return len(t.active) > 0 }
 // Subset is the trust in those keys alone whose ids are named. Ids that no key
 // has name keys that may come.
 func (t *Trust) Subset(ids []string) *Trust {
-	return t.memory.NewTrust(t.Keys.Named(ids...), t.Sessions)
+	return t.memory.NewTrust(t.Keys.Named(ids...), t.Sessions, t.Hasher)
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 // Verified is a playback token whose signature has held. It does not change.
@@ -12,6 +13,7 @@ type Verified struct {
 
 	kid, algorithm string // as its header says
 	subject        access.Subject
+	hasher         sessiontoken.Hasher // of the subject
 }
 
 // Subject is what the token can be revoked by, as it plays a stream.

@@ -3,7 +3,7 @@
 // verify, and which are good for one stream.
 //
 // A token that is written into every URI of a playlist is paid for with every
-// reload. A session token has 114 characters, where a JWT has 300.
+// reload. A session token has 118 characters, where a JWT has 300.
 //
 // What it is good for is not written in it but goes into its MAC: the
 // organisation, the stream and, under an address rule, the prefix that the

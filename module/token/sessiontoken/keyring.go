@@ -29,20 +29,19 @@ func (r Keyring) Signing() Key {
 	return r.keys[0]
 }
 
-// Read verifies a session token with the key that it names, which it returns with
-// what the token says; see [Key.Read]. Keys have names of a few bits only, so that
-// several may have to be tried.
-func (r Keyring) Read(text string, s Scope) (t Token, by Key, err error) {
+// Read verifies a session token with the key that it names; see [Key.Read]. Keys have
+// names of a few bits only, so that several may have to be tried.
+func (r Keyring) Read(text string, s Scope) (t Token, err error) {
 	err = &token.Error{Kind: token.ErrUnknownKey, Detail: "there is no session key"}
 	for _, k := range r.keys {
 		t, failed := k.Read(text, s)
 		if failed == nil {
-			return t, k, nil
+			return t, nil
 		}
 		if !errors.Is(err, token.ErrUnknownKey) {
 			continue // one of this name has failed already
 		}
 		err = failed
 	}
-	return Token{}, Key{}, err
+	return Token{}, err
 }
