@@ -222,6 +222,58 @@ func TestWHEPSessionsOfAnOrganisationAreLimited(t *testing.T) {
 	}
 }
 
+// A session that a token began while its stream needed none is that token's, with the
+// URL that it got, then and later.
+func TestWHEPBegunWithATokenOnAPublicStream(t *testing.T) {
+	t.Parallel()
+	for _, option := range []string{"", "cut off", "propagate query"} {
+		t.Run(option, func(t *testing.T) {
+			t.Parallel()
+			i := startIssuingFor(t, new(signalling), strings.Replace(issuer, liveRule, whepRule+option, 1), nil)
+			i.do(t, "org", "create", "org1")
+			token := i.do(t, "token", "create", "--org", "org1", "--stream", "cam")
+			other := i.do(t, "token", "create", "--org", "org1", "--orgwide")
+			i.do(t, "org", "secure", "org1", "off", "--for", "1h", "--reason", "rehearsal")
+			harness.Wait(t, "the stream to be public", func() bool { return i.get(t, "/live/org1/cam/seg.ts").Status == 200 })
+			client := harness.Clients()[0]
+			begun := client.Do(t, i.Server, post("/live/org1/cam/whep?token="+token))
+			mine := pathOf(begun.Header.Get("Location"))
+			bearer := client.Do(t, i.Server, post("/live/org1/cam/whep", "Authorization: Bearer "+token))
+			if begun.Status != 201 || bearer.Status != 201 || bare(mine) == mine {
+				t.Fatalf("status %d, Location %q; with a header: status %d", begun.Status, mine, bearer.Status)
+			}
+			for _, public := range []bool{true, false} {
+				if !public {
+					i.do(t, "org", "secure", "org1", "mend")
+					harness.Wait(t, "the stream to need a token", func() bool { return i.get(t, "/live/org1/cam/seg.ts").Status == 401 })
+				}
+				i.origin.Forget()
+				for _, method := range []string{http.MethodPatch, http.MethodDelete} {
+					i.refused(t, client.Do(t, i.Server, harness.Request{Method: method, Target: bare(mine)}), 401, "missing_token")
+					i.refused(t, client.Do(t, i.Server, harness.Request{Method: method, Target: bare(mine) + "?token=" + other}), 404, "no_stream")
+				}
+				if n := len(calls(i.origin, "DELETE")) + len(calls(i.origin, "PATCH")); n != 0 {
+					t.Errorf("public %v: the origin got %d requests for another one's session", public, n)
+				}
+				if status := client.Do(t, i.Server, harness.Request{Method: http.MethodPatch, Target: mine, Body: "x"}).Status; status != 204 {
+					t.Errorf("public %v: PATCH by its owner: status %d", public, status)
+				}
+			}
+			end := harness.Request{Method: http.MethodDelete, Target: bare(pathOf(bearer.Header.Get("Location"))), Header: []string{"Authorization: Bearer " + token}}
+			for _, r := range []harness.Request{{Method: http.MethodDelete, Target: mine}, end} {
+				if status := client.Do(t, i.Server, r).Status; status != 200 {
+					t.Errorf("DELETE %s by its owner: status %d", bare(r.Target), status)
+				}
+			}
+			for _, c := range i.origin.Calls() {
+				if strings.Contains(c.Head, token) {
+					t.Errorf("the origin got\n%s", c.Head)
+				}
+			}
+		})
+	}
+}
+
 // A session that a token began stays that token's while its stream needs none, and
 // who plays without one displaces no session of a token.
 func TestWHEPOfATokenWhileThePublicPlays(t *testing.T) {

@@ -34,9 +34,11 @@ func (d decision) denied(v access.Verdict) decision {
 
 // good reports whether a token allowed the request. Only then is its identity passed
 // on and the token propagated.
-func (d *decision) good() bool {
-	return d.verdict.Allowed && !d.public && d.credential.Grant != nil
-}
+func (d *decision) good() bool { return !d.public && d.carries() }
+
+// carries reports whether the URL of a WHEP session gets the token: also that of one
+// which needs none, and which is the token's all the same.
+func (d *decision) carries() bool { return d.verdict.Allowed && d.credential.Grant != nil }
 
 // tokenID is the id of the token, or of the session; "" until the signature has held.
 func (d *decision) tokenID() string {

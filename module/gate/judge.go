@@ -47,13 +47,18 @@ func (in *incoming) judge() (d decision) {
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,
-// its viewer plays on when the stream stops being public.
+// its viewer plays on when the stream stops being public, and a WHEP session that it
+// begins is its own.
 func (in *incoming) allowPublic(d decision, inPath []string) decision {
 	d.subject = access.Subject{Org: d.target.Org, Stream: d.target.Stream, Public: true}
-	if !d.target.Open && in.h.cuts() {
+	whep := d.target.Kind == target.WHEP
+	if !d.target.Open && (in.h.cuts() || whep) {
 		if judged := in.judgeToken(d, inPath); judged.verdict.Allowed {
 			d.subject = judged.subject
 			d.subject.Public, d.subject.Expires = true, judged.credential.Grant.Expires
+			if whep {
+				d.token, d.trust, d.credential = judged.token, judged.trust, judged.credential
+			}
 		}
 	}
 	d.public, d.verdict = true, access.Allow

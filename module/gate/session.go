@@ -66,7 +66,7 @@ func (x *exchange) carried(stream string) string {
 // or page, or there is no key.
 func (x *exchange) mint(stream string) string {
 	g, key, hasher := x.credential.Grant, x.trust.Sessions.Signing(), x.trust.Hasher
-	if !x.good() || !key.Valid() {
+	if !x.carries() || !key.Valid() {
 		return ""
 	}
 	t := sessiontoken.Token{

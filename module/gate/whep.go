@@ -190,7 +190,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 // it. A client that sends its token in the header sends it with every request, so
 // that no other one may stand in the URL.
 func (x *exchange) propagateLocation(h http.Header, path, query string) {
-	if !x.good() {
+	if !x.carries() {
 		return
 	}
 	rw := x.rewriter()

@@ -42,11 +42,11 @@ func (r *Resource) Ends() bool { return r.end != nil }
 
 // Owned reports whether a token made the resource. Who plays without a token owns
 // nothing. It may be called on nil.
-func (r *Resource) Owned() bool { return r != nil && !r.Subject.Public }
+func (r *Resource) Owned() bool { return r != nil && r.Subject.TokenID != 0 }
 
 // OwnedBy reports whether this token made the resource.
 func (r *Resource) OwnedBy(s *access.Subject) bool {
-	return r.Owned() && !s.Public && ownerOf(&r.Subject) == ownerOf(s)
+	return r.Owned() && ownerOf(&r.Subject) == ownerOf(s)
 }
 
 // release takes a resource out of what is running, once.
@@ -56,17 +56,11 @@ func (r *Resource) release() { r.released.Do(r.Release) }
 // not get under another name of the site.
 func pathOf(url string) string { return url[max(strings.IndexByte(url, '/'), 0):] }
 
-// owner is who has resources: a token, or all who play public streams of an
-// organisation without one.
+// owner is who has resources: a token, or, where that is 0, all who play public streams
+// of an organisation without one.
 type owner struct {
-	org    string
-	token  uint64
-	public bool
+	org   string
+	token uint64
 }
 
-func ownerOf(s *access.Subject) owner {
-	if s.Public {
-		return owner{org: s.Org, public: true}
-	}
-	return owner{org: s.Org, token: s.TokenID}
-}
+func ownerOf(s *access.Subject) owner { return owner{s.Org, s.TokenID} }

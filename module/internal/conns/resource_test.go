@@ -354,14 +354,15 @@ func TestResourceBelongsToItsToken(t *testing.T) {
 		{"the same token", mine, true},
 		{"another token", access.Subject{Org: "org1", Stream: "cam", TokenID: 8}, false},
 		{"another organisation", access.Subject{Org: "org2", Stream: "cam", TokenID: 7}, false},
-		{"none", access.Subject{Org: "org1", Stream: "cam", TokenID: 7, Public: true}, false},
+		{"the same while the stream is public", access.Subject{Org: "org1", Stream: "cam", TokenID: 7, Public: true}, true},
+		{"none", access.Subject{Org: "org1", Stream: "cam", Public: true}, false},
 	} {
 		if got := r.OwnedBy(&tc.s); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
-	r.Subject.Public = true
-	if r.OwnedBy(&mine) || r.Owned() || (*Resource)(nil).Owned() {
+	r.Subject = access.Subject{Org: "org1", Stream: "cam", Public: true}
+	if r.OwnedBy(&r.Subject) || r.OwnedBy(&mine) || r.Owned() || (*Resource)(nil).Owned() {
 		t.Error("what began without a token is nobody's")
 	}
 }

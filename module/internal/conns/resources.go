@@ -263,7 +263,7 @@ func (rs *Resources) dropEmpty(h *holder) {
 
 // limit is how many an owner may have.
 func (rs *Resources) limit(h *holder) int {
-	if h.owner.public {
+	if h.owner.token == 0 {
 		return orDefault(rs.PerOrg, maxOfOrg)
 	}
 	return orDefault(rs.PerToken, maxOfToken)
@@ -277,7 +277,7 @@ func orDefault(n, otherwise int) int {
 }
 
 func (rs *Resources) takenBy(h *holder) *taken {
-	if h.owner.public {
+	if h.owner.token == 0 {
 		return &rs.taken[1]
 	}
 	return &rs.taken[0]
