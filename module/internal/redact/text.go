@@ -172,7 +172,8 @@ func sessionAt[T string | []byte](s T) int {
 }
 
 // playbackAt finds the start of three joined base64url parts of which the first
-// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64. It
+// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64. Two do if
+// they are long: that is left of a token that has lost its header or a character. It
 // returns -1 where there is none. Each part is looked at twice at most: log
 // lines hold what strangers send.
 func playbackAt(s string) int {
@@ -180,10 +181,14 @@ func playbackAt(s string) int {
 		end := partEnd(s, start)
 		if end < len(s) && s[end] == '.' {
 			second := partEnd(s, end+1)
-			if second-end-1 >= least[1] && second < len(s) && s[second] == '.' {
+			long := second-end-1 >= longPart
+			if long || second-end-1 >= least[1] && second < len(s) && s[second] == '.' {
 				if at := objectAt(s, start, end); at >= 0 {
 					return at
 				}
+			}
+			if long && end-start >= longPart/2 {
+				return start
 			}
 		}
 		start = end + 1
@@ -216,6 +221,11 @@ func objectAt(s string, start, end int) int {
 // least is how long the parts of a token are at least: the shortest header
 // names an algorithm. Host names such as eyes.example.com are shorter.
 var least = [2]int{12, 4}
+
+// longPart is how long what looks like a signature is: the shortest has 43 characters.
+// Half of that before it is taken for the end of claims; claims that have lost more of
+// their beginning have a long one, behind the header.
+const longPart = 40
 
 func isBase64(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'

@@ -198,6 +198,48 @@ func TestTextTakesOutWhatIsNearlyAToken(t *testing.T) {
 	}
 }
 
+// A character that no token has, or one that is lost, leaves no more of a token than
+// nobody can complete: too much of its claims and signature is gone.
+func TestTextTakesOutBrokenTokens(t *testing.T) {
+	// A signature in which no part is there twice.
+	tk := planted[:strings.LastIndexByte(planted, '.')+1] + "Zk3vQ9xTb0Lw7RmYc2NfHs8KjPdUeGa1ViXo5BtEzSCqMl6IrWn4gAhDuJyOp_-FkTwRb9ZcXsQe7LmNvGa2Hd"
+	header, rest, _ := strings.Cut(tk, ".")
+	const window = 8
+	hidden := func(text string) int {
+		left := make([]bool, len(rest))
+		for i := 0; i+window <= len(rest); i++ {
+			if strings.Contains(text, rest[i:i+window]) {
+				for j := i; j < i+window; j++ {
+					left[j] = true
+				}
+			}
+		}
+		n := 0
+		for _, l := range left {
+			if !l {
+				n++
+			}
+		}
+		return n
+	}
+	for _, context := range []string{"%s", "/live/~%s/org1/cam1/x", "/x?token=%s&b=1", "/x?other=%s&b=1", "Authorization: Bearer %s", `{"Referer":["https://a.example/~%s/b"]}`} {
+		for _, junk := range []string{"", " ", "%20", "%0a", "%0D%0A", "%2520", "\"", "\\\"", "&", "%26", "/", "%2f", "+", "=", "%3d", "%", "é", "%c3%a9", "\n", "."} {
+			for i := range len(tk) {
+				list := []string{tk[:i] + junk + tk[i:], tk[:i] + junk + tk[i+1:]}
+				if i <= len(header)+1 {
+					list = append(list, tk[i:])
+				}
+				for _, broken := range list {
+					text := clean(strings.Replace(context, "%s", broken, 1))
+					if n := hidden(text); n < 30 {
+						t.Fatalf("junk %q at %d: only %d characters are hidden in\n%s\nfrom %s", junk, i, n, text, broken)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestUnescapeAllLeavesNoEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "abc": "abc", "%": "%", "%4": "%4", "%41": "A", "%2541": "A", "%25252541": "A", "%zz": "%zz", "%%34%31": "A", "%%41": "%A",
