@@ -53,7 +53,9 @@ func (x *exchange) admit() (admitted bool, err error) {
 	}()
 	dropForged(x.r)
 	x.decision = x.judge()
+	x.cleanTrace()
 	if x.decision.preflight {
+		x.strip()
 		x.preflight()
 		return false, nil
 	}
@@ -70,6 +72,7 @@ func (x *exchange) admit() (admitted bool, err error) {
 		x.viewer = x.h.app.Edge().RecordView(&x.subject, x.address(), x.h.app.Registry() != nil, x.at)
 	}
 	if to := x.redirect(); to != "" {
+		x.strip()
 		x.answerRedirect(to)
 		return false, nil
 	}

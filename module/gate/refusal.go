@@ -50,7 +50,8 @@ func (p *problem) appendJSON(b []byte) ([]byte, error) {
 	return append(b, "}\n"...), errors.Join(errs[:]...)
 }
 
-// refuse answers with the reason. Nothing below the gate sees the request.
+// refuse answers with the reason. Nothing below the gate sees the request, and nobody
+// above it or in error routes finds a token in it any more.
 func (x *exchange) refuse(v access.Verdict) error {
 	if v.Reason == "" {
 		v.Reason = access.Internal
@@ -61,6 +62,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	x.log(v.Reason)
 
 	x.note(v.Reason)
+	x.strip()
 
 	h := x.w.Header()
 	x.answerHeader(h)
@@ -75,7 +77,6 @@ func (x *exchange) refuse(v access.Verdict) error {
 		h.Set("Allow", x.methods())
 	}
 	if x.h.ErrorsPass {
-		x.strip()
 		return x.handOn(status, string(x.told(v.Reason)))
 	}
 	p := problem{Title: v.Reason.Title(), Status: status, Reason: string(x.told(v.Reason)), ID: x.id}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
@@ -22,7 +24,11 @@ func (x *exchange) strip() {
 
 	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
 	if x.canonical {
-		bare.Path, bare.RawPath = unescapePath(x.path)
+		path := x.path
+		if x.id != "" { // refused, so that no rule may say where tokens are
+			path = string(redact.Text([]byte(path)))
+		}
+		bare.Path, bare.RawPath = unescapePath(path)
 		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
 	}
 	if b.hasOriginal {
@@ -35,6 +41,18 @@ func (x *exchange) strip() {
 	// token in it afterwards.
 	*r = *r.WithContext(b)
 	x.below = b
+}
+
+// cleanTrace takes tokens out of the path that a trace has of the request: its span began
+// before the gate, and is written whatever the verdict.
+func (in *incoming) cleanTrace() {
+	clean := "/"
+	if in.canonical {
+		clean, _ = unescapePath(in.path)
+	}
+	if clean = string(redact.Text([]byte(clean))); clean != in.r.URL.Path {
+		trace.SpanFromContext(in.r.Context()).SetAttributes(attribute.String("url.path", clean))
+	}
 }
 
 // stripOriginal takes tokens out of the original request. bare is the URL of this one
