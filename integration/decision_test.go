@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -134,6 +135,51 @@ func TestReplacedKeyOfSetEndsSessions(t *testing.T) {
 	g.allowed(t, playlist(sign(after)))
 	g.refused(t, g.get(t, target(st)), 401, "unknown_key")
 	g.refused(t, g.get(t, target(token)), 401, "bad_signature")
+}
+
+// So does a key of the registry that is retired, or in whose place a restore puts another
+// one of the same id.
+func TestReplacedKeyOfTheRegistryEndsSessions(t *testing.T) {
+	t.Parallel()
+	for name, replace := range map[string]func(t *testing.T, i *issuing, backup string){
+		"retired":  func(t *testing.T, i *issuing, _ string) { i.do(t, "key", "retire", "partner", "--org", "org1") },
+		"restored": func(t *testing.T, i *issuing, backup string) { i.do(t, "restore", backup, "--yes") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// A backup in which the id is that of another key.
+			before, now := harness.NewKey(t, "partner", "EdDSA"), harness.NewKey(t, "partner", "EdDSA")
+			other := startIssuingFor(t, nil, issuer, nil)
+			other.do(t, "org", "create", "org1")
+			other.do(t, "key", "add", before.PublicFile, "--org", "org1")
+			backup := filepath.Join(t.TempDir(), "backup")
+			other.do(t, "backup", backup)
+
+			i := startIssuingFor(t, playlistAnd(new(endless)), issuer, nil)
+			i.do(t, "org", "create", "org1")
+			i.do(t, "key", "add", now.PublicFile, "--org", "org1")
+			token := now.Sign(t, harness.Good("org1", "cam"))
+			st := i.sessionToken(t, token)
+			var over []chan ended
+			for _, text := range []string{token, st} {
+				over = append(over, i.begin(t, "?token="+text))
+			}
+			replace(t, i, backup)
+			for n, over := range over {
+				select {
+				case got := <-over:
+					if got.err == nil {
+						t.Errorf("viewer %d: it looks complete", n)
+					}
+				case <-time.After(cutWithin):
+					t.Errorf("viewer %d was not cut", n)
+				}
+			}
+			i.refused(t, i.get(t, target(st)), 401, "unknown_key")
+			reason := map[string]string{"retired": "unknown_key", "restored": "bad_signature"}[name]
+			i.refused(t, i.get(t, target(token)), 401, reason)
+		})
+	}
 }
 
 // begin begins to watch a response that never ends, with a query.

@@ -303,7 +303,7 @@ func (a *App) Sessions() bool { return a.sessions.Valid() || a.registry != nil }
 // KeyMissing is why a key may be missing that a token for an organisation
 // names, or "" when there is no such key.
 func (a *App) KeyMissing(org string) access.Reason {
-	if a.registry != nil && !a.registry.View().Complete() {
+	if a.registry != nil && !knows(a.registry.View()) {
 		return access.StoreUnavailable
 	}
 	if unread := keySets(a.JWKS).miss(org); unread || a.Trust().Keys.Len() == 0 {
