@@ -17,7 +17,7 @@ func TestBench(t *testing.T) {
 	if err := run(&text, settings{rounds: 1, slice: 50 * time.Millisecond, out: out}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Playgate EdDSA, 10,000 tokens", "first sight", "forged ES256", "no token", "1 MB segment", "Playgate EdDSA, cached"} {
+	for _, want := range []string{"Playgate EdDSA, 10,000 tokens", "first sight", "open loop", "forged ES256", "no token", "1 MB segment", "Playgate EdDSA, cached"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no line for %q in\n%s", want, text.String())
 		}

@@ -112,9 +112,17 @@ func (b *bench) compare(s settings) error {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s.\n%d rounds of %v each.\n", strings.Join(b.versions(), "; "), s.rounds, s.slice)
 	for _, w := range list {
-		all, err := measure(w, b.origin, s.rounds, s.slice, func(round int) {
-			fmt.Fprintf(os.Stderr, "\r%s: round %d of %d ", w.name, round, s.rounds)
-		})
+		progress := func(round int) { fmt.Fprintf(os.Stderr, "\r%s: round %d of %d ", w.name, round, s.rounds) }
+		if w.name == "steady" {
+			all, rate, err := measureSteady(w, s.rounds, s.slice, progress)
+			fmt.Fprint(os.Stderr, "\r\033[K")
+			if err != nil {
+				return err
+			}
+			tableSteady(&text, w, all, rate)
+			continue
+		}
+		all, err := measure(w, b.origin, s.rounds, s.slice, progress)
 		fmt.Fprint(os.Stderr, "\r\033[K")
 		if err != nil {
 			return err

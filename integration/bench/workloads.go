@@ -7,7 +7,7 @@ import (
 )
 
 // workloadNames are what -only takes.
-var workloadNames = []string{"seen", "media", "cached", "first-HS256", "first-EdDSA", "first-ES256", "refused"}
+var workloadNames = []string{"seen", "steady", "media", "cached", "first-HS256", "first-EdDSA", "first-ES256", "refused"}
 
 // workloads starts what the wanted ones need.
 func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload, error) {
@@ -28,6 +28,13 @@ func (b *bench) workloads(wanted func(name string) bool, fresh int) ([]workload,
 	}
 	if wanted("seen") {
 		w, err := b.seen(plain, peer, gate, at)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, w)
+	}
+	if wanted("steady") {
+		w, err := b.steady(plain, gate, at["EdDSA"])
 		if err != nil {
 			return nil, err
 		}
