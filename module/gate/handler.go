@@ -145,7 +145,7 @@ type Stream struct {
 type Tokens struct {
 	// Query lists the query names; ["off"] for none. Default: token, jwtoken.
 	Query []string `json:"query,omitempty"`
-	// Path allows a segment ~TOKEN after a rule's literal leading segments.
+	// Path allows segments ~TOKEN below a rule's literal start.
 	// Default: true.
 	Path *bool `json:"path,omitempty"`
 	// Header allows Authorization: Bearer. Default: true.

@@ -142,7 +142,9 @@ func (in *incoming) readRequest() (inPath []string, err error) {
 	in.socket = socketAsked(in.r)
 	path := rawPath(in.r.URL)
 	if in.h.places.path {
-		path, inPath = in.h.rules.CutToken(path, redact.IsToken)
+		if path, inPath, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
+			return nil, err
+		}
 	}
 	if path, err = in.h.rules.ReadPath(path); err != nil {
 		return nil, err

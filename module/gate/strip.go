@@ -102,7 +102,10 @@ func (x *exchange) stripHeader() {
 // withoutTokens is a raw path and query without tokens. ok is false where they cannot
 // be read in one way.
 func (h *Handler) withoutTokens(rawPath, rawQuery string) (path, query string, ok bool) {
-	path, _ = h.rules.CutToken(rawPath, redact.IsToken)
+	path, _, err := h.rules.CutTokens(rawPath, redact.Segment)
+	if err != nil {
+		return "", "", false
+	}
 	q, err := h.places.readQuery(rawQuery)
 	if err != nil {
 		return "", "", false
@@ -137,7 +140,10 @@ func (h *Handler) cleanReferer(referer string) string {
 	origin, tail := scheme+"://"+rest[:at], rest[at:]
 	tail, _, _ = strings.Cut(tail, "#") // browsers send no fragment
 	path, rawQuery, hasQuery := strings.Cut(tail, "?")
-	path, _ = h.rules.CutToken(path, redact.IsToken)
+	path, _, err := h.rules.CutTokens(path, redact.Segment)
+	if err != nil {
+		return ifClean(origin+"/", "")
+	}
 	cleaned := origin + path
 	if hasQuery {
 		query, err := h.places.readQuery(rawQuery)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/jwt"
@@ -136,8 +137,11 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 		return wrong("rule", "%v", err)
 	}
 	rules := target.Rules{Rules: []*target.Rule{rule}, DefaultOrg: g.Org}
-	path, _ := rules.CutToken(parsed.EscapedPath(), jwt.HasForm)
-	if path, err = rules.ReadPath(path); err != nil {
+	path, _, err := rules.CutTokens(parsed.EscapedPath(), redact.Segment)
+	if err == nil {
+		path, err = rules.ReadPath(path)
+	}
+	if err != nil {
 		e.addError("scope", err, "")
 		return nil
 	}
@@ -233,7 +237,7 @@ func split(pasted, rule string) (text, streamURL string, err error) {
 		}
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
-		if t, ok := strings.CutPrefix(segment, "~"); ok && jwt.HasForm(t) && add(t) {
+		if t, _ := redact.Segment(segment); t != "" && jwt.HasForm(t) && add(t) {
 			return "", "", wrong("url", "this URL carries different tokens; the gate refuses it (ambiguous_token)")
 		}
 	}

@@ -111,7 +111,7 @@ func TestTextTakesTheValueOfATokensName(t *testing.T) {
 }
 
 // plantedSession is a session token; see package sessiontoken.
-const plantedSession = "s.EVq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl"
+const plantedSession = "s.Agq-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdfghijklmnopqrstuvwxyz-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl"
 
 func TestTextTakesSessionTokensOut(t *testing.T) {
 	if !sessiontoken.HasForm(plantedSession) {

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/playgate/playgate/module/token/jwt"
@@ -12,17 +13,39 @@ import (
 // URLs; whether the token is any good is another question.
 func IsToken(text string) bool { return jwt.HasForm(text) || sessiontoken.HasForm(text) }
 
-// Path is a raw path without its first segment "~TOKEN", wherever that stands. It is
-// for URLs of which nobody knows what gate they belong to; a gate knows where in a
-// path its tokens are, and how many (Rules.CutToken of package target).
-func Path(path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if text, marked := strings.CutPrefix(s, "~"); marked && IsToken(text) {
-			return strings.Join(append(segments[:i:i], segments[i+1:]...), "/")
-		}
+// Segment reads a segment of a raw path: it is the token that stands there, "~TOKEN",
+// with the tilde as it is or as %7E; hidden means that it would be one to readers who
+// decode it further. A session token is known by its length and version, a playback
+// token by three parts of which the first begins with eyJ: ~john.q.doe is a name.
+func Segment(segment string) (text string, hidden bool) {
+	if text, marked := cutTilde(segment); marked && isPathToken(text) {
+		return text, false
 	}
-	return path
+	if strings.IndexByte(segment, '%') < 0 {
+		return "", false
+	}
+	text, marked := strings.CutPrefix(unescapeAll(segment), "~")
+	return "", marked && isPathToken(text)
+}
+
+func cutTilde(segment string) (rest string, marked bool) {
+	if len(segment) >= 3 && strings.EqualFold(segment[:3], "%7E") {
+		return segment[3:], true
+	}
+	return strings.CutPrefix(segment, "~")
+}
+
+func isPathToken(text string) bool {
+	return strings.HasPrefix(text, "eyJ") && jwt.HasForm(text) || sessiontoken.HasForm(text)
+}
+
+// Path is a raw path without its segments "~TOKEN", wherever they stand. It is for URLs
+// of which nobody knows what gate they belong to.
+func Path(path string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool {
+		text, _ := Segment(s)
+		return text != ""
+	}), "/")
 }
 
 // Query is a raw query without the pairs whose values are tokens as they are

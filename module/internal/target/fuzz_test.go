@@ -15,14 +15,20 @@ func FuzzRequest(f *testing.F) {
 	inQuery := func(name, value string) bool { return tokenName(name, "") && isToken(value) }
 	rs, crossed := siteRules(f), crossedRules(f)
 	f.Fuzz(func(t *testing.T, path, rawQuery string) {
-		path, tokens := rs.CutToken(path, isToken)
+		path, tokens, err := rs.CutTokens(path, tilde(isToken))
+		if err != nil {
+			return
+		}
+		if _, more, err := rs.CutTokens(path, tilde(isToken)); err != nil || len(more) != 0 {
+			t.Errorf("%q has more tokens: %q, %v", path, more, err)
+		}
 		for _, text := range tokens {
 			if !isToken(text) {
 				t.Errorf("%q was cut out", text)
 			}
 		}
 		checkReaders(t, crossed, path, rawQuery)
-		path, err := rs.ReadPath(path)
+		path, err = rs.ReadPath(path)
 		if err != nil {
 			return
 		}

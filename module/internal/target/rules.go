@@ -80,8 +80,8 @@ func (r *Rule) has(capture string) bool { return r.Path.has(capture) || r.QueryN
 // NamesOrg reports whether the rule says which organisation is meant.
 func (r *Rule) NamesOrg() bool { return r.has(captureOrg) }
 
-// Prefix is the rule's literal leading segments, as "/live", or "". A token in
-// the path stands right behind it.
+// Prefix is the rule's literal start, as "/live", or "": the literal segments that it
+// begins with, but never the last of its template. A token in the path stands below it.
 func (r *Rule) Prefix() string { return r.Path.prefix }
 
 // PrefixEnd is where these segments end in a path that the rule maps, however it is
@@ -285,40 +285,4 @@ func escapeForm(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// CutToken takes tokens out of a raw path: segments "~TOKEN" right behind the
-// literal leading segments of a rule. It returns the path without them, and
-// the tokens. isToken tells what has a token's form.
-func (rs *Rules) CutToken(path string, isToken func(string) bool) (rest string, tokens []string) {
-	rest = escapeText(path) // as prefixes are
-	for again := true; again; {
-		again = false
-		for _, r := range rs.Rules {
-			below, ok := strings.CutPrefix(rest, r.Prefix())
-			if !ok {
-				continue
-			}
-			before := len(tokens)
-			for strings.HasPrefix(below, "/~") {
-				text, after := below[2:], ""
-				if end := strings.IndexByte(text, '/'); end >= 0 {
-					text, after = text[:end], text[end:]
-				}
-				if !isToken(text) {
-					break
-				}
-				tokens, below = append(tokens, text), after
-			}
-			if len(tokens) == before {
-				continue
-			}
-			if rest = r.Prefix() + below; rest == "" {
-				rest = "/"
-			}
-			again = true
-			break
-		}
-	}
-	return rest, tokens
 }

@@ -235,36 +235,59 @@ func TestForwardSplicesTheQuery(t *testing.T) {
 	}
 }
 
-func TestCutTokenTakesItFromBehindThePrefix(t *testing.T) {
-	isToken := func(s string) bool { return strings.Count(s, ".") == 2 }
+// tilde reads segments "~TOKEN" without escapes.
+func tilde(isToken func(string) bool) func(string) (string, bool) {
+	return func(segment string) (string, bool) {
+		if text, marked := strings.CutPrefix(segment, "~"); marked && isToken(text) {
+			return text, false
+		}
+		return "", strings.HasPrefix(segment, "%")
+	}
+}
+
+// Tokens are cut from anywhere below the literal start of a rule, and are refused
+// everywhere else.
+func TestCutTokens(t *testing.T) {
+	read := tilde(func(s string) bool { return strings.Count(s, ".") == 2 })
 	rs := siteRules(t)
-	rs.Rules = append(rs.Rules, mustRule(t, "/{org}/x/{stream}", "", ""))
-	tests := []struct {
-		path, rest string
+	other := siteRules(t)
+	other.Rules = append(other.Rules, mustRule(t, "/{org}/x/{stream}", "", ""), mustRule(t, "/a/b/c", "s", "{stream}"))
+	for _, tt := range []struct {
+		rules      *Rules
+		path, rest string // "" for a refusal
 		tokens     []string
 	}{
-		{"/live/~a.b.c/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c"}},
-		{"/live/~a.b.c/org1/~d.e.f/x", "/live/org1/~d.e.f/x", []string{"a.b.c"}},
-		{"/live/~a.b.c/~d.e.f/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c", "d.e.f"}},
-		{"/live/~a.b.c", "/live", []string{"a.b.c"}},
-		{"/live/~a.b.c/", "/live/", []string{"a.b.c"}},
-		{"/live/~a.b/org1/cam1/x", "/live/~a.b/org1/cam1/x", nil},
-		{"/live/~/org1/cam1/x", "/live/~/org1/cam1/x", nil},
-		{"/live/a.b.c/cam1/x", "/live/a.b.c/cam1/x", nil},
-		{"/live~a.b.c/cam1/x", "/live~a.b.c/cam1/x", nil},
-		{"/live/%7ea.b.c/cam1/x", "/live/%7ea.b.c/cam1/x", nil},
-		{"/live/org1/~a.b.c/x", "/live/org1/~a.b.c/x", nil},
-		{"/h5live/~a.b.c/x", "/h5live/x", []string{"a.b.c"}},
-		{"/~a.b.c/org1/x/cam1", "/org1/x/cam1", []string{"a.b.c"}},
-		{"/~a.b.c", "/", []string{"a.b.c"}},
-		{"/~a.b.c/live/~d.e.f/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c", "d.e.f"}},
-		{"/live/org1/cam1/x", "/live/org1/cam1/x", nil},
-		{"", "", nil},
-	}
-	for _, tt := range tests {
-		rest, tokens := rs.CutToken(tt.path, isToken)
-		if rest != tt.rest || !slices.Equal(tokens, tt.tokens) {
-			t.Errorf("%s: got %s, %q", tt.path, rest, tokens)
+		{rs, "/live/~a.b.c/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c"}},
+		{rs, "/live/~a.b.c/org1/~d.e.f/x", "/live/org1/x", []string{"a.b.c", "d.e.f"}},
+		{rs, "/live/~a.b.c/~d.e.f/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c", "d.e.f"}},
+		{rs, "/live/org1/cam1/y/~a.b.c/z/x", "/live/org1/cam1/y/z/x", []string{"a.b.c"}},
+		{rs, "/live/~a.b.c", "", nil},
+		{rs, "/live/org1/cam1/~a.b.c", "", nil},
+		{rs, "/live/~a.b.c/", "/live/", []string{"a.b.c"}},
+		{rs, "/live/~a.b/org1/cam1/x", "/live/~a.b/org1/cam1/x", nil},
+		{rs, "/live/~/org1/cam1/x", "/live/~/org1/cam1/x", nil},
+		{rs, "/live/a.b.c/cam1/x", "/live/a.b.c/cam1/x", nil},
+		{rs, "/live~a.b.c/cam1/x", "/live~a.b.c/cam1/x", nil},
+		{rs, "/live/%7ea.b.c/cam1/x", "", nil}, // hidden
+		{rs, "/live/org1/cam1/%41", "", nil},
+		{rs, "/h5live/~a.b.c/x", "/h5live/x", []string{"a.b.c"}},
+		{rs, "/~a.b.c/org1/x/cam1", "", nil},
+		{rs, "/~a.b.c/live/org1/cam1/x", "", nil},
+		{rs, "/other/~a.b.c/x", "", nil},
+		{rs, "/livex/~a.b.c/x", "", nil},
+		{other, "/~a.b.c/org1/x/cam1", "/org1/x/cam1", []string{"a.b.c"}},
+		{other, "/~a.b.c", "", nil},
+		{other, "/~a.b.c/live/~d.e.f/org1/cam1/x", "/live/org1/cam1/x", []string{"a.b.c", "d.e.f"}},
+		{other, "/a/b/~a.b.c/c", "/a/b/c", []string{"a.b.c"}},
+		{rs, "/live/org1/cam1/x", "/live/org1/cam1/x", nil},
+		{rs, "/", "/", nil},
+		{rs, "*", "*", nil},
+		{rs, "~", "~", nil},
+		{rs, "", "", nil},
+	} {
+		rest, tokens, err := tt.rules.CutTokens(tt.path, read)
+		if (err != nil) != (tt.rest == "" && tt.path != "") || rest != tt.rest || !slices.Equal(tokens, tt.tokens) {
+			t.Errorf("%s: got %s, %q, %v", tt.path, rest, tokens, err)
 		}
 	}
 }
@@ -309,11 +332,11 @@ func TestLiteralsThatAreNotASCII(t *testing.T) {
 	for _, literal := range []string{"é", "%C3%A9"} {
 		rs := &Rules{Rules: []*Rule{mustRule(t, "/live-"+literal+"/{org}/{stream}/*", "", "")}, Open: []Pattern{mustPattern(t, "/"+literal+"/*")}}
 		for _, written := range []string{"é", "%C3%A9"} {
-			path, tokens := rs.CutToken("/live-"+written+"/~a.b.c/org1/cam1/x", func(s string) bool { return s == "a.b.c" })
-			if len(tokens) != 1 {
+			path, tokens, err := rs.CutTokens("/live-"+written+"/~a.b.c/org1/cam1/x", tilde(func(s string) bool { return s == "a.b.c" }))
+			if len(tokens) != 1 || err != nil {
 				t.Errorf("%s, written %s: no token found in %q", literal, written, path)
 			}
-			path, err := rs.ReadPath(path)
+			path, err = rs.ReadPath(path)
 			if err != nil || path != "/live-%C3%A9/org1/cam1/x" {
 				t.Errorf("%s, written %s: %q, %v", literal, written, path, err)
 			}

@@ -135,7 +135,7 @@ type Template struct {
 	segments []segment // as paths go out: what is not ASCII is escaped
 	decoded  []segment // as readers see them who decode paths
 	rest     bool      // ends in "*"
-	prefix   string    // the literal leading segments, as "/a/b"
+	prefix   string    // the literal leading segments but for the last one, as "/a/b"
 }
 
 // ParseTemplate reads a path template. Errors say what to change.
@@ -171,7 +171,7 @@ func ParseTemplate(text string) (Template, error) {
 		}
 		t.segments = append(t.segments, s.each(escapePath))
 		t.decoded = append(t.decoded, s.each(decode))
-		if leading = leading && s.literal(); leading {
+		if leading = leading && s.literal() && i < len(parts)-1; leading {
 			t.prefix += "/" + escapePath(p)
 		}
 	}

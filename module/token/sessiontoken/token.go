@@ -26,6 +26,10 @@ const (
 // short hash without a key.
 const version = 2
 
+// versioned begins every session token: the first byte is the first character behind the
+// prefix, and two bits of the next, which is one of g to v.
+const versioned = prefix + "A"
+
 // issuedWithin is the flag of [Token.IssuedWithin], the one that there is.
 const issuedWithin = 1
 
@@ -60,9 +64,10 @@ type Scope struct {
 	Address     netip.Addr // of the client; may be invalid where there is no address rule
 }
 
-// HasForm reports whether a text looks like a session token.
+// HasForm reports whether a text looks like a session token: by its length, characters
+// and version.
 func HasForm(s string) bool {
-	if len(s) != Length || !strings.HasPrefix(s, prefix) {
+	if len(s) != Length || !strings.HasPrefix(s, versioned) || s[len(versioned)] < 'g' || s[len(versioned)] > 'v' {
 		return false
 	}
 	for i := len(prefix); i < len(s); i++ {
