@@ -15,6 +15,7 @@ type decision struct {
 	preflight bool // there is nothing to decide
 	target    target.Target
 	public    bool // it is allowed without a token
+	inURL     bool // a token stands in the URL, whether it was needed or not
 
 	token      found
 	trust      *verify.Trust     // what the token was verified with
@@ -39,6 +40,9 @@ func (d *decision) good() bool { return !d.public && d.carries() }
 // carries reports whether the URL of a WHEP session gets the token: also that of one
 // which needs none, and which is the token's all the same.
 func (d *decision) carries() bool { return d.verdict.Allowed && d.credential.Grant != nil }
+
+// tokened reports whether the request has a token anywhere, good or not.
+func (d *decision) tokened() bool { return d.inURL || d.token.text != "" }
 
 // tokenID is the id of the token, or of the session; "" until the signature has held.
 func (d *decision) tokenID() string {

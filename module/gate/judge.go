@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/playgate/playgate/module/app"
@@ -26,6 +27,7 @@ func (in *incoming) judge() (d decision) {
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
+	d.inURL = len(inPath) > 0 || slices.ContainsFunc(in.query.Pairs(), func(p target.Pair) bool { return p.Token })
 	if isPreflight(in.r) {
 		d.preflight = true
 		return d
@@ -34,6 +36,9 @@ func (in *incoming) judge() (d decision) {
 	d.target, err = in.h.rules.Target(target.Request{Method: in.r.Method, Path: in.path, Query: in.query, Socket: in.socket, Resource: in.resource != nil})
 	if err != nil {
 		return d.denied(access.DenyError(err))
+	}
+	if !d.target.Open && asksForWorker(in.r.Header) {
+		return d.denied(access.Deny(access.BadRequest, "a service worker sees the URLs of all that its pages ask for; load it from a path that no rule maps, or that open names"))
 	}
 	if d.target.Open || !in.resource.Owned() && in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
 		d = in.allowPublic(d, inPath)
@@ -44,6 +49,11 @@ func (in *incoming) judge() (d decision) {
 		return in.judgeResource(d)
 	}
 	return d
+}
+
+// asksForWorker reports whether a browser asks for the script of a service worker.
+func asksForWorker(h http.Header) bool {
+	return slices.ContainsFunc(h["Service-Worker"], func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "script") })
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,

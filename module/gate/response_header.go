@@ -14,6 +14,12 @@ import (
 // finalHeader is the last word on the header of an answer from below.
 func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	x.allowPages(h)
+	if !x.target.Open {
+		h["X-Content-Type-Options"] = []string{"nosniff"}
+	}
+	if x.tokened() {
+		headers.DropReports(h)
+	}
 	switch {
 	case x.public || x.target.Open:
 		return
