@@ -113,8 +113,7 @@ type Handler struct {
 	needsQ bool // a rule reads the query
 
 	caching   headers.CachingLimit
-	accessLog bool          // there may be one
-	deletions chan struct{} // of WHEP sessions, that are under way
+	accessLog bool // there may be one
 }
 
 // Stream maps a path, or a path and a query value, to a stream.

@@ -22,7 +22,6 @@ import (
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.now = time.Now
-	h.deletions = make(chan struct{}, maxDeletions)
 	a, err := ctx.App(app.ID)
 	if err != nil {
 		return err

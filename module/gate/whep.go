@@ -85,10 +85,17 @@ func (in *incoming) judgeResource(d decision) decision {
 			d.wait = soon
 			return d.denied(access.Deny(access.TooManySessions, "there are too many WHEP sessions, and none of the same token that could make room; end some, or try again"))
 		}
-	case in.changesResource() && !d.public && !in.h.ReportOnly && (in.resource == nil || !in.owns(&d)):
-		return d.denied(access.Deny(access.NoStream, "this token has no WHEP session here; it has ended, or it was begun with another token or at another edge"))
+	case in.changesResource() && !in.h.ReportOnly && !in.mayChange(&d):
+		return d.denied(access.Deny(access.NoStream, "there is no such WHEP session of this token; it has ended, or it was begun with another token or at another edge"))
 	}
 	return d
+}
+
+// mayChange reports whether the session is the token's, or, where none is needed,
+// nobody's. What the gate does not know by this very URL is nobody's to change: the
+// origin may know it by more than one.
+func (in *incoming) mayChange(d *decision) bool {
+	return in.resource != nil && (in.owns(d) || d.public && !in.resource.Owned())
 }
 
 func (in *incoming) owns(d *decision) bool {
@@ -153,9 +160,22 @@ func (in *incoming) deleted(d *decision, status int) {
 	case status < 300 && r.Chain == in.chain():
 		in.h.app.Edge().Resources.Remove(r)
 	default:
-		r.Ask()
+		go r.Ask(func() { in.h.ask(r) })
 	}
 }
+
+// ask finds out whether a session is gone, by a DELETE that goes the way in which it was
+// made. Clients can have that done, so it is done for a few at a time.
+func (h *Handler) ask(r *conns.Resource) {
+	giveBack, ok := h.app.Edge().Resources.Asking.Try(r.Subject.Org, maxAsking)
+	if ok {
+		defer giveBack()
+		r.Deletion.(*deletion).attempt(r)
+	}
+}
+
+// maxAsking is for how many sessions of an organisation that is done at the same time.
+const maxAsking = 8
 
 // gone reports whether a WHEP session is not there any more after an answer to DELETE
 // of the origin that has it.
@@ -163,13 +183,7 @@ func gone(status int) bool {
 	return status >= 200 && status < 300 || status == http.StatusNotFound || status == http.StatusGone
 }
 
-// chain is what a WHEP session was made through.
-type chain struct {
-	h    *Handler
-	host string
-}
-
-func (in *incoming) chain() chain { return chain{in.h, in.r.Host} }
+func (in *incoming) chain() conns.Chain { return conns.Chain{Gate: in.h, Host: in.r.Host} }
 
 // location is where on this site the Location header leads to, without tokens.
 func (x *exchange) location(h http.Header) (path, query string, ok bool) {
@@ -232,11 +246,15 @@ func (x *exchange) keep(path, query string) error {
 	}
 	resource = conns.NewResource(resourceURL(host, path, q), kept, end)
 	resource.Subject, resource.TokenID, resource.Deadline = x.subject, x.tokenID(), deadline
-	resource.Chain, resource.Ask = x.chain(), func() { go d.once(resource) }
-	if !x.h.app.Edge().Resources.Add(x.slot, resource, x.changes) {
-		return errOfAnother
+	resource.Chain, resource.Deletion = x.chain(), d
+	clash, ok := x.h.app.Edge().Resources.Add(x.slot, resource, x.changes)
+	switch {
+	case ok:
+		return nil
+	case clash != nil && clash.Chain.Gate != x.h: // another origin's, which has this one now
+		go d.discard()
 	}
-	return nil
+	return errOfAnother
 }
 
 // deletion is the gate's own DELETE of a WHEP session. It keeps of the request
@@ -274,15 +292,14 @@ const (
 	deletePause   = 200 * time.Millisecond
 )
 
-// maxDeletions is how many run at the same time: an origin may have thousands of
-// sessions that end in one moment.
+// maxDeletions is how many of an organisation run at the same time: an origin may have
+// thousands of sessions that end in one moment. Those of others do not wait for them.
 const maxDeletions = 64
 
 // run deletes the session, as long as its URL is its own. What cannot be deleted is
 // told to the operator; its owner may still delete it.
 func (d *deletion) run(resource *conns.Resource) {
-	d.h.deletions <- struct{}{}
-	defer func() { <-d.h.deletions }()
+	defer d.h.app.Edge().Resources.Ending.Take(resource.Subject.Org, maxDeletions)()
 	status, err := 0, error(nil)
 	for try := range deleteTries {
 		time.Sleep(time.Duration(try) * deletePause)
@@ -297,11 +314,12 @@ func (d *deletion) run(resource *conns.Resource) {
 	d.h.app.Edge().Resources.GiveUp(resource)
 }
 
-// once deletes the session if it can at once.
-func (d *deletion) once(resource *conns.Resource) {
-	d.h.deletions <- struct{}{}
-	defer func() { <-d.h.deletions }()
-	d.attempt(resource)
+// discard deletes a session that cannot be kept, and that nobody else has.
+func (d *deletion) discard() {
+	if giveBack, ok := d.h.app.Edge().Resources.Asking.Try(d.decision.target.Org, maxAsking); ok {
+		defer giveBack()
+		_, _ = d.try()
+	}
 }
 
 // attempt is one try, which reports whether the session is over.

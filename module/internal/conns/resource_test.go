@@ -30,7 +30,7 @@ func begin(t testing.TB, rs *Resources, s *access.Subject, url string, now time.
 	defer slot.Release()
 	r = NewResource(url, now.Add(time.Hour), nil)
 	r.Subject = *s
-	displaced, ok := slot.Add(r, func() {})
+	displaced, _, ok := slot.Add(r, func() {})
 	if !ok {
 		t.Fatalf("%s was not taken in", url)
 	}
@@ -42,7 +42,7 @@ func TestResourcesAreFoundAndForgotten(t *testing.T) {
 	var table Table
 	now := time.Now()
 	r := NewResource("live.example.com/1", now.Add(time.Hour), func() { t.Error("it was ended") })
-	if _, ok := rs.Reserve(subject("org1", 7), now).Add(r, func() { table.Add(r.Running) }); !ok {
+	if _, _, ok := rs.Reserve(subject("org1", 7), now).Add(r, func() { table.Add(r.Running) }); !ok {
 		t.Fatal("it was not taken in")
 	}
 	if rs.Find("live.example.com/1") != r || rs.Find("live.example.com/2") != nil || rs.Find("www.example.com/1") != nil || !rs.Holds(r) {
@@ -73,7 +73,7 @@ func TestResourceIsReplaced(t *testing.T) {
 	old := NewResource("u/1", time.Time{}, func() { ends[0].Add(1) })
 	young := NewResource("u/1", time.Time{}, func() { ends[1].Add(1) })
 	for _, r := range []*Resource{old, young} {
-		if displaced, ok := rs.Reserve(subject("org1", 7), now).Add(r, func() { table.Add(r.Running) }); !ok || displaced != nil {
+		if displaced, _, ok := rs.Reserve(subject("org1", 7), now).Add(r, func() { table.Add(r.Running) }); !ok || displaced != nil {
 			t.Fatal("it was not taken in")
 		}
 	}
@@ -104,7 +104,7 @@ func TestResourceOfAnotherIsNotReplaced(t *testing.T) {
 			for _, url := range []string{"a.test/whep/1", "b.test/whep/1"} {
 				slot := rs.Reserve(other, now)
 				theirs := NewResource(url, time.Time{}, func() {})
-				if _, ok := slot.Add(theirs, func() { t.Errorf("%s, %s: %s is taken in", what, name, url) }); ok {
+				if _, _, ok := slot.Add(theirs, func() { t.Errorf("%s, %s: %s is taken in", what, name, url) }); ok {
 					t.Errorf("%s, %s: %s was taken over", what, name, url)
 				}
 				slot.Release()
@@ -253,7 +253,7 @@ func TestSlotsAreCountedBeforeTheirResources(t *testing.T) {
 	slots[3].Release()
 	slots[3] = rs.Reserve(me, now)
 	for i, s := range slots {
-		if displaced, ok := s.Add(NewResource("u/"+strconv.Itoa(i), time.Time{}, nil), func() {}); !ok || displaced != nil {
+		if displaced, _, ok := s.Add(NewResource("u/"+strconv.Itoa(i), time.Time{}, nil), func() {}); !ok || displaced != nil {
 			t.Errorf("the %dth: %v has to end", i, displaced)
 		}
 		s.Release() // is used
@@ -270,7 +270,7 @@ func TestSlotsAreCountedBeforeTheirResources(t *testing.T) {
 	slots[0].Release()
 	rs.Remove(rs.Find("u/1"))
 	for i, want := range map[int]string{1: "", 2: "u/2", 3: "u/3"} {
-		displaced, ok := slots[i].Add(NewResource("h/v-"+strconv.Itoa(i), time.Time{}, nil), func() {})
+		displaced, _, ok := slots[i].Add(NewResource("h/v-"+strconv.Itoa(i), time.Time{}, nil), func() {})
 		if !ok || (displaced != nil) != (want != "") || displaced != nil && displaced.url != want {
 			t.Errorf("%v has to end instead of %q", displaced, want)
 		}
@@ -280,10 +280,10 @@ func TestSlotsAreCountedBeforeTheirResources(t *testing.T) {
 	}
 	var none *Slot
 	none.Release()
-	if _, ok := none.Add(NewResource("h/x-1", time.Time{}, nil), func() {}); ok {
+	if _, _, ok := none.Add(NewResource("h/x-1", time.Time{}, nil), func() {}); ok {
 		t.Error("one without a slot is taken in")
 	}
-	if _, ok := slots[1].Add(NewResource("h/x-1", time.Time{}, nil), func() {}); ok {
+	if _, _, ok := slots[1].Add(NewResource("h/x-1", time.Time{}, nil), func() {}); ok {
 		t.Error("a slot is used twice")
 	}
 }
@@ -370,11 +370,11 @@ func TestResourceBelongsToItsToken(t *testing.T) {
 // Another origin that uses the same URL makes no resource of the same token forgotten.
 func TestResourceOfAnotherChain(t *testing.T) {
 	var rs Resources
-	made := func(chain any) (*Resource, bool) {
+	made := func(chain string) (*Resource, bool) {
 		s := subject("org1", 1)
 		r := NewResource("host/u", time.Time{}, nil)
-		r.Subject, r.Chain = *s, chain
-		_, ok := rs.Reserve(s, time.Now()).Add(r, func() {})
+		r.Subject, r.Chain = *s, Chain{Gate: chain, Host: "host"}
+		_, _, ok := rs.Reserve(s, time.Now()).Add(r, func() {})
 		return r, ok
 	}
 	first, _ := made("a")
@@ -414,7 +414,7 @@ func TestResourcesInParallel(t *testing.T) {
 					// Now and then the origin answers with a URL of another token.
 					r := NewResource(fmt.Sprintf("u/%d", random.IntN(60)), time.Time{}, nil)
 					r.Subject = *s
-					displaced, _ := slot.Add(r, func() {})
+					displaced, _, _ := slot.Add(r, func() {})
 					slot.Release()
 					if displaced != nil {
 						displacedN.Add(1)
@@ -461,7 +461,7 @@ func TestGiveUp(t *testing.T) {
 	take := func(url string) (r, displaced *Resource) {
 		slot := rs.Reserve(subject("org1", 7), now)
 		r = NewResource(url, now.Add(time.Hour), func() {})
-		displaced, ok := slot.Add(r, func() { table.Add(r.Running) })
+		displaced, _, ok := slot.Add(r, func() { table.Add(r.Running) })
 		if !ok {
 			t.Fatalf("%s was not taken in", url)
 		}

@@ -118,38 +118,39 @@ func (s *Slot) Release() {
 
 // Add takes a resource in that was made with the slot, and calls added, before anybody
 // can find it. One of the same URL, owner and chain is forgotten: the origin has made a
-// new one in its place. If another owner has one, under any host, or another chain led
-// to it, Add reports false: that one stays, and the new one is nobody's. What is
-// displaced is still known, so that its URL becomes nobody else's, and has to end.
-func (s *Slot) Add(r *Resource, added func()) (displaced *Resource, ok bool) {
+// new one in its place. One of another owner or chain clashes, also one of another
+// owner that has the path under another host of the same gate: that one stays, and the
+// new one is nobody's. What is displaced is still known, so that its URL becomes nobody
+// else's, and has to end. Add reports false for a clash, or a slot that is nil or was
+// used before.
+func (s *Slot) Add(r *Resource, added func()) (displaced, clash *Resource, ok bool) {
 	if s == nil {
-		return nil, false
+		return nil, nil, false
 	}
-	displaced, gone, ok := s.add(r, added)
+	displaced, gone, clash, ok := s.add(r, added)
 	for _, g := range gone {
 		g.release()
 	}
-	return displaced, ok
+	return displaced, clash, ok
 }
 
-func (s *Slot) add(r *Resource, added func()) (displaced *Resource, gone []*Resource, ok bool) {
+func (s *Slot) add(r *Resource, added func()) (displaced *Resource, gone []*Resource, clash *Resource, ok bool) {
 	rs := s.resources
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	path := pathOf(r.url)
 	for _, old := range rs.byPath[path] {
+		other := old.holder != s.holder
 		switch {
-		case old.holder != s.holder:
-			return nil, nil, false
-		case old.url != r.url:
-		case old.Chain != r.Chain:
-			return nil, nil, false
+		case old.url != r.url && (!other || old.Chain.Gate != r.Chain.Gate):
+		case other || old.Chain != r.Chain:
+			return nil, nil, old, false
 		default:
 			gone = append(gone, old)
 		}
 	}
 	if s.used {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
 	for _, old := range gone {
 		rs.remove(old)
@@ -177,7 +178,7 @@ func (s *Slot) add(r *Resource, added func()) (displaced *Resource, gone []*Reso
 	r.holder = s.holder
 	s.holder.has = append(s.holder.has, r)
 	added()
-	return displaced, gone, true
+	return displaced, gone, nil, true
 }
 
 // leave gives the slot of a resource to another one.

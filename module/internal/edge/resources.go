@@ -14,14 +14,18 @@ import (
 type Resources struct {
 	conns.Resources
 
+	// Ending are the turns of those who end one, and Asking of those who find out
+	// whether one is gone.
+	Ending, Asking conns.Turns
+
 	state *State
 }
 
 // Add takes in a WHEP resource that was made with a slot, and was judged when
 // [State.Changes] had a count. One that can be ended is from now on judged as running
-// responses are. It reports false if the URL is that of a resource of somebody else.
-func (rs *Resources) Add(slot *conns.Slot, r *conns.Resource, changes uint64) bool {
-	displaced, ok := slot.Add(r, func() {
+// responses are. It reports false if the URL is that of another resource, and which.
+func (rs *Resources) Add(slot *conns.Slot, r *conns.Resource, changes uint64) (clash *conns.Resource, ok bool) {
+	displaced, clash, ok := slot.Add(r, func() {
 		if r.Ends() {
 			rs.state.Track(r.Running, changes)
 		}
@@ -36,7 +40,7 @@ func (rs *Resources) Add(slot *conns.Slot, r *conns.Resource, changes uint64) bo
 			rs.Remove(displaced)
 		}
 	}
-	return ok
+	return clash, ok
 }
 
 // endResources ends all WHEP sessions when the process ends: nobody would watch
