@@ -54,7 +54,7 @@ func Found(text string) bool { return string(Text([]byte(text))) != text }
 
 // suspicious is a quick look: most lines hold nothing that could be a token.
 func suspicious(text []byte) bool {
-	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 || sessionAt(text) >= 0 || bytes.Contains(text, []byte(apiKeyMark)) {
+	if bytes.Contains(text, []byte("ey")) || bytes.Contains(text, []byte("ew")) || bytes.IndexByte(text, '%') >= 0 || sessionAt(text) >= 0 || bytes.Contains(text, []byte(apiKeyMark)) || restAt(text) {
 		return true
 	}
 	for _, name := range *names.Load() {
@@ -172,10 +172,9 @@ func sessionAt[T string | []byte](s T) int {
 }
 
 // playbackAt finds the start of three joined base64url parts of which the first
-// begins as a JSON object does: "{" and anything is "ew" to "ez" in base64. Two do if
-// they are long: that is left of a token that has lost its header or a character. It
-// returns -1 where there is none. Each part is looked at twice at most: log
-// lines hold what strangers send.
+// begins as a JSON object does. Two do if the last is as long as a signature: that is
+// left of a token that has lost its header or a character. It returns -1 where there is
+// none. Each part is looked at twice at most: log lines hold what strangers send.
 func playbackAt(s string) int {
 	for start := 0; start < len(s); {
 		end := partEnd(s, start)
@@ -187,7 +186,7 @@ func playbackAt(s string) int {
 					return at
 				}
 			}
-			if long && end-start >= longPart/2 {
+			if isRest(end-start, second-end-1) {
 				return start
 			}
 		}
@@ -207,7 +206,7 @@ func partEnd(s string, at int) int {
 // objectAt finds what may be a JSON object in base64 and goes up to end.
 func objectAt(s string, start, end int) int {
 	for at := start; at+least[0] <= end; at++ {
-		if s[at] != 'e' || s[at+1] < 'w' || s[at+1] > 'z' {
+		if !beginsObject(s[at], s[at+1], s[at+2]) {
 			continue
 		}
 		// In the middle of a word it is a token still if enough follows.
@@ -222,10 +221,53 @@ func objectAt(s string, start, end int) int {
 // names an algorithm. Host names such as eyes.example.com are shorter.
 var least = [2]int{12, 4}
 
-// longPart is how long what looks like a signature is: the shortest has 43 characters.
-// Half of that before it is taken for the end of claims; claims that have lost more of
-// their beginning have a long one, behind the header.
+// beginsObject reports whether three characters are "{" in base64url with what a JSON
+// object goes on with: a quotation mark, a blank, a tab or the end of a line.
+func beginsObject(a, b, c byte) bool {
+	if a != 'e' {
+		return false
+	}
+	switch b {
+	case 'y': // 0010 and what the third byte begins with
+		return c >= 'I' && c <= 'L' || c >= 'A' && c <= 'D'
+	case 'w': // 1001, 1010, 1101
+		return c >= 'k' && c <= 'r' || c >= '0' && c <= '3'
+	}
+	return false
+}
+
+// longPart is how long what looks like claims or a signature is behind a header.
 const longPart = 40
+
+// signatures are the lengths that signatures have in base64url: HMAC with SHA-256; Ed25519
+// and P-256; P-384; RSA of 2048, 3072 and 4096 bits.
+var signatures = [...]int{43, 86, 128, 342, 512, 683}
+
+// isRest reports whether two joined parts of these lengths are what is left of claims, and
+// their signature. Claims that have lost more of their beginning have a long one, behind
+// the header.
+func isRest(claims, signature int) bool {
+	return claims >= longPart/2 && slices.Contains(signatures[:], signature)
+}
+
+// restAt reports whether there may be one in a text.
+func restAt(text []byte) bool {
+	for at := 0; ; {
+		dot := bytes.IndexByte(text[at:], '.')
+		if dot < 0 {
+			return false
+		}
+		at += dot + 1
+		end := at
+		for end < len(text) && isBase64(text[end]) {
+			end++
+		}
+		if isRest(longPart, end-at) {
+			return true
+		}
+		at = end
+	}
+}
 
 func isBase64(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'

@@ -240,6 +240,35 @@ func TestTextTakesOutBrokenTokens(t *testing.T) {
 	}
 }
 
+// Ordinary names stay, however long.
+func TestTextLeavesNames(t *testing.T) {
+	for _, text := range []string{
+		"external-media.example.com", "my-external-media.example.com", "https://eyewear-store.example.com/", "eyes-on-the-world.example.com",
+		"index_1080p_av1_main_segment_000001.init.mp4", "express-check.video.m3u8", "newsletter-archive.example.org",
+		"a_segment_of_something_000123.0123456789abcdef0123456789abcdef01234567.m4s",
+		"a_segment_of_something_000123.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.m4s",
+		"chunk-vendors-of-the-page.8f3c1d2e.js", "sixteen-of-these.eyebrows-and-all.example.com",
+		"/live/acme/cam/eyJ/seg.ts", "ewe.eye.ewer.example.com", "s.e.g.m.e.n.t", "2027-01-15T12.00.00.000000Z.ts",
+	} {
+		for _, context := range []string{"%s", "/%s/x", "https://%s/", `{"host":"%s","n":1}`} {
+			if in := strings.Replace(context, "%s", text, 1); clean(in) != in {
+				t.Errorf("%s has become %s", in, clean(in))
+			}
+		}
+	}
+}
+
+// What is left of a token goes also from a line that has nothing else in it.
+func TestTextTakesRestsOutOfPlainLines(t *testing.T) {
+	parts := strings.Split(planted, ".")
+	rest := parts[1][3:] + ".Zk3vQ9xTb0Lw7RmYc2NfHs8KjPdUeGa1ViXo5BtEzSCqMl6IrWn4gAhDuJ0Op_-FkTwRb9ZcXsQ17LmNvGa2Hd"
+	for _, context := range []string{"%s", "/live/~%s/x", `{"uri":"/live/%s/x","status":404}`} {
+		if got, want := clean(strings.Replace(context, "%s", rest, 1)), strings.Replace(context, "%s", Mark, 1); got != want {
+			t.Errorf("%s instead of %s", got, want)
+		}
+	}
+}
+
 func TestUnescapeAllLeavesNoEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "abc": "abc", "%": "%", "%4": "%4", "%41": "A", "%2541": "A", "%25252541": "A", "%zz": "%zz", "%%34%31": "A", "%%41": "%A",
