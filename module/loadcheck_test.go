@@ -197,6 +197,11 @@ func TestErrorRoutesOfAPassingGate(t *testing.T) {
 		"of another site":     {"http://live.example.com {\n" + passingGate + proxy + pages + "}\nhttp://a.example.com {\n" + proxy + origin + "}", ""},
 		"of a site before it": {"http://a.example.com {\n" + proxy + origin + "}\nhttp://live.example.com {\n" + passingGate + proxy + "}", ""},
 		"of a wider site":     {"http://live.example.com {\n" + passingGate + proxy + "}\nhttp://*.example.com {\n" + proxy + origin + "}", says},
+		"in intercept":        {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nintercept {\nhandle_response {\n" + proxy + "}\n}\nrespond x\n}\n}", says},
+		"named, in intercept": {"&(media) {\nroute {\n" + passingGate + proxy + "}\n}\nhttp://live.example.com {\ninvoke media\nhandle_errors {\nintercept {\nhandle_response {\n" + proxy + "}\n}\nrespond x\n}\n}", says},
+		"files":               {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nfile_server\n}\n}", "file_server stands in error routes"},
+		"files in a block":    {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nrewrite /a /b\nhandle {\nfile_server\n}\n}\n}", "file_server stands in error routes"},
+		"rewritten in block":  {"http://live.example.com {\n" + passingGate + proxy + "handle_errors {\nrewrite * /{err.status_code}.html\nhandle {\nfile_server\n}\n}\n}", ""},
 		"not passed":          {"http://live.example.com {\n" + testGate + proxy + origin + "}", ""},
 		"passed in a handle":  {"http://live.example.com {\nhandle /live/* {\n" + passingGate + proxy + "}\n" + origin + "}", says},
 	} {

@@ -23,13 +23,16 @@ func (x *exchange) strip() {
 	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 
 	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
-	if x.canonical {
-		path := x.path
-		if x.id != "" { // refused, so that no rule may say where tokens are
-			path = string(redact.Text([]byte(path)))
+	path, query := x.path, x.query.WithoutTokens()
+	if x.id != "" { // refused: no rule may say where tokens are
+		path = string(redact.Text([]byte(path)))
+		if redact.Found(query) {
+			query = ""
 		}
+	}
+	if x.canonical {
 		bare.Path, bare.RawPath = unescapePath(path)
-		bare.RawQuery, bare.ForceQuery = x.query.WithoutTokens(), r.URL.ForceQuery
+		bare.RawQuery, bare.ForceQuery = query, r.URL.ForceQuery
 	}
 	if b.hasOriginal {
 		x.stripOriginal(&b.original, bare)

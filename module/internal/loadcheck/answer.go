@@ -49,29 +49,49 @@ func (p *position) answersOf(steps []step) (a answer) {
 	return a
 }
 
-// errorsProxy reports whether a proxy is in the error routes for requests of a scope.
-func (p *position) errorsProxy(of scope) bool {
+// errorsMedia is the handler by which the error routes for requests of a scope may answer
+// with what the gate protects; "" if there is none.
+func (p *position) errorsMedia(of scope) string {
 	lists := of.errors
 	if p.server.Errors != nil {
 		lists = append(slices.Clone(lists), p.server.Errors.Routes)
 	}
-	return slices.ContainsFunc(lists, func(routes caddyhttp.RouteList) bool { return p.proxy(routes, of.hosts) })
+	for _, routes := range lists {
+		if found := p.media(routes, of.hosts, false); found != "" {
+			return found
+		}
+	}
+	return ""
 }
 
-// proxy reports whether a proxy is in routes for some hosts.
-func (p *position) proxy(routes caddyhttp.RouteList, of hosts) (found bool) {
+// media is the handler in routes for some hosts that may answer with media: a proxy, or
+// files under the path of the request, unless that has been rewritten.
+func (p *position) media(routes caddyhttp.RouteList, of hosts, rewritten bool) (found string) {
 	for i := range routes {
 		if !hostsOf(&routes[i], of).mayMeet(of) {
 			continue
 		}
 		for _, s := range stepsOf(&routes[i]) {
-			p.invoke(s, func(named caddyhttp.RouteList) { found = found || p.proxy(named, of) })
-			if s.name == "reverse_proxy" || s.holdsProxy || p.proxy(s.routes, of) || p.proxy(s.errors, of) {
-				return true
+			p.invoke(s, func(named caddyhttp.RouteList) { found = p.media(named, of, rewritten) })
+			switch {
+			case s.name == "rewrite":
+				rewritten = rewritten || !isMatched(&routes[i])
+			case s.name == "reverse_proxy", s.name == "file_server" && !rewritten:
+				found = s.name
+			case s.holdsProxy:
+				found = "reverse_proxy"
+			}
+			for _, inner := range []caddyhttp.RouteList{s.routes, s.errors} {
+				if found == "" {
+					found = p.media(inner, of, rewritten)
+				}
+			}
+			if found != "" {
+				return found
 			}
 		}
 	}
-	return found
+	return ""
 }
 
 // invoke calls f for the named route that a handler runs, unless it is being walked.

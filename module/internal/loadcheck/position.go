@@ -181,8 +181,14 @@ func (p *position) judge(gate step, in scope) {
 		p.fail(fmt.Errorf("%s would run before the gate has checked a token; write it behind playgate in the same block (what needs no token is named by open, or has a handle block of its own). Only tracing, map, vars, fs, root, log_*, header, copy_response_headers, request_body, timeouts and Playgate's own directives may stand before a gate", first))
 	case in.block && (in.behind == nothing || in.behind == some && in.outside > nothing):
 		p.fail(errors.New("the gate has no proxy behind it in its own block, and one outside of the block can be reached without a token; write reverse_proxy into the handle or route block that has the gate (what needs no token is named by open)"))
-	case gate.passes && p.errorsProxy(in):
-		p.fail(errors.New("reverse_proxy stands in error routes that errors pass hands refusals on to, so that refused requests would reach the origin; take it out of handle_errors, or pass out of errors"))
+	case gate.passes:
+		switch media := p.errorsMedia(in); media {
+		case "":
+		case "file_server":
+			p.fail(errors.New("file_server stands in error routes that errors pass hands refusals on to, where it may have the file that was refused; write a rewrite without a matcher before it (rewrite * /{err.status_code}.html), or take pass out of errors"))
+		default:
+			p.fail(fmt.Errorf("%s stands in error routes that errors pass hands refusals on to, so that refused requests would reach the origin; take it out of handle_errors, or pass out of errors", media))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package loadcheck
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -61,8 +62,46 @@ func loadedStep(handler caddyhttp.MiddlewareHandler) step {
 		}
 	case caddyhttp.StaticResponse: // no pointer, so it comes from no configuration
 		s.name = automaticRedirect
+	default:
+		for _, routes := range routesIn(reflect.ValueOf(handler), 0) {
+			for i := range routes {
+				for _, inner := range stepsOf(&routes[i]) {
+					s.holdsGate = s.holdsGate || inner.name == "playgate" || inner.holdsGate
+					s.holdsProxy = s.holdsProxy || inner.name == "reverse_proxy" || inner.holdsProxy || inner.routesProxy()
+				}
+			}
+		}
 	}
 	return s
+}
+
+// routesIn are the routes in the configuration of a loaded handler, such as those for
+// responses of intercept.
+func routesIn(v reflect.Value, depth int) (all []caddyhttp.RouteList) {
+	const deep = 6
+	if !v.IsValid() || depth > deep {
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return routesIn(v.Elem(), depth+1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				all = append(all, routesIn(v.Field(i), depth+1)...)
+			}
+		}
+	case reflect.Slice:
+		if routes, ok := v.Interface().(caddyhttp.RouteList); ok {
+			return []caddyhttp.RouteList{routes}
+		}
+		if kind := v.Type().Elem().Kind(); kind == reflect.Struct || kind == reflect.Pointer || kind == reflect.Interface {
+			for i := range v.Len() {
+				all = append(all, routesIn(v.Index(i), depth+1)...)
+			}
+		}
+	}
+	return all
 }
 
 // rawStep reads the JSON of a handler. What cannot be read fails when it is loaded.
