@@ -92,6 +92,11 @@ func TestPositionOfTheGate(t *testing.T) {
 		"its block has an answer":      {"", "handle /live/* {\n" + testGate + "rewrite /a /b\nrespond /a no\n" + proxy + "}\n" + proxy, ""},
 		"all answers of its block":     {"", "handle /live/* {\n" + testGate + "reverse_proxy /live/a/* 127.0.0.1:8888\nreverse_proxy /live/b/* 127.0.0.1:8888\n}\nhandle {\nrespond page\n}", ""},
 
+		"with forward_auth alone":               {"", "handle /live/* {\n" + testGate + "forward_auth 127.0.0.1:9 {\nuri /a\n}\n}\n" + proxy, "in its own block"},
+		"with files that pass":                  {"", "handle /live/* {\n" + testGate + "file_server {\npass_thru\n}\n}\n" + proxy, "in its own block"},
+		"with an answer that is no media":       {"", "handle /live/* {\n" + testGate + "respond no\n}\n" + proxy, "in its own block"},
+		"forward_auth and a proxy":              {"", "handle /live/* {\n" + testGate + "forward_auth 127.0.0.1:9 {\nuri /a\n}\n" + proxy + "}\n" + proxy, ""},
+		"no media outside":                      {"", "handle /live/* {\n" + testGate + "reverse_proxy /live/a/* 127.0.0.1:8888\nreverse_proxy /live/b/* 127.0.0.1:8888\n}\nrespond no 404", ""},
 		"alone in handle":                       {"", "handle /live/acme/* {\n" + testGate + "}\n" + proxy, "in its own block"},
 		"in handle, and a proxy of its matcher": {"", "handle /live/acme/* {\n" + testGate + "}\nreverse_proxy /live/acme/* 127.0.0.1:8888\n", ""},
 		"alone in route":                        {"", "@tv header X-TV *\nroute @tv {\n" + testGate + "}\n" + proxy, "in its own block"},

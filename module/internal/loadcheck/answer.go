@@ -15,9 +15,17 @@ const (
 	all
 )
 
+// reach is how much of what comes to routes or handlers they may answer at all, and how
+// much with media: by a proxy, from files, or by a handler that is not Caddy's own.
+type reach struct{ any, media answer }
+
+func (r reach) and(other reach) reach {
+	return reach{max(r.any, other.any), max(r.media, other.media)}
+}
+
 // answers is how much the routes of a list answer from one on, of requests that a route
 // of a group has taken: the others of that group do not run any more.
-func (p *position) answers(routes caddyhttp.RouteList, from int, group string) (a answer) {
+func (p *position) answers(routes caddyhttp.RouteList, from int, group string) (a reach) {
 	for i := from; i < len(routes); i++ {
 		route := &routes[i]
 		if group != "" && route.Group == group {
@@ -25,24 +33,27 @@ func (p *position) answers(routes caddyhttp.RouteList, from int, group string) (
 		}
 		of := p.answersOf(stepsOf(route))
 		if isMatched(route) {
-			of = min(of, some)
+			of = reach{min(of.any, some), min(of.media, some)}
 		}
-		a = max(a, of)
+		a = a.and(of)
 	}
 	return a
 }
 
 // answersOf is how much some handlers answer.
-func (p *position) answersOf(steps []step) (a answer) {
+func (p *position) answersOf(steps []step) (a reach) {
 	for _, s := range steps {
 		switch s.name {
 		case "subroute":
-			a = max(a, p.answers(s.routes, 0, ""))
+			a = a.and(p.answers(s.routes, 0, ""))
 		case "invoke":
-			p.invoke(s, func(routes caddyhttp.RouteList) { a = max(a, p.answers(routes, 0, "")) })
+			p.invoke(s, func(routes caddyhttp.RouteList) { a = a.and(p.answers(routes, 0, "")) })
 		default:
 			if s.mayAnswer() {
-				return all
+				a.any = all
+				if s.mayServe() {
+					a.media = all
+				}
 			}
 		}
 	}

@@ -63,8 +63,8 @@ type scope struct {
 	// What is behind in the same block: in the innermost route that takes some requests
 	// and leaves others to what comes after it. If there is none, all is one block.
 	block   bool
-	behind  answer
-	outside answer // what comes after the block
+	behind  reach
+	outside reach // of what comes after the block
 }
 
 // findGates finds the gates of the server whose routes are being loaded. It is an
@@ -125,11 +125,11 @@ func (p *position) enter(routes caddyhttp.RouteList, i int, in scope) scope {
 	after := p.answers(routes, i+1, route.Group)
 	switch sibling := func(r caddyhttp.Route) bool { return r.Group == route.Group }; {
 	case route.Terminal:
-		in.block, in.behind = false, nothing
+		in.block, in.behind = false, reach{}
 	case isMatched(route), route.Group != "" && slices.ContainsFunc(routes[:i], sibling):
-		in.block, in.behind, in.outside = true, nothing, max(in.outside, in.behind, after)
+		in.block, in.behind, in.outside = true, reach{}, in.outside.and(in.behind).and(after)
 	default:
-		in.behind = max(in.behind, after)
+		in.behind = in.behind.and(after)
 	}
 	return in
 }
@@ -140,7 +140,7 @@ func (p *position) route(route *caddyhttp.Route, in scope) (ran []string) {
 	for i, s := range steps {
 		now := in
 		now.before = append(slices.Clone(in.before), ran...)
-		now.behind = max(in.behind, p.answersOf(steps[i+1:]))
+		now.behind = in.behind.and(p.answersOf(steps[i+1:]))
 		p.loggers = append(p.loggers, s.loggers...)
 		in.named = in.named || s.names()
 		switch {
@@ -179,7 +179,7 @@ func (p *position) judge(gate step, in scope) {
 			first = name
 		}
 		p.fail(fmt.Errorf("%s would run before the gate has checked a token; write it behind playgate in the same block (what needs no token is named by open, or has a handle block of its own). Only tracing, map, vars, fs, root, log_*, header, copy_response_headers, request_body, timeouts and Playgate's own directives may stand before a gate", first))
-	case in.block && (in.behind == nothing || in.behind == some && in.outside > nothing):
+	case in.block && (in.behind.any == nothing || in.behind.media < all && in.outside.media > nothing):
 		p.fail(errors.New("the gate has no proxy behind it in its own block, and one outside of the block can be reached without a token; write reverse_proxy into the handle or route block that has the gate (what needs no token is named by open)"))
 	case gate.passes:
 		switch media := p.errorsMedia(in); media {

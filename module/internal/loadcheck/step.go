@@ -13,12 +13,13 @@ import (
 
 // step is a handler of a route, loaded or still in JSON.
 type step struct {
-	name    string              // of the module, without its namespace
-	routes  caddyhttp.RouteList // of a subroute
-	errors  caddyhttp.RouteList // of a subroute
-	invokes string              // the named route that invoke runs
-	loggers []string            // that vars name for the access log
-	passes  bool                // it is a gate that hands refusals on to error routes
+	name     string              // of the module, without its namespace
+	routes   caddyhttp.RouteList // of a subroute
+	errors   caddyhttp.RouteList // of a subroute
+	invokes  string              // the named route that invoke runs
+	loggers  []string            // that vars name for the access log
+	passes   bool                // it is a gate that hands refusals on to error routes
+	passesOn bool                // it hands on what it does not refuse, or does not have
 	// What is somewhere in the JSON of another handler.
 	holdsGate, holdsProxy bool
 }
@@ -32,6 +33,11 @@ func (s step) names() bool { return len(s.loggers) > 0 }
 
 func (s step) mayAnswer() bool {
 	return !slices.Contains(mayPrecede, s.name) && !slices.Contains(neverAnswer, s.name)
+}
+
+// mayServe reports whether what it answers may be media.
+func (s step) mayServe() bool {
+	return s.mayAnswer() && !s.passesOn && s.name != "static_response" && s.name != "error"
 }
 
 func stepsOf(route *caddyhttp.Route) (steps []step) {
@@ -130,6 +136,8 @@ func rawStep(raw json.RawMessage) step {
 			s.name = requestHeader
 		}
 	default:
+		passThru, _ := members["pass_thru"].(bool)
+		s.passesOn = passThru || asksFirst(members)
 		s.holdsGate = holds(members, "playgate")
 		s.holdsProxy = holds(members, "reverse_proxy")
 	}
@@ -152,6 +160,21 @@ func loggerNames(vars map[string]any) (names []string) {
 		}
 	}
 	return names
+}
+
+// asksFirst reports whether a reverse_proxy is one of forward_auth: another request is
+// sent, and the request goes on if that is answered with 2xx.
+func asksFirst(members map[string]any) bool {
+	responses, _ := members["handle_response"].([]any)
+	for _, r := range responses {
+		response, _ := r.(map[string]any)
+		match, _ := response["match"].(map[string]any)
+		statuses, _ := match["status_code"].([]any)
+		if members["rewrite"] != nil && slices.Contains(statuses, any(float64(2))) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether a handler is anywhere in the JSON of another one.
