@@ -49,7 +49,7 @@ func guardSessions(t *testing.T, s setup, handler http.Handler) (*guarded, setup
 	key := harness.NewKey(t, "main", "EdDSA")
 	origin := harness.NewOrigin(t, handler)
 	server := harness.Serve(t, lasting(s), harness.Env{
-		"KEY": key.PublicFile, "ORIGIN": origin.Addr, "SESSION_KEY": strings.Repeat("only for tests; ", 4),
+		"KEY": key.PublicFile, "ORIGIN": origin.Addr, "SESSION_KEY": strings.Repeat("only for tests; ", 4), "OTHER_KEY": strings.Repeat("another one; ", 4),
 	})
 	return &guarded{server, origin, key}, s
 }
@@ -302,4 +302,36 @@ func TestSessionOfTheLongestToken(t *testing.T) {
 		g.allowed(t, g.get(t, target(token)))
 		g.allowed(t, g.get(t, target(g.sessionToken(t, token))))
 	}
+}
+
+// A session key that is replaced ends sessions, and nothing that is running.
+func TestReplacedSessionKeyCutsNothing(t *testing.T) {
+	t.Parallel()
+	g, s := guardSessions(t, setup{playgate: "leeway 0s"}, playlistAnd(new(endless)))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	st := g.sessionToken(t, token)
+	var over []chan ended
+	for _, text := range []string{token, st} {
+		over = append(over, g.begin(t, "?token="+text))
+	}
+	other := strings.Replace(lasting(s), "session_key {env.SESSION_KEY}", "session_key {env.OTHER_KEY}", 1)
+	for _, caddyfile := range []string{other, strings.Replace(lasting(s), "session_key {env.SESSION_KEY}", "", 1)} {
+		g.Reload(caddyfile)
+		g.refused(t, g.get(t, target(st)), 401, "unknown_key")
+		// What runs has been looked at when a token's end has cut another viewer.
+		short := g.key.Sign(t, harness.Good("org1", "cam").With("exp", time.Now().Unix()+2))
+		select {
+		case <-g.begin(t, "?token="+short):
+		case <-time.After(harness.Deadline):
+			t.Fatal("an expired token is not cut")
+		}
+		for n, over := range over {
+			select {
+			case got := <-over:
+				t.Fatalf("viewer %d was cut: %v", n, got.err)
+			default:
+			}
+		}
+	}
+	g.allowed(t, g.get(t, "/live/org1/cam/index.m3u8?token="+token))
 }

@@ -65,8 +65,8 @@ type App struct {
 
 	// SessionKey is a placeholder for a secret of at least 32 bytes, such as
 	// {env.NAME}, which session tokens are signed with where there is no store. All
-	// edges of a site need the same one. A change of it ends what is running. Default:
-	// none; a store makes a key of its own.
+	// edges of a site need the same one. A change of it ends sessions. Default: none; a
+	// store makes a key of its own.
 	SessionKey string `json:"session_key,omitempty"`
 
 	// Playout and StreamURL are templates of the URLs that are told with a new

@@ -27,7 +27,7 @@ func (in *incoming) verifySession(d *decision) error {
 	if s.IssuedWithin {
 		d.credential.Grant.IssuedAt++
 	}
-	d.subject = access.SubjectOfSession(&s, d.target.Org, d.target.Stream)
+	d.subject = access.SubjectOfSession(&s, d.target.Org, d.target.Stream, key)
 	return nil
 }
 

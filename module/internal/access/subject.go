@@ -1,6 +1,8 @@
 package access
 
 import (
+	"hash/maphash"
+
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -15,6 +17,8 @@ type Subject struct {
 	Public bool
 	// TokenID, Tag, User and Key are of the token.
 	TokenID, Tag, User, Key uint64
+	// Here is what the key is known by in this process, whatever secret hashes have.
+	Here uint64
 	// IssuedAt is its iat, rounded down.
 	IssuedAt int64
 	// Expires is its exp, where Public: then no deadline says it. 0 for none.
@@ -29,14 +33,29 @@ func SubjectOf(g *token.Grant, stream string, h sessiontoken.Hasher) Subject {
 		Tag:     h.Hash("tag", g.Org, g.Tag),
 		User:    h.Hash("user", g.Org, g.Subject),
 		Key:     h.Key(g.Key),
+		Here:    KeyHere(g.Key),
 	}
 }
 
-// SubjectOfSession is the same of the token that a session began with.
-func SubjectOfSession(t *sessiontoken.Token, org, stream string) Subject {
+var hereSeed = maphash.MakeSeed()
+
+// KeyHere is what a key is known by in this process: its id, algorithm and thumbprint. It
+// is 0 for no key.
+func KeyHere(k *token.Key) uint64 {
+	if k == nil {
+		return 0
+	}
+	return max(maphash.Comparable(hereSeed, struct {
+		id, algorithm string
+		thumbprint    [32]byte
+	}{k.ID, k.Algorithm, k.Thumbprint()}), 1)
+}
+
+// SubjectOfSession is the same of the token that a session began with, and its key.
+func SubjectOfSession(t *sessiontoken.Token, org, stream string, key *token.Key) Subject {
 	return Subject{
 		Org: org, Stream: stream, IssuedAt: t.IssuedAt,
-		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key,
+		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key, Here: KeyHere(key),
 	}
 }
 

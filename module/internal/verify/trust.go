@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
@@ -18,6 +19,7 @@ type Trust struct {
 	// active are the keys that are not retired, by the hash that session tokens
 	// have of them.
 	active map[uint64][]*token.Key
+	here   map[uint64][]*token.Key // the same, by [access.KeyHere]
 	memory *Memory
 	// id is that of no other trust of this memory.
 	id uint64
@@ -25,11 +27,13 @@ type Trust struct {
 
 // NewTrust makes a trust in some keys, whose tokens this memory remembers.
 func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, hasher sessiontoken.Hasher) *Trust {
-	t := &Trust{Keys: keys, Sessions: sessions, Hasher: hasher, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key)}
+	t := &Trust{Keys: keys, Sessions: sessions, Hasher: hasher, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key), here: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
 			hash := hasher.Key(k)
 			t.active[hash] = append(t.active[hash], k)
+			here := access.KeyHere(k)
+			t.here[here] = append(t.here[here], k)
 		}
 	}
 	return t
@@ -37,8 +41,14 @@ func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, ha
 
 // Active is the key that may speak for an organisation, is not retired, and has the
 // hash that a session token names; nil if there is none.
-func (t *Trust) Active(hash uint64, org string) *token.Key {
-	for _, k := range t.active[hash] {
+func (t *Trust) Active(hash uint64, org string) *token.Key { return speaker(t.active[hash], org) }
+
+// Here is the same for a key that this process knew before, under whichever secret of
+// hashes.
+func (t *Trust) Here(key uint64, org string) *token.Key { return speaker(t.here[key], org) }
+
+func speaker(keys []*token.Key, org string) *token.Key {
+	for _, k := range keys {
 		if k.MaySpeakFor(org) {
 			return k
 		}
