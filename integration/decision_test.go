@@ -267,6 +267,8 @@ func TestSessionsAreOfTheirIssuer(t *testing.T) {
 		{"issuer https://two.test", false},
 		{"audience other app", true},
 		{"audience other", false},
+		{"audience web", true}, // a site that changes from one to the other
+		{"audience other web", true},
 		{"issuer https://one.test\naudience app", true},
 		{"issuer https://one.test\naudience One", false},
 		{"issuer https://One.test\naudience app", false},

@@ -72,7 +72,12 @@ func (x *exchange) mint(stream string) string {
 	t := sessiontoken.Token{
 		ID: x.sessionID(stream), Expires: g.Expires, IssuedAt: g.IssuedSecond(), IssuedWithin: g.IssuedWithin,
 		TokenID: x.subject.TokenID, Tag: x.subject.Tag, User: x.subject.User, Key: x.subject.Key, Prefix: -1,
-		Issuer: hasher.Issuer(g.Issuer), Audience: hasher.Audience(x.h.policy.Terms.AcceptedAudience(g)),
+		Issuer: hasher.Issuer(g.Issuer),
+	}
+	for i, audience := range x.h.policy.Terms.AcceptedAudience(g) {
+		if i < len(t.Audience) {
+			t.Audience[i] = hasher.Audience(audience)
+		}
 	}
 	scope := x.scope(stream, &x.decision)
 	if g.IPs != nil {

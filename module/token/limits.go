@@ -79,16 +79,16 @@ func (t *Terms) CheckIssuer(k *Key, from, meantFor func(string) bool) error {
 	return nil
 }
 
-// AcceptedAudience is the member of a token's aud by which it is accepted: the first
-// that is configured, or else the first that it has.
-func (t *Terms) AcceptedAudience(g *Grant) string {
+// AcceptedAudience are the members of a token's aud, each once, those first by which it is
+// accepted.
+func (t *Terms) AcceptedAudience(g *Grant) (list []string) {
 	_, audience := t.expected(g.Key)
 	for _, a := range slices.Concat(audience, g.Audience) {
-		if slices.Contains(g.Audience, a) {
-			return a
+		if slices.Contains(g.Audience, a) && !slices.Contains(list, a) {
+			list = append(list, a)
 		}
 	}
-	return ""
+	return list
 }
 
 // expected are the issuer and the audience that tokens of a key must have.

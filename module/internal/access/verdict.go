@@ -121,11 +121,11 @@ func (c Credential) from(issuer string) bool {
 	return c.Grant.Issuer == issuer
 }
 
-// meantFor reports whether the token is for an audience. A session is for the one by
-// which its token was accepted.
+// meantFor reports whether the token is for an audience. A session is for two of its
+// token's at most.
 func (c Credential) meantFor(audience string) bool {
 	if c.Session != nil {
-		return c.Session.Audience == c.Hasher.Audience(audience)
+		return slices.Contains(c.Session.Audience[:], c.Hasher.Audience(audience))
 	}
 	return slices.Contains(c.Grant.Audience, audience)
 }

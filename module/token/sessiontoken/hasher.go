@@ -52,15 +52,16 @@ func (h Hasher) Key(k *token.Key) uint64 {
 	return h.hash("key", k.ID, k.Algorithm, string(thumbprint[:]))
 }
 
-// Issuer is the hash of an iss, and Audience that of a member of aud: 24 bits, 0 for "".
-func (h Hasher) Issuer(iss string) uint32   { return h.short("iss", iss) }
-func (h Hasher) Audience(aud string) uint32 { return h.short("aud", aud) }
+// Issuer is the hash of an iss (24 bits), and Audience that of a member of aud (20
+// bits); 0 for "".
+func (h Hasher) Issuer(iss string) uint32   { return h.short("iss", iss, 24) }
+func (h Hasher) Audience(aud string) uint32 { return h.short("aud", aud, 20) }
 
-func (h Hasher) short(kind, value string) uint32 {
+func (h Hasher) short(kind, value string, bits int) uint32 {
 	if value == "" || !h.Valid() {
 		return 0
 	}
-	return max(uint32(h.hash(kind, value)>>40), 1) //nolint:gosec // what is left of 64 bits
+	return max(uint32(h.hash(kind, value)>>(64-bits)), 1) //nolint:gosec // what is left of 64 bits
 }
 
 // Page is the hash of a page rule, with the rule's port where it has one. No hash is 0.

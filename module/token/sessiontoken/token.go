@@ -30,6 +30,9 @@ const version = 2
 // prefix, and two bits of the next, which is one of g to v.
 const versioned = prefix + "A"
 
+// most20 is the largest number of 20 bits.
+const most20 = 1<<20 - 1
+
 // issuedWithin is the flag of [Token.IssuedWithin], the one that there is.
 const issuedWithin = 1
 
@@ -50,9 +53,11 @@ type Token struct {
 	// Page is the hash of the pattern that the page matched on which the session
 	// began, or 0 without a referer rule.
 	Page uint64
-	// Issuer is the hash of its iss, and Audience that of the member of its aud by
-	// which it was accepted, or else the first one; 24 bits each.
-	Issuer, Audience uint32
+	// Issuer is the hash of its iss (24 bits), and Audience are those of two members of
+	// its aud at most (20 bits each), 0 where there is none: the one by which it was
+	// accepted, and another one, so that a site can change from one to the other.
+	Issuer   uint32
+	Audience [2]uint32
 	// Prefix is the length of the address prefix that the client must be in,
 	// or -1.
 	Prefix int
@@ -116,8 +121,8 @@ func (k Key) Mint(t Token, s Scope) string {
 	if t.Prefix >= 0 {
 		b[59] = byte(t.Prefix) //nolint:gosec // at most 128
 	}
-	binary.BigEndian.PutUint64(b[60:], uint64(t.Issuer)<<40|uint64(t.Audience)<<16) // 3 bytes each
-	// b[66:71] are reserved, and zero.
+	binary.BigEndian.PutUint64(b[60:], uint64(t.Issuer)<<40|uint64(t.Audience[0])<<20|uint64(t.Audience[1]))
+	// b[68:71] are reserved, and zero.
 	mac := k.mac(b[:body], s, t.Prefix)
 	copy(b[body:], mac[:macLen])
 	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
@@ -135,7 +140,7 @@ func (k Key) Read(text string, s Scope) (Token, error) {
 		return Token{}, token.Malformed("the session token is not canonical base64url")
 	}
 	b := [size]byte(raw)
-	if b[0] != version || b[2]&^issuedWithin != 0 || [5]byte(b[66:body]) != [5]byte{} {
+	if b[0] != version || b[2]&^issuedWithin != 0 || [3]byte(b[68:body]) != [3]byte{} {
 		return Token{}, token.Malformed("the session token is of another version")
 	}
 	if k.secret == nil || b[1] != k.id {
@@ -152,7 +157,7 @@ func (k Key) Read(text string, s Scope) (Token, error) {
 		Page:     binary.BigEndian.Uint64(b[51:]),
 		Prefix:   int(b[59]),
 		Issuer:   binary.BigEndian.Uint32(b[60:]) >> 8,
-		Audience: binary.BigEndian.Uint32(b[63:]) >> 8,
+		Audience: [2]uint32{uint32(binary.BigEndian.Uint64(b[60:]) >> 20 & most20), uint32(binary.BigEndian.Uint64(b[60:]) & most20)},
 
 		IssuedWithin: b[2] == issuedWithin,
 	}

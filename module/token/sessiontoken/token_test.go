@@ -25,7 +25,7 @@ func testKey(t testing.TB, secret byte) Key {
 func sample() Token {
 	return Token{
 		ID: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, Expires: 1_800_000_000, IssuedAt: 1_799_990_000,
-		IssuedWithin: true, TokenID: 1, Tag: 2, User: 3, Key: 4, Page: 12345, Issuer: 6, Audience: 7, Prefix: 24,
+		IssuedWithin: true, TokenID: 1, Tag: 2, User: 3, Key: 4, Page: 12345, Issuer: 6, Audience: [2]uint32{7, 8}, Prefix: 24,
 	}
 }
 
@@ -47,10 +47,11 @@ func TestRoundTrip(t *testing.T) {
 		"no address":     func(s *Token) { s.Prefix = -1 },
 		"the least bits": func(s *Token) { s.Prefix = 0 },
 		"one address":    func(s *Token) { s.Prefix = 32 },
+		"one audience":   func(s *Token) { s.Audience[1] = 0 },
 		"largest values": func(s *Token) {
 			s.Expires, s.IssuedAt = 1<<32-1, 1<<32-1
 			s.TokenID, s.Tag, s.User, s.Key, s.Page = 1<<64-1, 1<<64-1, 1<<64-1, 1<<64-1, 1<<64-1
-			s.Issuer, s.Audience = 1<<24-1, 1<<24-1
+			s.Issuer, s.Audience = 1<<24-1, [2]uint32{1<<20 - 1, 1<<20 - 1}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +131,7 @@ func TestForged(t *testing.T) {
 			_, err := k.Read("s."+base64.RawURLEncoding.EncodeToString(forged), at("203.0.113.7"))
 			want := token.ErrBadSignature
 			switch {
-			case i == 0, i == 2 && bit > 0, i >= 66 && i < 71: // version, flags, reserved
+			case i == 0, i == 2 && bit > 0, i >= 68 && i < 71: // version, flags, reserved
 				want = token.ErrMalformed
 			case i == 1:
 				want = token.ErrUnknownKey
