@@ -117,6 +117,25 @@ func TestWHEPSessionHasOneURL(t *testing.T) {
 	}
 }
 
+// While its stream needs no token, a session is changed and ended by its owner's also when
+// that has expired.
+func TestWHEPOfAnExpiredTokenOnAPublicStream(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{playgate: "leeway 0s\norg org1 {\nsecure off\n}", gate: whepRule}, new(signalling))
+	client := harness.Clients()[0]
+	expires := time.Now().Unix() + 2
+	token := g.key.Sign(t, harness.Good("org1", "cam").With("exp", expires))
+	other := g.key.Sign(t, harness.Good("org1", "cam").With("exp", expires).With("jti", "other"))
+	mine := bare(client.Do(t, g.Server, post("/live/org1/cam/whep?token="+token)).Header.Get("Location"))
+	harness.Wait(t, "the token's end", func() bool { return time.Now().Unix() > expires })
+	for _, method := range []string{http.MethodPatch, http.MethodDelete} {
+		g.refused(t, client.Do(t, g.Server, harness.Request{Method: method, Target: mine + "?token=" + other}), 401, "expired")
+		if a := client.Do(t, g.Server, harness.Request{Method: method, Target: mine + "?token=" + token}); a.Status >= 300 {
+			t.Errorf("%s: status %d\n%s", method, a.Status, a.Body)
+		}
+	}
+}
+
 // stuck is an origin that never answers a DELETE.
 type stuck struct {
 	signalling

@@ -103,14 +103,16 @@ func (in *incoming) owns(d *decision) bool {
 }
 
 // judgedAt is the time that the token is judged by. To delete its own session, a
-// token is good for a while longer.
+// token is good for a while longer, and to change it, for as long as its stream needs
+// none.
 func (in *incoming) judgedAt(d *decision) time.Time {
 	now := d.at
-	if in.resource == nil || in.r.Method != http.MethodDelete || !in.owns(d) {
+	if in.resource == nil || !in.changesResource() || !in.owns(d) {
 		return now
 	}
 	end := d.credential.Grant.ExpiresAt()
-	if now.Before(end) || now.Sub(end) > lateDelete {
+	late := in.r.Method == http.MethodDelete && now.Sub(end) <= lateDelete
+	if now.Before(end) || !late && !in.h.app.Public(d.target.Org, d.target.Stream, now) {
 		return now
 	}
 	return end.Add(-time.Second)
