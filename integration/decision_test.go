@@ -232,7 +232,7 @@ func TestPublicStreamThatIsSecured(t *testing.T) {
 // session token that the playlist gave it; the header decides.
 func TestTokenInTheHeaderOfEachRequest(t *testing.T) {
 	t.Parallel()
-	g, _ := guardSessions(t, setup{}, playlistAnd(segments))
+	g, _ := guardSessions(t, setup{}, playlistAnd(http.NotFoundHandler()))
 	token, other := g.key.Token(t, "--org", "org1", "--stream", "cam"), g.key.Token(t, "--org", "org1", "--stream", "other")
 	st := g.sessionToken(t, token, "Authorization: Bearer "+token)
 	before := len(g.origin.Calls())

@@ -45,11 +45,12 @@ func TestNoTokenInTraces(t *testing.T) {
 	bad := harness.BreakSignature(good)
 	for _, client := range harness.Clients() {
 		for target, status := range map[string]int{
-			"/live/~" + good + "/org1/cam/seg.ts":   200,
-			"/live/~" + bad + "/org1/cam/seg.ts":    401,
-			"/live/~" + good + "/org1//cam/seg.ts":  400,
+			"/live/~" + good + "/org1/cam/seg.ts":    200,
+			"/live/~" + bad + "/org1/cam/seg.ts":     401,
+			"/live/~" + good + "/org1//cam/seg.ts":   400,
 			"/live/org1/cam/seg.ts?token=" + good:    200,
-			"/nothing/~" + good + "/org1/cam/seg.ts": 404,
+			"/nothing/~" + good + "/org1/cam/seg.ts": 400,
+			"/nothing/org1/cam/seg.ts?token=" + good: 404,
 		} {
 			if a := client.Do(t, server, harness.Request{Target: target}); a.Status != status {
 				t.Errorf("%s: %s: status %d", client.Name, target, a.Status)
