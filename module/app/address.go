@@ -30,3 +30,7 @@ func TrustedProxy(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	return trusted
 }
+
+// EarlyData reports whether the client's address is not proven yet: its request
+// came before the TLS handshake was complete (RFC 8470).
+func EarlyData(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }

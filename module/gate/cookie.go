@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/playgate/playgate/module/app"
 )
 
 // cookieAllowed reports whether the request may use a cookie at all. Browsers
@@ -17,7 +19,7 @@ func (in *incoming) cookieAllowed() bool {
 	if len(origin) != 1 {
 		return false
 	}
-	scheme, host := publicOrigin(in.r)
+	scheme, host := app.PublicOrigin(in.r)
 	return in.h.cors.lists(origin[0]) || origin[0] == scheme+"://"+host
 }
 

@@ -200,7 +200,7 @@ func socketAsked(r *http.Request) bool {
 func (in *incoming) facts(d *decision) access.Facts {
 	f := access.Facts{Now: in.judgedAt(d)}
 	if d.credential.BoundToAddress() {
-		f.EarlyData = earlyData(in.r)
+		f.EarlyData = app.EarlyData(in.r)
 		f.Address = in.address()
 	}
 	if d.credential.BoundToPage() {

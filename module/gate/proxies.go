@@ -1,11 +1,11 @@
 package gate
 
 import (
-	"reflect"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/playgate/playgate/module/internal/loadcheck"
 )
 
 // warnOfProxies tells the operator, once for each server, if clients can choose the
@@ -13,20 +13,9 @@ import (
 // Caddy takes the first address in it.
 func (h *Handler) warnOfProxies(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || !trustsProxies(server) || server.TrustedProxiesStrict > 0 || h.app.Ordinal("gate of server "+server.Name()) > 0 {
+	if !ok || !loadcheck.TrustsProxies(server) || server.TrustedProxiesStrict > 0 || h.app.Ordinal("gate of server "+server.Name()) > 0 {
 		return
 	}
 	h.logger.Warn("trusted_proxies without trusted_proxies_strict: clients can choose the address that ip rules see; add trusted_proxies_strict",
 		zap.String("server", server.Name()))
-}
-
-// trustsProxies reports whether a server takes the client's address from a header.
-// Caddy forgets what the configuration says of that before it provisions handlers, and
-// keeps the module that it has loaded to itself.
-func trustsProxies(server *caddyhttp.Server) bool {
-	if server.TrustedProxiesUnix || len(server.TrustedProxiesRaw) > 0 {
-		return true
-	}
-	loaded := reflect.ValueOf(server).Elem().FieldByName("trustedProxies")
-	return loaded.Kind() == reflect.Interface && !loaded.IsNil()
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"strconv"
@@ -9,46 +8,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/problem"
 )
 
 // typeBase is where each reason is explained; the reason is its fragment.
 const typeBase = "https://github.com/playgate/playgate/blob/main/docs/refusals.md#"
-
-// problem is the body of a refusal (RFC 9457). Detail, reason and expired_at are
-// left out where they are empty.
-type problem struct {
-	Type, Title    string
-	Status         int
-	Detail, Reason string
-	ID             string
-	ExpiredAt      time.Time
-}
-
-// appendJSON appends it as a line of JSON: a flood is answered as well, and
-// reflection would be a fifth of what a refusal takes.
-func (p *problem) appendJSON(b []byte) ([]byte, error) {
-	var errs [3]error
-	b = append(b, `{"type":`...)
-	b, errs[0] = jsontext.AppendQuote(b, p.Type)
-	b, errs[1] = jsontext.AppendQuote(append(b, `,"title":`...), p.Title)
-	b = strconv.AppendInt(append(b, `,"status":`...), int64(p.Status), 10)
-	if p.Detail != "" {
-		b, errs[2] = jsontext.AppendQuote(append(b, `,"detail":`...), p.Detail)
-	}
-	if p.Reason != "" { // reasons and ids are plain
-		b = append(append(append(b, `,"reason":"`...), p.Reason...), '"')
-	}
-	b = append(append(append(b, `,"id":"`...), p.ID...), '"')
-	if !p.ExpiredAt.IsZero() {
-		b = append(p.ExpiredAt.AppendFormat(append(b, `,"expired_at":"`...), time.RFC3339), '"')
-	}
-	return append(b, "}\n"...), errors.Join(errs[:]...)
-}
 
 // refuse answers with the reason. Nothing below the gate sees the request, and nobody
 // above it or in error routes finds a token in it any more.
@@ -57,7 +25,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 		v.Reason = access.Internal
 	}
 	status := v.Reason.Status()
-	x.id = newID()
+	x.id = problem.NewID()
 	x.h.app.Metrics().Count(app.Refused, v.Reason)
 	x.log(v.Reason)
 
@@ -79,7 +47,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	if x.h.ErrorsPass {
 		return x.handOn(status, string(x.told(v.Reason)))
 	}
-	p := problem{Title: v.Reason.Title(), Status: status, Reason: string(x.told(v.Reason)), ID: x.id}
+	p := problem.Document{Title: v.Reason.Title(), Status: status, Reason: string(x.told(v.Reason)), ID: x.id}
 	p.Type = typeBase + p.Reason
 	switch {
 	case x.told(v.Reason) == forbidden:
@@ -130,7 +98,7 @@ func challenge(r access.Reason) string {
 // fail answers for a handler below the gate that could not. Its text stays
 // here: it is for the operator.
 func (x *exchange) fail(status int, cause error) error {
-	x.id = newID()
+	x.id = problem.NewID()
 	x.log("")
 	level := zap.ErrorLevel
 	if status < 500 {
@@ -148,7 +116,7 @@ func (x *exchange) fail(status int, cause error) error {
 	if x.h.ErrorsPass {
 		return x.handOn(status, "origin")
 	}
-	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, ID: x.id}
+	p := problem.Document{Type: "about:blank", Title: http.StatusText(status), Status: status, ID: x.id}
 	if title, ok := originTitles[status]; ok {
 		p.Title = title
 	}
@@ -173,8 +141,8 @@ func (x *exchange) answerHeader(h http.Header) {
 	h["Playgate-Id"] = []string{x.id}
 }
 
-func (x *exchange) write(p *problem) {
-	body, err := p.appendJSON(make([]byte, 0, 512))
+func (x *exchange) write(p *problem.Document) {
+	body, err := p.Append(make([]byte, 0, 512))
 	if err != nil { // a detail is not text
 		body = []byte("{}\n")
 	}
@@ -186,17 +154,4 @@ func (x *exchange) write(p *problem) {
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body)
 	}
-}
-
-// idAlphabet has no characters that look alike on a screenshot.
-const idAlphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-
-// newID names one refusal, so that a viewer's screenshot finds the log line.
-func newID() string {
-	var id [12]byte
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	for i, b := range id {
-		id[i] = idAlphabet[int(b)%len(idAlphabet)]
-	}
-	return string(id[:])
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/problem"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -237,7 +238,7 @@ func TestRefusalOfHeadHasNoBody(t *testing.T) {
 func TestIdsOfRefusals(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		id := newID()
+		id := problem.NewID()
 		if seen[id] || len(id) != 12 || strings.ContainsAny(id, "01ilo") {
 			t.Fatalf("id %q", id)
 		}

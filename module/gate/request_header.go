@@ -99,7 +99,7 @@ func (x *exchange) tellTarget() {
 	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
-	scheme, host := publicOrigin(x.r)
+	scheme, host := app.PublicOrigin(x.r)
 	t.Secure, t.Host = scheme == "https", host
 	t.Sent = make([]handoff.Field, 0, len(x.r.Header))
 	for name, values := range x.r.Header {
@@ -107,26 +107,4 @@ func (x *exchange) tellTarget() {
 			t.Sent = append(t.Sent, handoff.Field{Name: name, Value: values[0]})
 		}
 	}
-}
-
-// earlyData reports whether the client's address is not proven yet: its request
-// came before the TLS handshake was complete (RFC 8470).
-func earlyData(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
-
-// publicOrigin is the origin by which the client knows this site.
-func publicOrigin(r *http.Request) (scheme, host string) {
-	scheme, host = "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if !app.TrustedProxy(r) {
-		return scheme, host
-	}
-	if v := r.Header["X-Forwarded-Proto"]; len(v) == 1 && (v[0] == "http" || v[0] == "https") {
-		scheme = v[0]
-	}
-	if v := r.Header["X-Forwarded-Host"]; len(v) == 1 && v[0] != "" && !strings.ContainsAny(v[0], ", /\\@?#") {
-		host = v[0]
-	}
-	return scheme, host
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
@@ -76,7 +77,7 @@ func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, 
 
 // rewriter knows the token of this request and where it may go.
 func (x *exchange) rewriter() *manifest.Rewriter {
-	scheme, host := publicOrigin(x.r)
+	scheme, host := app.PublicOrigin(x.r)
 	rw := &manifest.Rewriter{
 		Scheme:  scheme,
 		Host:    host,

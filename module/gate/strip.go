@@ -13,6 +13,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // strip takes tokens out of everything that is seen below the gate, and out of
@@ -31,7 +32,7 @@ func (x *exchange) strip() {
 		}
 	}
 	if x.canonical {
-		bare.Path, bare.RawPath = unescapePath(path)
+		bare.Path, bare.RawPath = target.Unescape(path)
 		bare.RawQuery, bare.ForceQuery = query, r.URL.ForceQuery
 	}
 	if b.hasOriginal {
@@ -51,7 +52,7 @@ func (x *exchange) strip() {
 func (in *incoming) cleanTrace() {
 	clean := "/"
 	if in.canonical {
-		clean, _ = unescapePath(in.path)
+		clean, _ = target.Unescape(in.path)
 	}
 	if clean = string(redact.Text([]byte(clean))); clean != in.r.URL.Path {
 		trace.SpanFromContext(in.r.Context()).SetAttributes(attribute.String("url.path", clean))
@@ -117,15 +118,6 @@ func (h *Handler) withoutTokens(rawPath, rawQuery string) (path, query string, o
 		return "", "", false
 	}
 	return path, q.WithoutTokens(), true
-}
-
-// unescapePath sets Path and RawPath so that the raw spelling is what goes out.
-func unescapePath(raw string) (path, rawPath string) {
-	path, err := url.PathUnescape(raw)
-	if err != nil {
-		return "/", ""
-	}
-	return path, raw
 }
 
 // cleanReferer takes tokens out of the address of the page before. One that

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/manifest"
@@ -50,7 +51,7 @@ func (in *incoming) changesResource() bool {
 // findResource looks for the WHEP session that the request is for.
 func (in *incoming) findResource() {
 	if in.changesResource() {
-		_, host := publicOrigin(in.r)
+		_, host := app.PublicOrigin(in.r)
 		in.resource = in.h.app.Edge().Resources.Find(resourceURL(host, in.path, in.query))
 	}
 }
@@ -59,7 +60,7 @@ func (in *incoming) findResource() {
 // site may have several. Nor do ways of writing the same, and tokens.
 func resourceURL(host, path string, query target.Query) string {
 	u := url.URL{Host: host}
-	u.Path, _ = unescapePath(path)
+	u.Path, _ = target.Unescape(path)
 	b := []byte(strings.ToLower(u.Hostname()) + u.EscapedPath())
 	separator := byte('?')
 	for _, pair := range query.Pairs() {
@@ -193,7 +194,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	if len(lines) != 1 {
 		return "", "", false
 	}
-	scheme, host := publicOrigin(x.r)
+	scheme, host := app.PublicOrigin(x.r)
 	site := manifest.Rewriter{Scheme: scheme, Host: host, Path: x.path, Sites: x.h.sites}
 	path, raw, ok := site.Leads(lines[0])
 	if !ok {
@@ -234,7 +235,7 @@ func (x *exchange) keep(path, query string) error {
 		return errNoResource
 	}
 	wanted.Kind = target.WHEP
-	_, host := publicOrigin(x.r)
+	_, host := app.PublicOrigin(x.r)
 	deadline := x.deadline()
 	var kept time.Time
 	if !deadline.IsZero() {
@@ -353,7 +354,7 @@ func (d *deletion) try() (status int, err error) {
 	}
 	r.Host, r.RemoteAddr, r.TLS = d.host, d.remote, d.tls
 	r.URL = &url.URL{RawQuery: d.query.Raw()}
-	r.URL.Path, r.URL.RawPath = unescapePath(d.path)
+	r.URL.Path, r.URL.RawPath = target.Unescape(d.path)
 	r.RequestURI = r.URL.RequestURI()
 	w := &statusOnly{header: make(http.Header)}
 	x := exchange{

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -249,4 +250,14 @@ func decode(raw string) string {
 		b = append(b, raw[i])
 	}
 	return string(b)
+}
+
+// Unescape is what a URL has as Path and RawPath, so that the raw spelling is what goes
+// out.
+func Unescape(raw string) (path, rawPath string) {
+	path, err := url.PathUnescape(raw)
+	if err != nil {
+		return "/", ""
+	}
+	return path, raw
 }
