@@ -1,6 +1,9 @@
 package gate
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/playgate/playgate/module/internal/directive"
@@ -29,7 +32,7 @@ func init() {
 //			header on|off                         # on
 //			cookie <name>|off                     # playgate_token
 //		}
-//		propagate query|session|path|cookie|off   # session with a store or session_key, else query
+//		propagate session [query]|query|path|cookie|off   # session with a store or session_key, else query
 //		site <origin>...
 //		referer_missing deny|allow|first          # deny
 //		cors *|off|<origin>...                    # *
@@ -73,7 +76,7 @@ func (h *Handler) parseOption(d *caddyfile.Dispenser) (err error) {
 	case "tokens":
 		err = h.Tokens.unmarshal(d)
 	case "propagate":
-		h.Propagate, err = directive.OneOf(d, byQuery, bySession, byPath, byCookie, byNothing)
+		err = h.parsePropagate(d)
 	case "site":
 		h.Sites, err = directive.SomeArgs(d)
 	case "referer_missing":
@@ -193,3 +196,19 @@ func (h *Handler) parseErrors(d *caddyfile.Dispenser) error {
 
 // Interface guard.
 var _ caddyfile.Unmarshaler = (*Handler)(nil)
+
+// parsePropagate reads a way, and for session tokens its form.
+func (h *Handler) parsePropagate(d *caddyfile.Dispenser) error {
+	ways := []string{byQuery, bySession, byPath, byCookie, byNothing}
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0:
+		return d.Errf("propagate takes exactly one value, not 0; this version knows %s", strings.Join(ways, ", "))
+	case !slices.Contains(ways, args[0]):
+		return d.Errf("propagate %s: this version knows %s", args[0], strings.Join(ways, ", "))
+	case len(args) > 1 && (args[0] != bySession || args[1] != byQuery || len(args) > 2):
+		return d.Errf("propagate takes exactly one value, not %d; only session may have query behind it", len(args))
+	}
+	h.Propagate, h.SessionForm = args[0], strings.Join(args[1:], "")
+	return nil
+}

@@ -48,6 +48,11 @@ type Handler struct {
 	// app has a store or a session key, else query.
 	Propagate string `json:"propagate,omitempty"`
 
+	// SessionForm, if "query", has session tokens written into the query of each
+	// reference, as with Propagate "query", and not in front of HLS references as a
+	// segment of their path. Default: the segment.
+	SessionForm string `json:"session_form,omitempty"`
+
 	// Sites are further origins, as https://cdn.example.com, whose URIs get
 	// the token. Never list a site that is not yours.
 	Sites []string `json:"sites,omitempty"`

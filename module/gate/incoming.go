@@ -15,7 +15,8 @@ type incoming struct {
 	path      string // canonical raw path without token
 	query     target.Query
 	socket    bool
-	canonical bool            // path and query have been read
-	resource  *conns.Resource // the WHEP resource that it changes or deletes
-	slot      *conns.Slot     // the room for one that it begins
+	canonical bool                  // path and query have been read
+	segments  []target.TokenSegment // tokens that were in the path
+	resource  *conns.Resource       // the WHEP resource that it changes or deletes
+	slot      *conns.Slot           // the room for one that it begins
 }

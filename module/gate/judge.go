@@ -23,11 +23,11 @@ import (
 func (in *incoming) judge() (d decision) {
 	in.h.app.AwaitStart()
 	d.changes, d.at = in.h.app.Edge().Changes.Count(), in.h.now()
-	inPath, err := in.readRequest()
+	err := in.readRequest()
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
-	d.inURL = len(inPath) > 0 || slices.ContainsFunc(in.query.Pairs(), func(p target.Pair) bool { return p.Token })
+	d.inURL = len(in.segments) > 0 || slices.ContainsFunc(in.query.Pairs(), func(p target.Pair) bool { return p.Token })
 	if isPreflight(in.r) {
 		d.preflight = true
 		return d
@@ -41,9 +41,9 @@ func (in *incoming) judge() (d decision) {
 		return d.denied(access.Deny(access.BadRequest, "a service worker sees the URLs of all that its pages ask for; load it from a path that no rule maps, or that open names"))
 	}
 	if d.target.Open || !in.resource.Owned() && in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
-		d = in.allowPublic(d, inPath)
+		d = in.allowPublic(d)
 	} else {
-		d = in.judgeToken(d, inPath)
+		d = in.judgeToken(d)
 	}
 	if d.verdict.Allowed {
 		return in.judgeResource(d)
@@ -59,11 +59,11 @@ func asksForWorker(h http.Header) bool {
 // allowPublic allows what needs no token. Where one comes all the same and is good,
 // its viewer plays on when the stream stops being public, and a WHEP session that it
 // begins is its own.
-func (in *incoming) allowPublic(d decision, inPath []string) decision {
+func (in *incoming) allowPublic(d decision) decision {
 	d.subject = access.Subject{Org: d.target.Org, Stream: d.target.Stream, Public: true}
 	whep := d.target.Kind == target.WHEP
 	if !d.target.Open && (in.h.cuts() || whep) {
-		if judged := in.judgeToken(d, inPath); judged.verdict.Allowed {
+		if judged := in.judgeToken(d); judged.verdict.Allowed {
 			d.subject = judged.subject
 			d.subject.Public, d.subject.Expires = true, judged.credential.Grant.Expires
 			if whep {
@@ -77,8 +77,8 @@ func (in *incoming) allowPublic(d decision, inPath []string) decision {
 
 // judgeToken judges the request by its token, from where it stands to what became of
 // it since it was made.
-func (in *incoming) judgeToken(d decision, inPath []string) decision {
-	if d.token, d.verdict = in.h.places.find(inPath, in.query, in.r.Header); !d.verdict.Allowed {
+func (in *incoming) judgeToken(d decision) decision {
+	if d.token, d.verdict = in.h.places.find(in.segments, in.query, in.r.Header); !d.verdict.Allowed {
 		return d
 	}
 	if d.token.cookie && !in.cookieAllowed() {
@@ -147,27 +147,27 @@ func (in *incoming) denyToken(d decision, err error) decision {
 }
 
 // readRequest reads path, query and upgrade of the request in one way, or not
-// at all. It returns the tokens that were in the path.
-func (in *incoming) readRequest() (inPath []string, err error) {
+// at all.
+func (in *incoming) readRequest() (err error) {
 	in.socket = socketAsked(in.r)
 	path := rawPath(in.r.URL)
 	if in.h.places.path {
-		if path, inPath, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
-			return nil, err
+		if path, in.segments, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
+			return err
 		}
 	}
 	if path, err = in.h.rules.ReadPath(path); err != nil {
-		return nil, err
+		return err
 	}
 	query, err := in.h.places.readQuery(in.r.URL.RawQuery)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	in.path, in.query, in.canonical = path, query, true
 	if in.r.URL.User != nil {
-		return nil, &target.Error{Kind: target.ErrBadRequest, Detail: "the request target has user information"}
+		return &target.Error{Kind: target.ErrBadRequest, Detail: "the request target has user information"}
 	}
-	return inPath, nil
+	return nil
 }
 
 // rawPath is the path as the client wrote it, unless an earlier handler has

@@ -59,12 +59,14 @@ func denied(t testing.TB, h *Handler, r *http.Request, status int, reason string
 	refusedWith(t, serve(t, h, &o, r), &o, status, reason)
 }
 
-// Wherever the playback token is, the URIs of the playlist carry one session
-// token of 118 characters, and the same at each reload.
+// Wherever the playback token is, the references of a first playlist have one session
+// token of 118 characters in front, the same at each reload; what is reached from
+// there inherits it, so that an inner playlist stays as it is.
 func TestSessionTokenInThePlaylist(t *testing.T) {
-	h := sessionGate(t, "")
+	h, inQuery := sessionGate(t, ""), sessionGate(t, "")
+	inQuery.SessionForm = "query"
 	tok := mint(t, nil)
-	const plain = "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4\"\nseg.ts?a=1\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n"
+	const plain = "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4\"\nseg.ts?a=1\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n/live/acme/cam/y.ts\n"
 	for name, tc := range map[string]struct{ target, header, as string }{
 		"query":             {playlist + "?token=" + tok, "", "token"},
 		"second query name": {playlist + "?jwtoken=" + tok, "", "jwtoken"},
@@ -82,20 +84,31 @@ func TestSessionTokenInThePlaylist(t *testing.T) {
 			if len(st) != sessiontoken.Length || !sessiontoken.HasForm(st) {
 				t.Fatalf("the session token is %q in %q", st, w.Body)
 			}
-			want := "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4?" + tc.as + "=" + st + "\"\nseg.ts?a=1&" + tc.as + "=" + st + "\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n"
+			want := "#EXTM3U\n#EXT-X-MAP:URI=\"~" + st + "/i.mp4\"\n~" + st + "/seg.ts?a=1\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n/live/acme/cam/~" + st + "/y.ts\n"
 			if got := w.Body.String(); got != want {
 				t.Errorf("\n got %q\nwant %q", got, want)
 			}
 			if again := get(t, h, hlsOf(plain), tc.target, headers...).Body.String(); again != want {
 				t.Errorf("at the next reload\n got %q\nwant %q", again, want)
 			}
+			if w.Header().Get("Cache-Control") != "private, no-store" {
+				t.Errorf("Cache-Control %q", w.Header().Get("Cache-Control"))
+			}
 			// It opens everything of the stream, and passes on itself.
+			allowed(t, get(t, h, new(origin), "/live/acme/cam/~"+st+"/seg-1.m4s"))
 			allowed(t, get(t, h, new(origin), media+"?token="+st))
 			if next := get(t, h, hlsOf(plain), playlist+"?"+tc.as+"="+st).Body.String(); next != want {
 				t.Errorf("with the session token\n got %q\nwant %q", next, want)
 			}
-			if w.Header().Get("Cache-Control") != "private, no-store" {
-				t.Errorf("Cache-Control %q", w.Header().Get("Cache-Control"))
+			const bytes = "#EXTM3U\nseg.ts?a=1\n../cam/x.ts\nhttps://evil.test/x\n"
+			inner := get(t, h, hlsOf(bytes), "/live/acme/cam/~"+st+"/v/index.m3u8", headers...)
+			if got := inner.Body.String(); got != bytes || !strings.HasPrefix(inner.Header().Get("Cache-Control"), "private") || strings.Contains(inner.Header().Get("Cache-Control"), "no-store") {
+				t.Errorf("an inner playlist is %q, with %v", got, inner.Header())
+			}
+			// The older form.
+			old := "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4?" + tc.as + "=" + st + "\"\nseg.ts?a=1&" + tc.as + "=" + st + "\nhttps://evil.test/live/acme/cam/x\n/live/acme/other/x.ts\n/live/acme/cam/y.ts?" + tc.as + "=" + st + "\n"
+			if got := get(t, inQuery, hlsOf(plain), tc.target, headers...).Body.String(); got != old {
+				t.Errorf("in the query\n got %q\nwant %q", got, old)
 			}
 		})
 	}
@@ -124,9 +137,8 @@ func TestSessionFromThePath(t *testing.T) {
 	if got := sessionOf(t, h, w.Header().Get("Location")); got != st {
 		t.Errorf("the playlist carries %q", got)
 	}
-	// A session token in the path moves as well; a segment stays where it is.
-	w = get(t, h, new(origin), "/live/~"+st+"/acme/cam/index.m3u8")
-	if want := playlist + "?token=" + st; w.Code != http.StatusFound || w.Header().Get("Location") != want {
+	// A session token in the path stays, and so does a segment.
+	if w = get(t, h, new(origin), "/live/~"+st+"/acme/cam/index.m3u8"); w.Code != http.StatusOK {
 		t.Errorf("status %d, Location %q", w.Code, w.Header().Get("Location"))
 	}
 	for _, text := range []string{tok, st} {
@@ -146,7 +158,7 @@ func TestSessionTokensOfSeveralStreams(t *testing.T) {
 	const plain = "#EXTM3U\nseg.ts\n/live/acme/other/index.m3u8\n/live/acme/third/index.m3u8\n/live/acme/other/x.ts\nlast.ts\n"
 	body := get(t, h, hlsOf(plain), playlist+"?token="+tok).Body.String()
 	all := sessionForm.FindAllString(body, -1)
-	if len(all) != 4 || all[0] == all[1] || all[0] != all[3] || all[1] != all[2] || strings.Contains(body, "third/index.m3u8?") {
+	if len(all) != 4 || all[0] == all[1] || all[0] != all[3] || all[1] != all[2] || !strings.Contains(body, "\n/live/acme/third/index.m3u8\n") {
 		t.Fatalf("%q", body)
 	}
 	cam, other := all[0], all[1]
@@ -154,7 +166,7 @@ func TestSessionTokensOfSeveralStreams(t *testing.T) {
 	denied(t, h, request(http.MethodGet, "/live/acme/other/x.ts?token="+cam), 401, "bad_signature")
 	denied(t, h, request(http.MethodGet, media+"?token="+other), 401, "bad_signature")
 	body = get(t, h, hlsOf(plain), playlist+"?token="+cam).Body.String()
-	if want := strings.NewReplacer("seg.ts", "seg.ts?token="+cam, "last.ts", "last.ts?token="+cam).Replace(plain); body != want {
+	if want := strings.NewReplacer("seg.ts", "~"+cam+"/seg.ts", "last.ts", "~"+cam+"/last.ts").Replace(plain); body != want {
 		t.Errorf("with a session token\n got %q\nwant %q", body, want)
 	}
 	wide := mint(t, func(g *token.Grant) { g.Streams, g.OrgWide = nil, true })
@@ -364,7 +376,7 @@ func TestRefererMissingFirst(t *testing.T) {
 	// playback token, and the right page is right later too.
 	lax := sessionGate(t, "referer_missing allow")
 	w := get(t, lax, hlsOf("#EXTM3U\nseg-1.m4s\n"), playlist+"?token="+tok)
-	if body := w.Body.String(); sessionForm.MatchString(body) || body != "#EXTM3U\nseg-1.m4s?token="+tok+"\n" {
+	if body := w.Body.String(); sessionForm.MatchString(body) || body != "#EXTM3U\n~"+tok+"/seg-1.m4s\n" {
 		t.Errorf("a session began without a page: %s", body)
 	}
 	allowed(t, serve(t, lax, new(origin), child(tok, page)))

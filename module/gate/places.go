@@ -89,7 +89,7 @@ type found struct {
 // path, cookie. The first place that has one decides; a bad one is never rescued by a
 // lower place. Different ones in one place are ambiguous. A text that is no token
 // counts only where no place has one.
-func (p *places) find(inPath []string, q target.Query, header http.Header) (found, access.Verdict) {
+func (p *places) find(inPath []target.TokenSegment, q target.Query, header http.Header) (found, access.Verdict) {
 	s := search{places: p}
 	if p.header {
 		s.inHeader(header["Authorization"])
@@ -169,9 +169,9 @@ func (s *search) inQuery(q target.Query) {
 	s.next()
 }
 
-func (s *search) inPath(tokens []string) {
-	for _, text := range tokens {
-		s.take(text)
+func (s *search) inPath(tokens []target.TokenSegment) {
+	for _, token := range tokens {
+		s.take(token.Text)
 		s.path = true
 	}
 	s.next()

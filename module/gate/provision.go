@@ -87,6 +87,9 @@ var missingPages = map[string]access.MissingPage{
 }
 
 func (h *Handler) provisionSessions() error {
+	if h.Propagate != bySession && h.SessionForm == "query" {
+		return errors.New("session_form query needs propagate session")
+	}
 	if h.Propagate == bySession && !h.app.Sessions() {
 		return errors.New("propagate session needs a key that all edges share; write session_key {env.NAME} into the global playgate block")
 	}
@@ -182,6 +185,7 @@ func (h *Handler) provisionWords() error {
 		words []string // the first is the default
 	}{
 		{"propagate", &h.Propagate, ways},
+		{"session_form", &h.SessionForm, []string{"path", "query"}},
 		{"referer_missing", &h.RefererMissing, []string{"deny", "allow", "first"}},
 		{"errors", &h.Errors, []string{"terse", "verbose"}},
 		{"upstream_token", &h.UpstreamToken, []string{"drop", "keep", "bearer"}},

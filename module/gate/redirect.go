@@ -24,7 +24,7 @@ func (x *exchange) redirect() string {
 		prefix := x.target.Rule.Prefix()
 		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], x.query.WithoutTokens())
 	case bySession:
-		if !x.token.path || x.target.Kind != target.Manifest {
+		if !x.token.path || x.target.Kind != target.Manifest || x.inner() != "" {
 			return ""
 		}
 		text := x.carried(x.target.Stream)

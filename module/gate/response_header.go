@@ -33,10 +33,11 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 	if splices {
 		if status == http.StatusCreated || status >= 300 && status < 400 {
 			if location := h["Location"]; len(location) == 1 {
-				location[0] = x.rewriter().URI(location[0])
+				location[0] = x.rewriter().Location(location[0])
 			}
 		}
 		switch {
+		case x.inner() != "":
 		case status == http.StatusNotModified && x.rewritable():
 			headers.TagETag(h, x.token.text)
 		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
@@ -45,7 +46,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 			h.Del("Etag")
 		}
 	}
-	if splices && status == http.StatusNotModified && x.rewritable() {
+	if splices && status == http.StatusNotModified && x.rewritable() && x.inner() == "" {
 		headers.NeverStore(h)
 		return
 	}
@@ -71,7 +72,11 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
 		h.Del(name)
 	}
-	headers.TagETag(h, x.token.text)
+	if x.inner() != "" {
+		h.Del("Etag")
+	} else {
+		headers.TagETag(h, x.token.text)
+	}
 	headers.NeverStore(h)
 	headers.AddVary(h, "Accept-Encoding")
 	if x.wantsGzip && len(out) >= minCompressed {

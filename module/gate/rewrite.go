@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
@@ -11,12 +12,13 @@ import (
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
 var errOnlyPart = errors.New("the origin sends only a part of the manifest, though the whole was asked for")
 
 // rewritable reports whether the path looks like a manifest.
-func (x *exchange) rewritable() bool { return x.target.Kind == target.Manifest }
+func (d *decision) rewritable() bool { return d.target.Kind == target.Manifest }
 
 // askForManifest changes the request so that the answer can be read: the whole
 // manifest, and only if it has changed for this token, where it gets the token.
@@ -32,6 +34,9 @@ func (x *exchange) askForManifest(mode manifestMode) {
 	}
 	if r.Method == http.MethodHead {
 		r.Method = http.MethodGet
+	}
+	if x.inner() != "" {
+		return // mostly it is the origin's bytes
 	}
 	r.Header.Del("If-Modified-Since")
 	if tags := headers.OwnETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
@@ -55,11 +60,52 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 	return gzipWanted
 }
 
+// inner is the session token that the manifest was asked for with, as a segment of its
+// path; "" for a first manifest, and where sessions do not travel like that.
+func (in *incoming) inner() string {
+	if n := len(in.segments); n > 0 && in.h.inBase() && sessiontoken.HasForm(in.segments[n-1].Text) {
+		return in.segments[n-1].Text
+	}
+	return ""
+}
+
+// inBase reports whether references inherit a session token from the path of their
+// manifest.
+func (h *Handler) inBase() bool {
+	return h.Propagate == bySession && h.SessionForm != byQuery && h.places.path
+}
+
+// base is where the manifest stands, for references that inherit the token from its
+// path; nil where they get it otherwise.
+func (x *exchange) base() *manifest.Base {
+	if !x.h.inBase() || len(x.segments) > 0 && x.inner() == "" {
+		return nil
+	}
+	b := &manifest.Base{Token: x.inner(), Covers: func(path, rawQuery string) (manifest.Cover, bool) { return cover(path)(x.plays(path, rawQuery)) }}
+	if b.Inner = b.Token != ""; !b.Inner {
+		b.Token = x.carried(x.target.Stream)
+	}
+	for _, s := range x.segments {
+		b.Tokens = append(b.Tokens, s.Before)
+	}
+	return b
+}
+
+// cover makes a [manifest.Cover] of what a path is mapped to.
+func cover(path string) func(t target.Target, token string, ok bool) (manifest.Cover, bool) {
+	return func(t target.Target, token string, ok bool) (c manifest.Cover, _ bool) {
+		if ok {
+			c = manifest.Cover{Start: strings.Count(t.Rule.Prefix(), "/"), Insert: t.Rule.TokenPlace(path), Token: token}
+		}
+		return c, ok
+	}
+}
+
 // spliced appends a manifest with the token in it to into. changed is false for a
 // text that turned out to be no manifest.
 func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, body []byte) (out []byte, changed bool, err error) {
 	if mode == inspect {
-		rw.Covers = nil // nothing gets the token; what would leak it is still found
+		rw.Base, rw.Covers = nil, nil // nothing gets the token; what would leak it is still found
 	}
 	switch f {
 	case manifest.DASH:
@@ -67,9 +113,13 @@ func spliced(rw *manifest.Rewriter, mode manifestMode, f manifest.Format, into, 
 	case manifest.JSON:
 		out, err = rw.JSON(into, body)
 	default:
+		if rw.Base != nil && !rw.Base.Inner && bytes.Contains(body, []byte("#EXT-X-CONTENT-STEERING")) {
+			rw.Base = nil // clones carry a path to another host, where a query can be emptied
+		}
 		out, err = rw.HLS(into, body)
 	}
-	if err != nil || (f != manifest.HLS || mode == inspect) && bytes.Equal(out, body) {
+	inner := rw.Base != nil && rw.Base.Inner
+	if err != nil || (f != manifest.HLS || mode == inspect || inner) && bytes.Equal(out, body) {
 		return nil, false, err
 	}
 	return out, true, nil
@@ -94,7 +144,8 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		IsToken: redact.IsToken,
 	}
 	if x.h.Propagate == bySession {
-		rw.Token, rw.InPath = x.carried(x.target.Stream), false
+		rw.Token, rw.InPath = x.carried(x.target.Stream), x.inner() != ""
+		rw.Base = x.base()
 	}
 	if rw.Name == "" && len(x.h.places.query) > 0 {
 		rw.Name = x.h.places.query[0]
@@ -106,33 +157,42 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 // token may play, where in the path a token segment goes, and which token it
 // is, if it is not the one of this request's stream.
 func (x *exchange) covers(path, rawQuery string) (at int, text string, ok bool) {
-	t, at, ok := x.maps(path, rawQuery)
-	if !ok || t.Org != x.credential.Grant.Org || !x.credential.Grant.MayPlay(t.Stream) {
+	t, text, ok := x.plays(path, rawQuery)
+	if !ok {
 		return 0, "", false
+	}
+	return t.Rule.PrefixEnd(path), text, true
+}
+
+// plays is what a rule of this gate maps a path to, if the token may play it, and which
+// token that is, if it is not the one of this request's stream.
+func (x *exchange) plays(path, rawQuery string) (t target.Target, text string, ok bool) {
+	t, ok = x.h.maps(path, rawQuery)
+	if !ok || t.Org != x.credential.Grant.Org || !x.credential.Grant.MayPlay(t.Stream) {
+		return t, "", false
 	}
 	if x.h.Propagate == bySession && t.Stream != x.target.Stream {
 		if text = x.carried(t.Stream); text == "" {
-			return 0, "", false
+			return t, "", false
 		}
 	}
-	return at, text, true
+	return t, text, true
 }
 
-// maps finds what a rule of this gate maps a path to, and where in the path a
-// token segment goes.
-func (x *exchange) maps(path, rawQuery string) (t target.Target, at int, ok bool) {
-	canonical, err := x.h.rules.ReadPath(path)
+// maps finds what a rule of this gate maps a path to.
+func (h *Handler) maps(path, rawQuery string) (t target.Target, ok bool) {
+	canonical, err := h.rules.ReadPath(path)
 	if err != nil {
-		return t, 0, false
+		return t, false
 	}
 	var query target.Query
-	if x.h.needsQ {
+	if h.needsQ {
 		if query, err = target.ParseQuery(rawQuery, nil); err != nil {
-			return t, 0, false
+			return t, false
 		}
 	}
-	if t, err = x.h.rules.Find(canonical, query); err != nil {
-		return t, 0, false
+	if t, err = h.rules.Find(canonical, query); err != nil {
+		return t, false
 	}
-	return t, t.Rule.PrefixEnd(path), true
+	return t, true
 }

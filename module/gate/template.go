@@ -6,6 +6,7 @@ import (
 
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // shape is all on which a template depends, besides the manifest and its address.
@@ -15,6 +16,7 @@ type shape struct {
 	scheme, host    string
 	name            string
 	inPath, inQuery bool
+	inBase          bool
 }
 
 // templated is what is known of a manifest that many viewers get.
@@ -27,11 +29,11 @@ type templated struct {
 // of those whose tokens travel in the same way.
 func (x *exchange) template(mode manifestMode, s handoff.SharedBody, h http.Header) *templated {
 	rw := x.rewriter()
-	key := shape{x.h, mode, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery}
+	key := shape{x.h, mode, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery, rw.Base != nil}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
 		t.format, _ = manifest.Sniff(s.Bytes(), h, x.rewritable(), true)
-		if t.format == manifest.NoFormat || mode != splice {
+		if t.format == manifest.NoFormat || mode != splice || x.inner() != "" {
 			return t, 0
 		}
 		t.template = x.makeTemplate(rw, t.format, s.Bytes(), h)
@@ -51,14 +53,25 @@ func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body [
 		return nil
 	}
 	complete := true
-	rw.Covers = func(path, rawQuery string) (int, string, bool) {
-		t, at, ok := x.maps(path, rawQuery)
+	marked := func(path, rawQuery string) (t target.Target, mark string, ok bool) {
+		t, ok = x.h.maps(path, rawQuery)
 		if !ok || t.Org != x.target.Org {
+			return t, "", false
+		}
+		mark, ok = marker.Mark(t.Stream)
+		complete = complete && ok
+		return t, mark, ok
+	}
+	rw.Covers = func(path, rawQuery string) (int, string, bool) {
+		t, mark, ok := marked(path, rawQuery)
+		if !ok {
 			return 0, "", false
 		}
-		mark, ok := marker.Mark(t.Stream)
-		complete = complete && ok
-		return at, mark, ok
+		return t.Rule.PrefixEnd(path), mark, true
+	}
+	if rw.Base != nil {
+		rw.Base.Token = rw.Token
+		rw.Base.Covers = func(path, rawQuery string) (manifest.Cover, bool) { return cover(path)(marked(path, rawQuery)) }
 	}
 	body, err := manifest.Decode(body, h)
 	if err != nil {

@@ -27,13 +27,17 @@ func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
 	// begin with a rare byte, and are found soon not to be there.
 	variables := strings.Contains(text, "{$")
 	defines := (variables || strings.Contains(text, queryParam)) && strings.Contains(text, defineTag)
-	if defines && rw.leaks(text) {
+	if defines && (rw.Base == nil || rw.InQuery) && rw.leaks(text) {
 		return dst, ErrLeak
 	}
 	rw.vars.reset(text, defines)
 
 	w := writer{text: text, dst: rw.reserve(dst, text), variables: variables}
 	breaks := mayBreak(text)
+	lineEnd := lineEnd
+	if rw.Base != nil && breaks {
+		lineEnd = anyLineEnd
+	}
 	// The first line is #EXTM3U, perhaps behind a byte order mark.
 	for start := lineEnd(text, 0); start < len(text); {
 		next := lineEnd(text, start)
@@ -86,6 +90,12 @@ func (rw *Rewriter) reserve(dst []byte, text string) []byte {
 
 // splice puts the token into the URI that stands at an offset of the text.
 func (rw *Rewriter) splice(w *writer, at int, uri string) {
+	if rw.Base != nil {
+		for _, e := range (carrier{rw}).inherit(w, uri) {
+			w.apply(at, e)
+		}
+		return
+	}
 	if simple(uri) {
 		if rw.takes(uri) {
 			w.apply(at, edit{at: len(uri), text: rw.asked})
@@ -223,6 +233,18 @@ func lineEnd(text string, start int) int {
 		return start + n + 1
 	}
 	return len(text)
+}
+
+// anyLineEnd is the same where a CR by itself ends a line, too.
+func anyLineEnd(text string, start int) int {
+	n := strings.IndexAny(text[start:], "\r\n")
+	if n < 0 {
+		return len(text)
+	}
+	if strings.HasPrefix(text[start+n:], "\r\n") {
+		n++
+	}
+	return start + n + 1
 }
 
 // trimLine returns a line without its end and the blanks before it.

@@ -82,6 +82,10 @@ type Rewriter struct {
 	// the place of Token for this URI.
 	Covers func(path, query string) (at int, token string, ok bool)
 
+	// Base, if not nil, has the references of HLS playlists carry the token in their
+	// base, as [Base] says; then Token, Name, InPath and Covers do not count for them.
+	Base *Base
+
 	state
 }
 
@@ -97,6 +101,8 @@ type state struct {
 	asked   string // ?Name=Token
 	joined  string // &Name=Token
 	segment string // /~Token
+
+	fronted, fronting string // a token, and "~TOKEN/"
 
 	vars  variables
 	edits []edit
@@ -123,6 +129,23 @@ func (rw *Rewriter) URI(ref string) string {
 	return string(append(out, ref[from:]...))
 }
 
+// Location is URI for the Location header of the answer to a request of this manifest's
+// address. With [Base], an inner manifest's is one of its references; that of a first
+// one gets the token in the query, because some players do not resolve what is in a
+// manifest against where they were redirected to.
+func (rw *Rewriter) Location(ref string) string {
+	if rw.Base == nil || !rw.Base.Inner {
+		return rw.URI(ref)
+	}
+	rw.prepare()
+	out, from := make([]byte, 0, len(ref)+len(rw.Token)+2), 0
+	for _, e := range (carrier{rw}).carry(ref) {
+		out = append(append(out, ref[from:e.at]...), e.text...)
+		from = e.at + e.cut
+	}
+	return string(append(out, ref[from:]...))
+}
+
 // prepare fills the state before the first use.
 func (rw *Rewriter) prepare() {
 	if rw.ready {
@@ -131,6 +154,9 @@ func (rw *Rewriter) prepare() {
 	rw.ready = true
 	rw.mute = rw.Covers == nil || !consistsOf(rw.Token, tokenByte) ||
 		!rw.InPath && !consistsOf(rw.Name, nameByte)
+	if rw.Base != nil {
+		rw.mute = rw.Base.Covers == nil || !consistsOf(rw.Base.Token, tokenByte)
+	}
 	rw.own, _ = originOf(rw.Scheme, rw.Host)
 	if plainPath(rw.Path) {
 		rw.dir = rw.Path[:strings.LastIndexByte(rw.Path, '/')+1]

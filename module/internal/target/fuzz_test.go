@@ -20,11 +20,11 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		if _, more, err := rs.CutTokens(path, tilde(isToken)); err != nil || len(more) != 0 {
-			t.Errorf("%q has more tokens: %q, %v", path, more, err)
+			t.Errorf("%q has more tokens: %v, %v", path, more, err)
 		}
-		for _, text := range tokens {
-			if !isToken(text) {
-				t.Errorf("%q was cut out", text)
+		for _, token := range tokens {
+			if !isToken(token.Text) {
+				t.Errorf("%q was cut out", token.Text)
 			}
 		}
 		checkReaders(t, crossed, path, rawQuery)

@@ -98,6 +98,15 @@ func (r *Rule) PrefixEnd(path string) int {
 	return at
 }
 
+// TokenPlace is how many segments stand before the place of a token segment in a path
+// that the rule maps: those before what "*" matches, or without that all but the last.
+func (r *Rule) TokenPlace(path string) int {
+	if r.Path.rest {
+		return len(r.Path.segments)
+	}
+	return strings.Count(path, "/") - 1
+}
+
 // StreamPrefix is the part of a raw path that the rule maps which all of the
 // stream's paths have in common, with a slash at its end: the segments up to
 // the last one with a name in it.

@@ -285,7 +285,11 @@ func TestCutTokens(t *testing.T) {
 		{rs, "~", "~", nil},
 		{rs, "", "", nil},
 	} {
-		rest, tokens, err := tt.rules.CutTokens(tt.path, read)
+		rest, segments, err := tt.rules.CutTokens(tt.path, read)
+		var tokens []string
+		for _, s := range segments {
+			tokens = append(tokens, s.Text)
+		}
 		if (err != nil) != (tt.rest == "" && tt.path != "") || rest != tt.rest || !slices.Equal(tokens, tt.tokens) {
 			t.Errorf("%s: got %s, %q, %v", tt.path, rest, tokens, err)
 		}
@@ -357,5 +361,15 @@ func TestLiteralsThatAreNotASCII(t *testing.T) {
 	}
 	if at := mustRule(t, "/{org}/{stream}", "", "").PrefixEnd("/a/b"); at != 0 {
 		t.Errorf("no prefix ends at %d", at)
+	}
+}
+
+// It is known where in the path each token stood.
+func TestPlacesOfTokens(t *testing.T) {
+	read := tilde(func(s string) bool { return strings.Count(s, ".") == 2 })
+	_, got, err := siteRules(t).CutTokens("/live/~a.b.c/org1/~a.b.c/~d.e.f/cam1/y/~g.h.i/x", read)
+	want := []TokenSegment{{"a.b.c", 1}, {"a.b.c", 2}, {"d.e.f", 2}, {"g.h.i", 4}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
 	}
 }

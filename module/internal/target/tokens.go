@@ -2,6 +2,13 @@ package target
 
 import "strings"
 
+// TokenSegment is a token that stands in a path as a segment of its own.
+type TokenSegment struct {
+	Text string
+	// Before is how many other segments stand before it.
+	Before int
+}
+
 // CutTokens takes tokens out of a raw path: segments that are a token, anywhere below
 // the literal start of a rule. It returns the path without them, and the tokens. read
 // gives the token that a raw segment is, or "", and whether it would be one to readers
@@ -9,7 +16,7 @@ import "strings"
 //
 // Where else a segment is a token, or would be one, the path is refused: at its end,
 // since what is asked for is missing there, and above the start of every rule.
-func (rs *Rules) CutTokens(path string, read func(segment string) (token string, hidden bool)) (rest string, tokens []string, err error) {
+func (rs *Rules) CutTokens(path string, read func(segment string) (token string, hidden bool)) (rest string, tokens []TokenSegment, err error) {
 	if strings.IndexByte(path, '~') < 0 && strings.IndexByte(path, '%') < 0 {
 		return path, nil, nil
 	}
@@ -33,7 +40,7 @@ func (rs *Rules) CutTokens(path string, read func(segment string) (token string,
 		case number < start:
 			return "", nil, badRequest("the path has a token where no rule of this gate may have one")
 		default:
-			tokens = append(tokens, token)
+			tokens = append(tokens, TokenSegment{token, number - len(tokens)})
 		}
 		left = left[end:]
 	}
