@@ -42,7 +42,9 @@ var stream = tree{
 		"#EXT-X-STREAM-INF:BANDWIDTH=4\nmoved/index.m3u8\n#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"../cam/key\"\n",
 	"/live/org1/cam/audio/index.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsound [1].aac\n#EXTINF:2,\n../audio/sound2.aac\n",
 	"/live/org1/cam/v1/index.m3u8":    "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:2,\nseg 1.ts\n#EXTINF:2,\n番組.ts\n#EXT-X-RENDITION-REPORT:URI=\"../v2/index.m3u8\"\n",
-	"/live/org1/cam/v2/index.m3u8":    "#EXTM3U\n#EXTINF:2,\n/live/org1/cam/v2/root.ts\n#EXTINF:2,\n../../cam/v2/far.ts\n#EXTINF:2,\nnear.ts\n",
+	"/live/org1/cam/v2/index.m3u8": "#EXTM3U\n#EXT-X-MAP:URI=\"../../../../open/init.mp4\"\n#EXTINF:2,\n/live/org1/cam/v2/root.ts\n#EXTINF:2,\n../../cam/v2/far.ts\n#EXTINF:2,\n" +
+		"../../../free/radio/seg.ts\n#EXTINF:2,\n/live/org1/cam/v1/../v2/dot ted.ts\n#EXTINF:2,\n~john.q.doe/x.ts\n#EXTINF:2,\nnear.ts\n",
+	"/open/init.mp4": "", "/live/free/radio/seg.ts": "", "/live/org1/cam/v2/dot ted.ts": "", "/live/org1/cam/v2/~john.q.doe/x.ts": "",
 	"/live/org1/cam/moved/index.m3u8": "302 ../v1/index.m3u8",
 	"/live/org1/cam/key":              "", "/live/org1/cam/audio/sound [1].aac": "", "/live/org1/cam/audio/sound2.aac": "",
 	"/live/org1/cam/v1/init.mp4": "", "/live/org1/cam/v1/seg 1.ts": "", "/live/org1/cam/v1/番組.ts": "",
@@ -56,7 +58,7 @@ func TestSessionsInTheBase(t *testing.T) {
 	for _, form := range []string{"session", "session query"} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
-			g, _ := guardSessions(t, setup{gate: "propagate " + form}, stream)
+			g, _ := guardSessions(t, setup{gate: "propagate " + form + "\nopen /open/*", playgate: "org free {\nsecure off\n}"}, stream)
 			token := g.key.Token(t, "--org", "org1", "--stream", "cam")
 			st := g.sessionToken(t, token)
 			for name, first := range map[string]string{
@@ -67,7 +69,8 @@ func TestSessionsInTheBase(t *testing.T) {
 				visits := harness.Walk(t, g.Plain()+first)
 				reached := map[string]bool{}
 				for _, v := range visits {
-					if strings.Contains(v.URL, "%7B$") || form == "session query" && strings.Contains(v.URL, "%20") {
+					odd := strings.Contains(v.URL, "%20") || strings.Contains(v.URL, "/../")
+					if strings.Contains(v.URL, "%7B$") || form == "session query" && odd {
 						continue // the walk knows no variables, and the query form no blanks
 					}
 					if v.Status != http.StatusOK && v.Status != http.StatusFound {
@@ -85,7 +88,7 @@ func TestSessionsInTheBase(t *testing.T) {
 						t.Errorf("%s: the origin got\n%s", name, c.Head)
 					}
 				}
-				for _, path := range []string{"/live/org1/cam/key", "/live/org1/cam/audio/sound2.aac", "/live/org1/cam/v1/init.mp4", "/live/org1/cam/v2/root.ts", "/live/org1/cam/v2/far.ts", "/live/org1/cam/v2/near.ts", "/live/org1/cam/moved/index.m3u8"} {
+				for _, path := range []string{"/live/org1/cam/key", "/live/org1/cam/audio/sound2.aac", "/live/org1/cam/v1/init.mp4", "/live/org1/cam/v2/root.ts", "/live/org1/cam/v2/far.ts", "/live/org1/cam/v2/near.ts", "/live/org1/cam/moved/index.m3u8", "/open/init.mp4", "/live/free/radio/seg.ts", "/live/org1/cam/v2/~john.q.doe/x.ts"} {
 					if !reached[path] {
 						t.Errorf("%s: %s was not asked for:\n%s", name, path, visited(visits))
 					}
@@ -109,8 +112,58 @@ func TestSessionsInTheBase(t *testing.T) {
 			if a = g.get(t, inner+st+"/v2/index.m3u8"); a.Header.Get("Etag") != "" || !strings.Contains(a.Header.Get("Cache-Control"), "no-store") {
 				t.Errorf("with a reference of its own: header %v", a.Header)
 			}
+			if a = g.get(t, "/live/free/radio/~"+st+"/v/index.m3u8"); a.Status != http.StatusNotFound { // the origin's
+				t.Errorf("status %d", a.Status)
+			}
 			// It is no other stream's, and nobody else's copy has another base.
 			g.refused(t, g.get(t, "/live/org1/other/~"+st+"/v1/index.m3u8"), 401, "bad_signature")
 		})
 	}
+}
+
+// A playlist that is asked for with a session token which is not needed, or which a gate
+// that only reports would refuse, still has a folder more to climb out of.
+func TestClimbingWithoutAToken(t *testing.T) {
+	t.Parallel()
+	media := tree{
+		"/live/free/cam/hi/index.m3u8": "#EXTM3U\n../seg1.ts\n../../radio/seg.ts\nseg2.ts\n", "/live/org1/cam/hi/index.m3u8": "#EXTM3U\n../seg1.ts\n../../cam/far.ts\nseg2.ts\n",
+	}
+	g, s := guardSessions(t, setup{playgate: "org free {\nsecure off\n}"}, media)
+	st := g.sessionTokenOf(t, "org1", "cam", "/live/org1/cam/hi/index.m3u8")
+	if a := g.get(t, "/live/free/cam/~"+st+"/hi/index.m3u8"); string(a.Body) != "#EXTM3U\n../seg1.ts\n../../../radio/seg.ts\nseg2.ts\n" {
+		t.Errorf("public: %q", a.Body)
+	}
+	s.gate = "report_only on"
+	g.Reload(lasting(s))
+	broken := st[:len(st)-1] + map[bool]string{true: "B", false: "A"}[st[len(st)-1] == 'A']
+	if a := g.get(t, "/live/org1/cam/~"+broken+"/hi/index.m3u8"); string(a.Body) != "#EXTM3U\n../seg1.ts\n../../../cam/far.ts\nseg2.ts\n" {
+		t.Errorf("reported: %d %q", a.Status, a.Body)
+	}
+}
+
+// sessionTokenOf is one of a stream, whose playlist is at a path.
+func (g *guarded) sessionTokenOf(t *testing.T, org, stream, path string) string {
+	t.Helper()
+	a := g.get(t, path+"?token="+g.key.Token(t, "--org", org, "--stream", stream))
+	g.allowed(t, a)
+	return sessionInPlaylist.FindString(string(a.Body))
+}
+
+// Where the path is no place of tokens, none in it reaches the origin all the same.
+func TestNoTokenInThePathReachesTheOrigin(t *testing.T) {
+	t.Parallel()
+	g := guard(t, setup{gate: "tokens {\npath off\n}\nopen /live/org1/cam/pub/*"}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	bearer := "Authorization: Bearer " + token
+	for path, want := range map[string]string{
+		"/live/org1/cam/~T/seg.ts": "/live/org1/cam/seg.ts", "/live/~T/org1/cam/%7eT/seg.ts": "/live/org1/cam/seg.ts", "/live/org1/cam/pub/~T/p.png": "/live/org1/cam/pub/p.png",
+		"/live/org1/cam/~john.q.doe/seg.ts": "/live/org1/cam/~john.q.doe/seg.ts",
+	} {
+		g.allowed(t, g.get(t, strings.ReplaceAll(path, "T", token), bearer))
+		if got := g.origin.Last(t).Target; got != want {
+			t.Errorf("%s: the origin got %s", path, got)
+		}
+	}
+	g.refused(t, g.get(t, "/live/org1/cam/~"+token+"/seg.ts"), 401, "missing_token")
+	g.refused(t, g.get(t, "/live/org1/cam/~"+token, bearer), 400, "bad_request")
 }

@@ -2,11 +2,9 @@ package gate
 
 import (
 	"errors"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
@@ -37,7 +35,7 @@ func (in *incoming) judge() (d decision) {
 	if err != nil {
 		return d.denied(access.DenyError(err))
 	}
-	if !d.target.Open && asksForWorker(in.r.Header) {
+	if !d.target.Open && headers.AsksForWorker(in.r.Header) {
 		return d.denied(access.Deny(access.BadRequest, "a service worker sees the URLs of all that its pages ask for; load it from a path that no rule maps, or that open names"))
 	}
 	if d.target.Open || !in.resource.Owned() && in.h.app.Public(d.target.Org, d.target.Stream, d.at) {
@@ -49,11 +47,6 @@ func (in *incoming) judge() (d decision) {
 		return in.judgeResource(d)
 	}
 	return d
-}
-
-// asksForWorker reports whether a browser asks for the script of a service worker.
-func asksForWorker(h http.Header) bool {
-	return slices.ContainsFunc(h["Service-Worker"], func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "script") })
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,
@@ -149,12 +142,13 @@ func (in *incoming) denyToken(d decision, err error) decision {
 // readRequest reads path, query and upgrade of the request in one way, or not
 // at all.
 func (in *incoming) readRequest() (err error) {
-	in.socket = socketAsked(in.r)
+	in.socket = headers.SocketAsked(in.r)
 	path := rawPath(in.r.URL)
-	if in.h.places.path {
-		if path, in.segments, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
-			return err
-		}
+	if path, in.segments, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
+		return err
+	}
+	if !in.h.places.path {
+		in.segments = nil // it does not count, and reaches nobody
 	}
 	if path, err = in.h.rules.ReadPath(path); err != nil {
 		return err
@@ -179,21 +173,6 @@ func rawPath(u *url.URL) string {
 		}
 	}
 	return u.EscapedPath()
-}
-
-// socketAsked reports whether the request asks for a WebSocket (RFC 6455; RFC
-// 8441 and 9220 over HTTP/2 and 3). Any other upgrade could carry a second
-// request that nobody judges. It is not taken (RFC 9110, section 7.8): what asks
-// for it is dropped, and the request is a plain one.
-func socketAsked(r *http.Request) bool {
-	upgrade, asked := r.Header["Upgrade"]
-	if asked && r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
-		return true
-	}
-	if asked {
-		headers.DropUpgrade(r.Header)
-	}
-	return r.Method == http.MethodConnect && (r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket")
 }
 
 // facts are what the judgement needs to know of the request.

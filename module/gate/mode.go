@@ -19,7 +19,13 @@ const (
 // root-absolute URIs need it, whatever the mode that lets it stand. One in the
 // query is the player's to carry where a manifest tells it to.
 func (x *exchange) manifestMode() manifestMode {
-	if !x.good() || x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
+	if x.target.Kind == target.Socket || x.target.Kind == target.WHEP {
+		return passThrough
+	}
+	if !x.good() {
+		if x.inner() != "" {
+			return splice // what climbs has one folder more to leave
+		}
 		return passThrough
 	}
 	switch x.h.Propagate {

@@ -85,10 +85,16 @@ func (x *exchange) base() *manifest.Base {
 	if b.Inner = b.Token != ""; !b.Inner {
 		b.Token = x.carried(x.target.Stream)
 	}
-	for _, s := range x.segments {
-		b.Tokens = append(b.Tokens, s.Before)
-	}
+	b.Tokens = x.tokenPlaces()
 	return b
+}
+
+// tokenPlaces are how many other segments of the path stand before each token.
+func (in *incoming) tokenPlaces() (list []int) {
+	for _, s := range in.segments {
+		list = append(list, s.Before)
+	}
+	return list
 }
 
 // cover makes a [manifest.Cover] of what a path is mapped to.
@@ -141,9 +147,13 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		Names:   x.h.places.query,
 		Covers:  x.covers,
 
-		IsToken: redact.IsToken,
+		IsToken:   redact.IsToken,
+		IsSegment: func(s string) bool { text, hidden := redact.Segment(s); return text != "" || hidden },
 	}
-	if x.h.Propagate == bySession {
+	if x.h.Propagate == bySession && !x.good() { // references only leave a segment behind
+		rw.Base = &manifest.Base{Inner: true, Token: x.inner(), Tokens: x.tokenPlaces(), Covers: func(string, string) (c manifest.Cover, ok bool) { return c, false }}
+		rw.Covers = func(string, string) (at int, token string, ok bool) { return 0, "", false }
+	} else if x.h.Propagate == bySession {
 		rw.Token, rw.InPath = x.carried(x.target.Stream), x.inner() != ""
 		rw.Base = x.base()
 	}

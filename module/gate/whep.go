@@ -203,9 +203,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	return x.h.withoutTokens(path, raw)
 }
 
-// propagateLocation writes the token into the Location header, as manifests get
-// it. A client that sends its token in the header sends it with every request, so
-// that no other one may stand in the URL.
+// propagateLocation writes the token into the Location header, as manifests get it.
 func (x *exchange) propagateLocation(h http.Header, path, query string) {
 	if !x.carries() {
 		return
@@ -218,8 +216,6 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 		rw.InPath, ref = true, withQuery(path, query) // absolute, so that it gets the segment
 	case x.h.Propagate == byCookie, x.h.Propagate == byNothing:
 		return
-	case x.token.header:
-		rw.Token = x.token.text
 	}
 	h["Location"] = []string{rw.URI(ref)}
 }

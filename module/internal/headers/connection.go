@@ -58,3 +58,18 @@ func setConnection(h http.Header, names []string) {
 	}
 	h["Connection"] = []string{strings.Join(names, ", ")}
 }
+
+// SocketAsked reports whether the request asks for a WebSocket (RFC 6455; RFC
+// 8441 and 9220 over HTTP/2 and 3). Any other upgrade could carry a second
+// request that nobody judges. It is not taken (RFC 9110, section 7.8): what asks
+// for it is dropped, and the request is a plain one.
+func SocketAsked(r *http.Request) bool {
+	upgrade, asked := r.Header["Upgrade"]
+	if asked && r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 && len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+		return true
+	}
+	if asked {
+		DropUpgrade(r.Header)
+	}
+	return r.Method == http.MethodConnect && (r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket")
+}

@@ -50,3 +50,8 @@ func withoutReports(line string) string {
 	}
 	return strings.Join(policies, ",")
 }
+
+// AsksForWorker reports whether a browser asks for the script of a service worker.
+func AsksForWorker(h http.Header) bool {
+	return slices.ContainsFunc(h["Service-Worker"], func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "script") })
+}

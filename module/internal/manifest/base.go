@@ -95,31 +95,38 @@ func (rw carrier) carryRelative(ref string, at int) []edit {
 	}
 	full := "/" + strings.Join(append(slices.Clone(folders[:least]), rest), "/")
 	query, _ := rw.withoutTokens(r.query)
-	c, ok := rw.Base.Covers(readable(full), query)
-	if !ok {
+	c, covered := rw.Base.Covers(readable(full), query)
+	if !covered && !rw.Base.Inner {
 		return nil
 	}
-	rw.edits = rw.few[:0]
-	if want, front := rw.relative(c, r.path, rest, len(folders), least); front {
-		rw.edits = append(rw.edits, edit{at: at, text: want[:len(want)-len(r.path)]})
-	} else if want != r.path {
-		rw.edits = append(rw.edits, edit{at: at, cut: len(r.path), text: want})
+	want := rw.relative(c, covered, r.path, rest, len(folders), least)
+	// What both end with stays as it is written.
+	end := 0
+	for end < min(len(want), len(r.path)) && want[len(want)-1-end] == r.path[len(r.path)-1-end] {
+		end++
 	}
-	rw.removePairs(&r, at)
+	rw.edits = rw.few[:0]
+	if want != r.path {
+		rw.edits = append(rw.edits, edit{at: at, cut: len(r.path) - end, text: want[:len(want)-end]})
+	}
+	if covered {
+		rw.removePairs(&r, at)
+	}
 	return rw.edits
 }
 
-// relative is how a path is written that is relative to the manifest. front says that
-// something is added in front of it, and the rest stays.
-func (rw carrier) relative(c Cover, path, rest string, folders, least int) (want string, front bool) {
+// relative is how a path is written that is relative to the manifest. What leaves the
+// token segments of an inner manifest behind climbs over them too, whether it gets a
+// token or not.
+func (rw carrier) relative(c Cover, covered bool, path, rest string, folders, least int) string {
 	segment := rw.front(c)
 	switch {
 	case rw.Base.Inner && least >= rw.inherited():
-		return path, false
+		return path
 	case path == "":
-		return segment + rest, true
+		return segment + rest
 	case least == folders:
-		return segment + path, true
+		return segment + path
 	}
 	up := folders - least
 	for _, n := range rw.Base.Tokens {
@@ -127,14 +134,17 @@ func (rw carrier) relative(c Cover, path, rest string, folders, least int) (want
 			up++
 		}
 	}
-	want = strings.Repeat("../", up)
+	want := strings.Repeat("../", up)
+	if !covered {
+		return want + rest
+	}
 	if least < c.Start { // the literal start goes before the segment
 		segments := strings.Split(rest, "/")
 		n := min(c.Start-least, len(segments)-1)
 		want += strings.Join(segments[:n], "/") + "/"
 		rest = strings.Join(segments[n:], "/")
 	}
-	return want + segment + rest, false
+	return want + segment + rest
 }
 
 // splitRelative takes a relative reference apart, whatever characters it has.
@@ -153,10 +163,13 @@ func splitRelative(ref string) (r reference) {
 
 // hasSegment reports whether a path has a token segment.
 func (rw carrier) hasSegment(path string) bool {
-	return strings.IndexByte(path, '~') >= 0 && slices.ContainsFunc(strings.Split(path, "/"), rw.isSegment)
+	return strings.ContainsAny(path, "~%") && slices.ContainsFunc(strings.Split(path, "/"), rw.isSegment)
 }
 
 func (rw carrier) isSegment(segment string) bool {
+	if rw.IsSegment != nil {
+		return segment == "~"+rw.Base.Token || rw.IsSegment(segment)
+	}
 	text, marked := strings.CutPrefix(segment, "~")
 	return marked && rw.isToken(text)
 }

@@ -74,6 +74,10 @@ type Rewriter struct {
 	// has that of a JWT.
 	IsToken func(value string) bool
 
+	// IsSegment tells whether a segment of a path is a token. Default: whether it is "~"
+	// and something of which IsToken says so.
+	IsSegment func(segment string) bool
+
 	// Covers tells whether the gate maps path and query to something that
 	// the token may play. The path is in its raw spelling, dot segments
 	// resolved and without a token segment in path form; the query is raw

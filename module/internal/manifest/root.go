@@ -1,18 +1,28 @@
 package manifest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // carryFromRoot is for a reference that is written from the root of this site, with its
 // origin or without. The segment goes where the manifest has or gets its own, so that
 // one resource has one spelling, or else where the rule says.
 func (rw carrier) carryFromRoot(ref string, at int) []edit {
-	r, ok := parseReference(ref)
-	if !ok || r.dots || r.authority && !rw.ownOrigin(&r) || !strings.HasPrefix(r.path, "/") {
+	start, ok := rw.rootAt(ref)
+	if !ok {
 		return nil
+	}
+	r := splitRelative(ref[start:])
+	written := r.path
+	if least, rest, ok := climb(nil, strings.TrimPrefix(written, "/")); !ok || least > 0 {
+		return nil
+	} else if rest = "/" + rest; hasDots(written) {
+		r.path = rest
 	}
 	path, cuts := rw.cutSegments(r.path)
 	query, _ := rw.withoutTokens(r.query)
-	c, ok := rw.Base.Covers(path, query)
+	c, ok := rw.Base.Covers(readable(path), query)
 	if !ok {
 		return nil
 	}
@@ -20,9 +30,40 @@ func (rw carrier) carryFromRoot(ref string, at int) []edit {
 	if own := rw.ownPlace(); lies(path, rw.dir, own) {
 		insert = own
 	}
-	rw.edits = rw.place(offset(path, insert), "/~"+rw.segmentToken(c), r.path, cuts, at+r.pathAt)
-	rw.removePairs(&r, at)
+	segment := "/~" + rw.segmentToken(c)
+	if place := offset(path, insert); r.path != written {
+		rw.edits = append(rw.few[:0], edit{at: at + start, cut: len(written), text: path[:place] + segment + path[place:]})
+	} else {
+		rw.edits = rw.place(place, segment, r.path, cuts, at+start)
+	}
+	rw.removePairs(&r, at+start)
 	return rw.edits
+}
+
+// rootAt is where the path begins of a reference that is written from the root of this
+// site. ok is false for one of another site, or that readers do not agree on.
+func (rw carrier) rootAt(ref string) (start int, ok bool) {
+	if strings.ContainsAny(ref, "\\\t") {
+		return 0, false
+	}
+	if strings.HasPrefix(ref, "/") && !strings.HasPrefix(ref, "//") {
+		return 0, true
+	}
+	slashes := strings.Index(ref, "//")
+	if slashes < 0 {
+		return 0, false
+	}
+	n := strings.IndexByte(ref[slashes+2:], '/')
+	if n < 0 {
+		return 0, false
+	}
+	start = slashes + 2 + n
+	r, ok := parseReference(ref[:start] + "/")
+	return start, ok && r.authority && r.path == "/" && rw.ownOrigin(&r)
+}
+
+func hasDots(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return dots(s) > 0 })
 }
 
 // cutSegments is a path without token segments, and where those stand.
@@ -34,8 +75,7 @@ func (rw carrier) cutSegments(path string) (bare string, cuts []edit) {
 		if n := strings.IndexByte(path[i+1:], '/'); n >= 0 {
 			end = i + 1 + n
 		}
-		segment := path[i+1 : end]
-		if tilde := strings.TrimPrefix(segment, "~"); i != last && tilde != segment && rw.isToken(tilde) {
+		if i != last && rw.isSegment(path[i+1:end]) {
 			cuts = append(cuts, edit{at: i, cut: end - i})
 		} else {
 			b.WriteString(path[i:end])
