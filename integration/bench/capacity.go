@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -63,12 +64,14 @@ func join(address, token string) (*viewer, error) {
 	if _, err := io.ReadFull(v.r, body); err != nil {
 		return nil, err
 	}
-	_, after, ok := bytes.Cut(body, []byte("seg104.0.m4s?"))
-	if !ok {
+	const part = "seg104.0.m4s"
+	before, after, _ := bytes.Cut(body, []byte(part))
+	front, behind := before[bytes.LastIndexByte(before, '"')+1:], after[:max(bytes.IndexByte(after, '"'), 0)]
+	if len(front)+len(behind) == 0 {
 		return nil, fmt.Errorf("the playlist was not rewritten: %s", body)
 	}
-	query, _, _ := bytes.Cut(after, []byte(`"`))
-	v.part = request(segment+"?"+string(query), address)
+	folder, name := path.Split(segment)
+	v.part = request(folder+string(front)+name+string(behind), address)
 	return v, nil
 }
 

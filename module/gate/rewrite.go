@@ -150,7 +150,7 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		IsToken:   redact.IsToken,
 		IsSegment: func(s string) bool { text, hidden := redact.Segment(s); return text != "" || hidden },
 	}
-	if x.h.Propagate == bySession && !x.good() { // references only leave a segment behind
+	if x.h.Propagate == bySession && !x.carries() { // references only leave a segment behind
 		rw.Base = &manifest.Base{Inner: true, Token: x.inner(), Tokens: x.tokenPlaces(), Covers: func(string, string) (c manifest.Cover, ok bool) { return c, false }}
 		rw.Covers = func(string, string) (at int, token string, ok bool) { return 0, "", false }
 	} else if x.h.Propagate == bySession {
