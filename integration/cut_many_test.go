@@ -179,6 +179,7 @@ func reload(t *testing.T, s *harness.Server, caddyfile string) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "text/caddyfile")
+	request.Close = true // the admin endpoint ends with its configuration, and idle connections to it
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
