@@ -41,7 +41,7 @@ func (j judge) keyCounts(s *access.Subject) bool {
 	if a.registry != nil {
 		return a.Trust().Active(s.Key, s.Org) != nil
 	}
-	return a.Trust().Here(s.Here, s.Org) != nil
+	return a.Trust().ActiveLocal(s.LocalKey, s.Org) != nil
 }
 
 // Ready implements [edge.Config].

@@ -81,11 +81,14 @@ func (x *exchange) base() *manifest.Base {
 	if !x.h.inBase() || len(x.segments) > 0 && x.inner() == "" {
 		return nil
 	}
-	b := &manifest.Base{Token: x.inner(), Covers: func(path, rawQuery string) (manifest.Cover, bool) { return cover(path)(x.plays(path, rawQuery)) }}
+	b := &manifest.Base{Token: x.inner(), Tokens: x.tokenPlaces()}
 	if b.Inner = b.Token != ""; !b.Inner {
 		b.Token = x.carried(x.target.Stream)
 	}
-	b.Tokens = x.tokenPlaces()
+	b.Covers = func(path, rawQuery string) (manifest.Cover, bool) {
+		t, token, ok := x.plays(path, rawQuery)
+		return cover(path, &t, token), ok
+	}
 	return b
 }
 
@@ -97,14 +100,12 @@ func (in *incoming) tokenPlaces() (list []int) {
 	return list
 }
 
-// cover makes a [manifest.Cover] of what a path is mapped to.
-func cover(path string) func(t target.Target, token string, ok bool) (manifest.Cover, bool) {
-	return func(t target.Target, token string, ok bool) (c manifest.Cover, _ bool) {
-		if ok {
-			c = manifest.Cover{Start: strings.Count(t.Rule.Prefix(), "/"), Insert: t.Rule.TokenPlace(path), Token: token}
-		}
-		return c, ok
+// cover is what a [manifest.Base] has to know of a path that is mapped to a target.
+func cover(path string, t *target.Target, token string) (c manifest.Cover) {
+	if t.Rule != nil {
+		c = manifest.Cover{Start: strings.Count(t.Rule.Prefix(), "/"), Insert: t.Rule.TokenPlace(path), Token: token}
 	}
+	return c
 }
 
 // spliced appends a manifest with the token in it to into. changed is false for a

@@ -71,7 +71,10 @@ func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body [
 	}
 	if rw.Base != nil {
 		rw.Base.Token = rw.Token
-		rw.Base.Covers = func(path, rawQuery string) (manifest.Cover, bool) { return cover(path)(marked(path, rawQuery)) }
+		rw.Base.Covers = func(path, rawQuery string) (manifest.Cover, bool) {
+			t, mark, ok := marked(path, rawQuery)
+			return cover(path, &t, mark), ok
+		}
 	}
 	body, err := manifest.Decode(body, h)
 	if err != nil {

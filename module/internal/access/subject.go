@@ -17,8 +17,8 @@ type Subject struct {
 	Public bool
 	// TokenID, Tag, User and Key are of the token.
 	TokenID, Tag, User, Key uint64
-	// Here is what the key is known by in this process, whatever secret hashes have.
-	Here uint64
+	// LocalKey is what the key is known by in this process, whatever secret hashes have.
+	LocalKey uint64
 	// IssuedAt is its iat, rounded down.
 	IssuedAt int64
 	// Expires is its exp, where Public: then no deadline says it. 0 for none.
@@ -29,23 +29,23 @@ type Subject struct {
 func SubjectOf(g *token.Grant, stream string, h sessiontoken.Hasher) Subject {
 	return Subject{
 		Org: g.Org, Stream: stream, IssuedAt: g.IssuedSecond(),
-		TokenID: h.Hash("token", g.Org, g.ID),
-		Tag:     h.Hash("tag", g.Org, g.Tag),
-		User:    h.Hash("user", g.Org, g.Subject),
-		Key:     h.Key(g.Key),
-		Here:    KeyHere(g.Key),
+		TokenID:  h.Hash("token", g.Org, g.ID),
+		Tag:      h.Hash("tag", g.Org, g.Tag),
+		User:     h.Hash("user", g.Org, g.Subject),
+		Key:      h.Key(g.Key),
+		LocalKey: LocalKey(g.Key),
 	}
 }
 
-var hereSeed = maphash.MakeSeed()
+var localSeed = maphash.MakeSeed()
 
-// KeyHere is what a key is known by in this process: its id, algorithm and thumbprint. It
+// LocalKey is what a key is known by in this process: its id, algorithm and thumbprint. It
 // is 0 for no key.
-func KeyHere(k *token.Key) uint64 {
+func LocalKey(k *token.Key) uint64 {
 	if k == nil {
 		return 0
 	}
-	return max(maphash.Comparable(hereSeed, struct {
+	return max(maphash.Comparable(localSeed, struct {
 		id, algorithm string
 		thumbprint    [32]byte
 	}{k.ID, k.Algorithm, k.Thumbprint()}), 1)
@@ -55,7 +55,7 @@ func KeyHere(k *token.Key) uint64 {
 func SubjectOfSession(t *sessiontoken.Token, org, stream string, key *token.Key) Subject {
 	return Subject{
 		Org: org, Stream: stream, IssuedAt: t.IssuedAt,
-		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key, Here: KeyHere(key),
+		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key, LocalKey: LocalKey(key),
 	}
 }
 

@@ -41,8 +41,7 @@ type Cover struct {
 type carrier struct{ *Rewriter }
 
 // carry plans what is to be changed in a reference by its base; nothing where it stays
-// as it is. The text is judged, and written is what stands in the manifest: both differ
-// where it begins with a variable.
+// as it is. What it says of variables is their values.
 func (rw carrier) carry(text string) []edit {
 	trimmed := strings.TrimFunc(text, isEdge)
 	at := strings.Index(text, trimmed)

@@ -19,7 +19,7 @@ type Trust struct {
 	// active are the keys that are not retired, by the hash that session tokens
 	// have of them.
 	active map[uint64][]*token.Key
-	here   map[uint64][]*token.Key // the same, by [access.KeyHere]
+	local  map[uint64][]*token.Key // the same, by [access.LocalKey]
 	memory *Memory
 	// id is that of no other trust of this memory.
 	id uint64
@@ -27,13 +27,13 @@ type Trust struct {
 
 // NewTrust makes a trust in some keys, whose tokens this memory remembers.
 func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, hasher sessiontoken.Hasher) *Trust {
-	t := &Trust{Keys: keys, Sessions: sessions, Hasher: hasher, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key), here: make(map[uint64][]*token.Key)}
+	t := &Trust{Keys: keys, Sessions: sessions, Hasher: hasher, memory: m, id: m.trusts.Add(1), active: make(map[uint64][]*token.Key), local: make(map[uint64][]*token.Key)}
 	for _, k := range keys.Keys() {
 		if k.State != token.Retired {
 			hash := hasher.Key(k)
 			t.active[hash] = append(t.active[hash], k)
-			here := access.KeyHere(k)
-			t.here[here] = append(t.here[here], k)
+			local := access.LocalKey(k)
+			t.local[local] = append(t.local[local], k)
 		}
 	}
 	return t
@@ -43,9 +43,9 @@ func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, ha
 // hash that a session token names; nil if there is none.
 func (t *Trust) Active(hash uint64, org string) *token.Key { return speaker(t.active[hash], org) }
 
-// Here is the same for a key that this process knew before, under whichever secret of
+// ActiveLocal is the same for a key that this process knew before, under whichever secret of
 // hashes.
-func (t *Trust) Here(key uint64, org string) *token.Key { return speaker(t.here[key], org) }
+func (t *Trust) ActiveLocal(key uint64, org string) *token.Key { return speaker(t.local[key], org) }
 
 func speaker(keys []*token.Key, org string) *token.Key {
 	for _, k := range keys {
