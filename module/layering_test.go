@@ -26,6 +26,7 @@ var layers = [][]string{
 	{
 		"module/api/types", "module/internal/handoff", "module/internal/access", "module/internal/target", "module/internal/manifest",
 		"module/internal/redact", "module/internal/shard", "module/internal/asset", "module/internal/headers", "module/internal/keyfile", "module/internal/problem",
+		"module/internal/weborigin", "module/internal/xmltext",
 	},
 	{"module/token/jwt", "module/token/sessiontoken"},
 	{"module/token"},
@@ -33,7 +34,8 @@ var layers = [][]string{
 
 // withinLayer are the imports that are allowed within a layer.
 var withinLayer = map[string][]string{
-	"module/internal/access": {"module/internal/target"}, // it judges a grant for a target
+	"module/internal/access":   {"module/internal/target"}, // it judges a grant for a target
+	"module/internal/manifest": {"module/internal/weborigin", "module/internal/xmltext"},
 }
 
 // caddyPackages are those that may import Caddy. All others are tested without it.

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/playgate/playgate/module/internal/headers"
-	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // cors says which web origins may read answers (Fetch Standard, section 3.2).
@@ -30,7 +30,7 @@ func newCORS(words []string, credentials bool) (cors, error) {
 	}
 	c := cors{credentials: credentials}
 	for _, w := range words {
-		origin, err := manifest.ParseOrigin(w)
+		origin, err := weborigin.Parse(w)
 		if err != nil {
 			return cors{}, fmt.Errorf("cors %s: write *, off, or web origins like https://www.example.com: %w", w, err)
 		}

@@ -15,9 +15,9 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/headers"
-	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/verify"
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -109,7 +109,7 @@ type Handler struct {
 	app    *app.App
 	narrow atomic.Pointer[narrowed]
 	rules  target.Rules
-	sites  []manifest.Origin
+	sites  []weborigin.Origin
 	places places
 	cors   cors
 	policy access.Policy

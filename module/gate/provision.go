@@ -12,9 +12,9 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/loadcheck"
-	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/internal/weborigin"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -43,7 +43,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	for _, s := range h.Sites {
-		site, err := manifest.ParseOrigin(s)
+		site, err := weborigin.Parse(s)
 		if err != nil {
 			return fmt.Errorf("site %s: %w", s, err)
 		}

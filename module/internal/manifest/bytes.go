@@ -51,24 +51,3 @@ func consistsOf(s string, class uint8) bool {
 	}
 	return s != ""
 }
-
-// equalFold compares without regard to the case of ASCII letters, and of no
-// others: the long s folds to s in Unicode, but not in a host name.
-func equalFold(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}

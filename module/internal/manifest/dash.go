@@ -1,6 +1,10 @@
 package manifest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/playgate/playgate/module/internal/xmltext"
+)
 
 // DASH appends the MPD src (ISO/IEC 23009-1) to dst with the token in its
 // URLs. What is no MPD, is not well-formed, or has a DOCTYPE is appended
@@ -38,7 +42,7 @@ func (rw *Rewriter) DASH(dst, src []byte) ([]byte, error) {
 // first change, the second time splices.
 type mpd struct {
 	rw *Rewriter
-	x  xmlReader
+	x  xmltext.Reader
 
 	splicing bool
 	safe     bool // no Representation has an id that could change where a URL leads
@@ -64,24 +68,24 @@ type level struct {
 
 // walk goes through the document once. ok is false when it is no plain MPD.
 func (m *mpd) walk(w *writer) (ok bool) {
-	m.x, m.number = xmlReader{text: w.text}, 0
+	m.x, m.number = *xmltext.NewReader(w.text), 0
 	m.levels = append(m.levels[:0], level{bases: []place{{path: m.rw.Path, dir: m.rw.dir, query: m.rw.Query, foreign: m.rw.dir == ""}}})
 	for {
-		p, ok := m.x.next()
+		p, ok := m.x.Next()
 		if !ok {
 			return false
 		}
-		name := local(p.name)
-		switch p.kind {
-		case xmlEnd:
+		name := xmltext.Local(p.Name)
+		switch p.Kind {
+		case xmltext.End:
 			return true
-		case xmlOpen, xmlEmpty:
+		case xmltext.Open, xmltext.Empty:
 			if len(m.levels) == 1 && name != "MPD" {
 				return false
 			}
-			m.look(w.text, name, p.attributes)
+			m.look(w.text, name, p.Attributes)
 			m.attributes(w, p)
-			if p.kind == xmlEmpty {
+			if p.Kind == xmltext.Empty {
 				break
 			}
 			if isURLElement(name) {
@@ -92,20 +96,20 @@ func (m *mpd) walk(w *writer) (ok bool) {
 			}
 			m.number++
 			m.levels = append(m.levels, level{name: name, number: m.number, bases: m.base()})
-		case xmlClose:
+		case xmltext.Close:
 			m.levels = m.levels[:len(m.levels)-1]
 		}
 	}
 }
 
 // look takes note of what must be known of an element.
-func (m *mpd) look(text, name string, attributes []xmlAttribute) {
+func (m *mpd) look(text, name string, attributes []xmltext.Attribute) {
 	top := &m.levels[len(m.levels)-1]
 	switch name {
 	case "Representation", "SubRepresentation":
 		for _, a := range attributes {
 			// What consists of dots only could become a dot segment.
-			if id := text[a.start:a.end]; a.name == "id" && (!consistsOf(id, nameByte) || strings.Trim(id, ".") == "") {
+			if id := text[a.Start:a.End]; a.Name == "id" && (!consistsOf(id, nameByte) || strings.Trim(id, ".") == "") {
 				m.safe = false
 			}
 		}
@@ -118,7 +122,7 @@ func (m *mpd) look(text, name string, attributes []xmlAttribute) {
 		m.leaks = m.leaks || copiesQuery(text, attributes)
 	}
 	for _, a := range attributes {
-		if url, _ := isURLAttribute(name, a.name); url {
+		if url, _ := isURLAttribute(name, a.Name); url {
 			for i := range m.levels {
 				m.levels[i].media = true
 			}
@@ -128,10 +132,10 @@ func (m *mpd) look(text, name string, attributes []xmlAttribute) {
 
 // copiesQuery tells whether an element of Annex I makes the player copy the
 // MPD's query, and the token in it, to URLs of other sites too.
-func copiesQuery(text string, attributes []xmlAttribute) bool {
+func copiesQuery(text string, attributes []xmltext.Attribute) bool {
 	copies, sameOrigin := false, false
 	for _, a := range attributes {
-		switch value := strings.TrimSpace(text[a.start:a.end]); local(a.name) {
+		switch value := strings.TrimSpace(text[a.Start:a.End]); xmltext.Local(a.Name) {
 		case "useMPDUrlQuery":
 			copies = copies || value != "false" && value != "0"
 		case "queryTemplate":

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/xmltext"
 )
 
 const pairX = "&amp;token=" + testToken
@@ -285,8 +287,8 @@ func TestDASHLeavesOtherTextsAlone(t *testing.T) {
 		"UTF-16, big end first":          utf16(`<MPD>`+base+`</MPD>`, [2]int{0, 1}),
 		"UTF-16, little end first":       utf16(`<MPD>`+base+`</MPD>`, [2]int{1, 0}),
 		"UTF-16 without a mark":          utf16(`<MPD>`+base+`</MPD>`, [2]int{1, 0})[2:],
-		"too deep":                       `<MPD>` + base + strings.Repeat("<a>", maxDepth+1) + strings.Repeat("</a>", maxDepth+1) + `</MPD>`,
-		"too many attributes":            `<MPD` + manyAttributes(maxAttributes+1) + `>` + base + `</MPD>`,
+		"too deep":                       `<MPD>` + base + strings.Repeat("<a>", xmltext.MaxDepth+1) + strings.Repeat("</a>", xmltext.MaxDepth+1) + `</MPD>`,
+		"too many attributes":            `<MPD` + manyAttributes(xmltext.MaxAttributes+1) + `>` + base + `</MPD>`,
 	} {
 		if got := mustDASH(t, testRewriter(), in); got != in {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, in)
@@ -295,8 +297,8 @@ func TestDASHLeavesOtherTextsAlone(t *testing.T) {
 	// Just below the bounds all is well, or the cases above would show nothing.
 	for _, form := range []string{
 		`<MPD>%s</MPD>`,
-		`<MPD>%s` + strings.Repeat("<a>", maxDepth-1) + strings.Repeat("</a>", maxDepth-1) + `</MPD>`,
-		`<MPD` + manyAttributes(maxAttributes) + `>%s</MPD>`,
+		`<MPD>%s` + strings.Repeat("<a>", xmltext.MaxDepth-1) + strings.Repeat("</a>", xmltext.MaxDepth-1) + `</MPD>`,
+		`<MPD` + manyAttributes(xmltext.MaxAttributes) + `>%s</MPD>`,
 		"<?xml version='1.0' encoding='UTF-8' standalone='yes'?><MPD>%s</MPD>", `<?xml version="1.0"?><MPD>%s</MPD>`, `<?xml version="1.0" encoding="US-ASCII"?><MPD>%s</MPD>`,
 	} {
 		in, want := fmt.Sprintf(form, base), fmt.Sprintf(form, `<BaseURL>a/`+pairQ+`</BaseURL>`)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/playgate/playgate/module/internal/xmltext"
 )
 
 func isURLElement(name string) bool {
@@ -34,13 +36,13 @@ func isURLAttribute(element, name string) (url, template bool) {
 	return name == "xlink:href", false
 }
 
-func (m *mpd) attributes(w *writer, p xmlPiece) {
+func (m *mpd) attributes(w *writer, p xmltext.Piece) {
 	if !m.splicing {
 		return
 	}
-	element := local(p.name)
-	for _, a := range p.attributes {
-		url, template := isURLAttribute(element, a.name)
+	element := xmltext.Local(p.Name)
+	for _, a := range p.Attributes {
+		url, template := isURLAttribute(element, a.Name)
 		if !url {
 			continue
 		}
@@ -48,7 +50,7 @@ func (m *mpd) attributes(w *writer, p xmlPiece) {
 		if inner := m.inherited(); inner != nil {
 			bases = slices.Concat(bases, inner)
 		}
-		m.url(w, a.start, w.text[a.start:a.end], template, bases, !m.disorder, false)
+		m.url(w, a.Start, w.text[a.Start:a.End], template, bases, !m.disorder, false)
 	}
 }
 
@@ -59,19 +61,19 @@ func (m *mpd) text(w *writer, element string) (ok bool) {
 	depth, plain := 1, true
 	start, end := 0, 0
 	for depth > 0 {
-		p, ok := m.x.next()
+		p, ok := m.x.Next()
 		if !ok {
 			return false
 		}
-		switch p.kind {
-		case xmlOpen:
+		switch p.Kind {
+		case xmltext.Open:
 			depth++
 			plain = false
-		case xmlClose:
+		case xmltext.Close:
 			depth--
-		case xmlText:
+		case xmltext.Text:
 			plain = plain && end == 0
-			start, end = p.start, p.end
+			start, end = p.Start, p.End
 		default:
 			plain = false
 		}
@@ -165,7 +167,7 @@ func (m *mpd) decode(written string, template bool) (plain string, spans []span,
 		var n int
 		switch {
 		case written[i] == '&':
-			r, length := characterReference(written[i:])
+			r, length := xmltext.Reference(written[i:])
 			if length == 0 {
 				return "", nil, false
 			}

@@ -1,6 +1,10 @@
 package manifest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/playgate/playgate/module/internal/weborigin"
+)
 
 // The tokens of the tests have the form of a token; they mean nothing.
 const (
@@ -21,7 +25,7 @@ func testRewriter() *Rewriter {
 	return &Rewriter{
 		Scheme: "https", Host: "live.example.com",
 		Path:  "/live/org1/cam1/index.m3u8",
-		Sites: []Origin{{Scheme: "https", Host: "cdn.example.com", Port: "8443"}, {Scheme: "http", Host: "[::1]", Port: "80"}},
+		Sites: []weborigin.Origin{{Scheme: "https", Host: "cdn.example.com", Port: "8443"}, {Scheme: "http", Host: "[::1]", Port: "80"}},
 		Token: testToken, Name: "token", Names: []string{"token", "jwtoken"},
 		Covers: testCovers,
 	}

@@ -11,6 +11,8 @@ package manifest
 import (
 	"errors"
 	"strings"
+
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // ErrLeak means that the manifest would make the player itself carry the
@@ -41,7 +43,7 @@ type Rewriter struct {
 	Query string
 
 	// Sites are further origins that count as this site.
-	Sites []Origin
+	Sites []weborigin.Origin
 
 	// Token is what the URIs get: [A-Za-z0-9._-]+, so it needs no escaping.
 	Token string
@@ -96,9 +98,9 @@ type Rewriter struct {
 // state is what a Rewriter works out once and the memory it uses again.
 type state struct {
 	ready bool
-	mute  bool   // nothing can be added at all
-	own   Origin // the request's origin; zero when it has none that is safe
-	dir   string // Path up to its last slash; empty when Path cannot be used
+	mute  bool             // nothing can be added at all
+	own   weborigin.Origin // the request's origin; zero when it has none that is safe
+	dir   string           // Path up to its last slash; empty when Path cannot be used
 
 	spelled string // the token in the following
 	pair    string // Name=Token
@@ -161,7 +163,7 @@ func (rw *Rewriter) prepare() {
 	if rw.Base != nil {
 		rw.mute = rw.Base.Covers == nil || !consistsOf(rw.Base.Token, tokenByte)
 	}
-	rw.own, _ = originOf(rw.Scheme, rw.Host)
+	rw.own, _ = weborigin.Of(rw.Scheme, rw.Host)
 	if plainPath(rw.Path) {
 		rw.dir = rw.Path[:strings.LastIndexByte(rw.Path, '/')+1]
 	}

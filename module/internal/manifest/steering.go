@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // IsJSON tells whether head, the first bytes of a body, may begin a JSON
@@ -212,7 +214,7 @@ func (j *jsonWalk) follows(at int, c byte) bool {
 
 // ownHost tells whether the host of a clone is this site.
 func (j *jsonWalk) ownHost(host string) bool {
-	name, port, ok := splitPort(host)
+	name, port, ok := weborigin.SplitPort(host)
 	return ok && j.rw.ownOrigin(&reference{host: name, port: port})
 }
 

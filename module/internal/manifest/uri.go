@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // maxReference is the length, token pairs not counted, above which a reference
@@ -53,7 +55,7 @@ func parseReference(s string) (r reference, ok bool) {
 	}
 	if i := strings.IndexByte(hierarchy, ':'); i >= 0 && strings.IndexByte(hierarchy[:i], '/') < 0 {
 		r.scheme, r.pathAt = hierarchy[:i], i+1
-		if !equalFold(r.scheme, "https") && !equalFold(r.scheme, "http") || !strings.HasPrefix(hierarchy[i+1:], "//") {
+		if !weborigin.EqualFold(r.scheme, "https") && !weborigin.EqualFold(r.scheme, "http") || !strings.HasPrefix(hierarchy[i+1:], "//") {
 			return r, false
 		}
 	}
@@ -63,7 +65,7 @@ func parseReference(s string) (r reference, ok bool) {
 		if i := strings.IndexByte(hierarchy[start:], '/'); i >= 0 {
 			r.authorityEnd = start + i
 		}
-		r.host, r.port, ok = splitPort(hierarchy[start:r.authorityEnd])
+		r.host, r.port, ok = weborigin.SplitPort(hierarchy[start:r.authorityEnd])
 		if !ok || r.host == "" {
 			return r, false
 		}
@@ -142,11 +144,11 @@ func (rw *Rewriter) ownOrigin(r *reference) bool {
 	if scheme == "" {
 		scheme = rw.own.Scheme
 	}
-	if rw.own.is(scheme, r.host, r.port) {
+	if rw.own.Is(scheme, r.host, r.port) {
 		return true
 	}
 	for _, site := range rw.Sites {
-		if site.is(scheme, r.host, r.port) {
+		if site.Is(scheme, r.host, r.port) {
 			return true
 		}
 	}

@@ -3,6 +3,8 @@ package manifest
 import (
 	"strings"
 	"testing"
+
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 func TestURI(t *testing.T) {
@@ -273,7 +275,7 @@ func TestCoversSees(t *testing.T) {
 }
 
 func TestLeads(t *testing.T) {
-	rw := Rewriter{Scheme: "https", Host: "live.example.com", Path: "/live/org1/cam1/whep", Sites: []Origin{{"https", "cdn.example.com", "443"}}}
+	rw := Rewriter{Scheme: "https", Host: "live.example.com", Path: "/live/org1/cam1/whep", Sites: []weborigin.Origin{{Scheme: "https", Host: "cdn.example.com", Port: "443"}}}
 	for _, tc := range []struct{ ref, path, query string }{
 		{"/live/org1/cam1/whep/1", "/live/org1/cam1/whep/1", ""},
 		{"whep/1?a=b&c", "/live/org1/cam1/whep/1", "a=b&c"},

@@ -1,4 +1,5 @@
-package manifest
+// Package weborigin reads and compares web origins: scheme, host and port.
+package weborigin
 
 import (
 	"errors"
@@ -13,10 +14,10 @@ type Origin struct {
 	Scheme, Host, Port string
 }
 
-// ParseOrigin reads an origin such as "https://cdn.example.com" or
+// Parse reads an origin such as "https://cdn.example.com" or
 // "http://[::1]:8080". Anything but scheme, host and port is an error that
 // says what to change.
-func ParseOrigin(s string) (Origin, error) {
+func Parse(s string) (Origin, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
 	case s == "":
@@ -26,13 +27,13 @@ func ParseOrigin(s string) (Origin, error) {
 		return Origin{}, errors.New(`origin has user information: remove everything up to and including the "@"`)
 	case !ok:
 		return Origin{}, fmt.Errorf(`origin %q has no scheme: write "https://" or "http://" before the host`, s)
-	case !equalFold(scheme, "https") && !equalFold(scheme, "http"):
+	case !EqualFold(scheme, "https") && !EqualFold(scheme, "http"):
 		return Origin{}, fmt.Errorf("origin %q: the scheme must be https or http, not %q", s, scheme)
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		return Origin{}, fmt.Errorf("origin %q: remove %q, an origin ends after host and port", s, rest[i:])
 	}
-	host, port, ok := splitPort(rest)
+	host, port, ok := SplitPort(rest)
 	switch {
 	case strings.Contains(host, "*"):
 		return Origin{}, fmt.Errorf("origin %q: wildcards are not possible, write one origin for each host", s)
@@ -56,9 +57,9 @@ func (o Origin) String() string {
 	return s
 }
 
-// originOf makes the origin of a scheme and a host with or without port.
-func originOf(scheme, hostport string) (Origin, bool) {
-	host, port, ok := splitPort(hostport)
+// Of makes the origin of a scheme and a host with or without port.
+func Of(scheme, hostport string) (Origin, bool) {
+	host, port, ok := SplitPort(hostport)
 	if !ok || defaultPort(strings.ToLower(scheme)) == "" {
 		return Origin{}, false
 	}
@@ -76,9 +77,9 @@ func newOrigin(scheme, host, port string) Origin {
 	return Origin{Scheme: scheme, Host: host, Port: port}
 }
 
-// is tells whether o is the origin of a scheme, host and port as they are
+// Is tells whether o is the origin of a scheme, host and port as they are
 // written in a URI; the port may be missing.
-func (o Origin) is(scheme, host, port string) bool {
+func (o Origin) Is(scheme, host, port string) bool {
 	want := o.Port
 	if want == "" {
 		want = defaultPort(o.Scheme)
@@ -86,7 +87,7 @@ func (o Origin) is(scheme, host, port string) bool {
 	if port == "" {
 		port = defaultPort(o.Scheme)
 	}
-	return o.Host != "" && port != "" && port == want && equalFold(o.Scheme, scheme) && equalFold(o.Host, host)
+	return o.Host != "" && port != "" && port == want && EqualFold(o.Scheme, scheme) && EqualFold(o.Host, host)
 }
 
 func defaultPort(scheme string) string {
@@ -100,9 +101,9 @@ func defaultPort(scheme string) string {
 	}
 }
 
-// splitPort splits an authority without user information. A port with a
+// SplitPort splits an authority without user information. A port with a
 // leading zero is refused, because only some readers drop it.
-func splitPort(s string) (host, port string, ok bool) {
+func SplitPort(s string) (host, port string, ok bool) {
 	end := len(s)
 	if strings.HasPrefix(s, "[") {
 		end = strings.IndexByte(s, ']') + 1
@@ -146,7 +147,7 @@ func canonicalHost(host string) (string, bool) {
 	}
 	last := ""
 	for last = range strings.SplitSeq(host, ".") {
-		if len(last) > 63 || !consistsOf(last, wordByte) {
+		if len(last) > 63 || !isLabel(last) {
 			return "", false
 		}
 	}
@@ -161,7 +162,40 @@ func canonicalHost(host string) (string, bool) {
 // address.
 func numeric(label string) bool {
 	if digits, ok := strings.CutPrefix(label, "0x"); ok {
-		return digits == "" || consistsOf(digits, hexByte)
+		return digits == "" || strings.Trim(digits, "0123456789abcdef") == ""
 	}
 	return strings.Trim(label, "0123456789") == ""
+}
+
+// isLabel tells whether s can be a part of a host's name.
+func isLabel(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// EqualFold compares without regard to the case of ASCII letters, and of no
+// others: the long s folds to s in Unicode, but not in a host name.
+func EqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

@@ -1,11 +1,11 @@
-package manifest
+package weborigin
 
 import (
 	"strings"
 	"testing"
 )
 
-func TestParseOrigin(t *testing.T) {
+func TestParse(t *testing.T) {
 	tests := []struct {
 		in   string
 		want Origin
@@ -54,7 +54,7 @@ func TestParseOrigin(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
-			got, err := ParseOrigin(tt.in)
+			got, err := Parse(tt.in)
 			if got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}

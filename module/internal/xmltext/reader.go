@@ -1,4 +1,7 @@
-package manifest
+// Package xmltext reads XML documents for those who want to change them: it says where
+// names and values stand, which no reader of the standard library tells. It takes
+// well-formed documents without a DOCTYPE; on anything odd it gives up.
+package xmltext
 
 import (
 	"strconv"
@@ -6,84 +9,82 @@ import (
 	"unicode/utf8"
 )
 
-// The XML reader here gives offsets and nothing else: splicing needs to know
-// where a value stands, and no reader of the standard library tells. It takes
-// well-formed documents without a DOCTYPE; on anything odd it gives up, and
-// the manifest goes out as it came.
-
-// xmlKind is the kind of a piece of an XML document.
-type xmlKind uint8
+// Kind is the kind of a piece of an XML document.
+type Kind uint8
 
 const (
-	xmlEnd   xmlKind = iota // of the document
-	xmlOpen                 // <name ...>
-	xmlEmpty                // <name .../>
-	xmlClose                // </name>
-	xmlText                 // character data
-	xmlOther                // comment, CDATA section or processing instruction
+	End   Kind = iota // of the document
+	Open              // <name ...>
+	Empty             // <name .../>
+	Close             // </name>
+	Text              // character data
+	CDATA             // a section of it that is read as it stands
+	Other             // comment or processing instruction
 )
 
-// xmlPiece is one piece. The offsets are those in the document.
-type xmlPiece struct {
-	kind       xmlKind
-	name       string // qualified
-	start, end int
-	attributes []xmlAttribute
+// Piece is one piece. The offsets are those in the document.
+type Piece struct {
+	Kind       Kind
+	Name       string // qualified
+	Start, End int
+	Attributes []Attribute
 }
 
-// xmlAttribute is one attribute; start and end are those of its value,
-// without quotes.
-type xmlAttribute struct {
-	name       string
-	start, end int
+// Attribute is one attribute; Start and End are those of its value, without quotes.
+type Attribute struct {
+	Name       string
+	Start, End int
 }
 
-// local is a name without its prefix.
-func local(name string) string {
+// Local is a name without its prefix.
+func Local(name string) string {
 	return name[strings.IndexByte(name, ':')+1:]
 }
 
-// maxAttributes bounds the attributes of an element, which are compared with
-// one another, and maxDepth the elements inside one another.
+// MaxAttributes bounds the attributes of an element, which are compared with
+// one another, and MaxDepth the elements inside one another.
 const (
-	maxAttributes = 256
-	maxDepth      = 64
+	MaxAttributes = 256
+	MaxDepth      = 64
 )
 
-// xmlReader reads a document piece by piece.
-type xmlReader struct {
+// Reader reads a document piece by piece.
+type Reader struct {
 	text       string
 	at         int
 	open       []string // elements that are open
 	seen       bool     // the root element has begun
-	attributes []xmlAttribute
+	attributes []Attribute
 }
 
-// next returns the next piece, which is valid until the call after it. ok is
+// NewReader reads a text from its beginning.
+func NewReader(text string) *Reader { return &Reader{text: text} }
+
+// Next returns the next piece, which is valid until the call after it. ok is
 // false when the document is not well-formed, or not plain.
-func (x *xmlReader) next() (p xmlPiece, ok bool) {
+func (x *Reader) Next() (p Piece, ok bool) {
 	if x.at == len(x.text) {
-		return xmlPiece{kind: xmlEnd}, x.seen && len(x.open) == 0
+		return Piece{Kind: End}, x.seen && len(x.open) == 0
 	}
-	p.start = x.at
+	p.Start = x.at
 	rest := x.text[x.at:]
 	switch {
 	case rest[0] != '<':
-		p.kind = xmlText
-		p.end = len(x.text)
+		p.Kind = Text
+		p.End = len(x.text)
 		if n := strings.IndexByte(rest, '<'); n >= 0 {
-			p.end = x.at + n
+			p.End = x.at + n
 		}
-		content := x.text[p.start:p.end]
-		ok = plainXML(content) && (len(x.open) > 0 || strings.Trim(content, " \t\r\n\ufeff") == "")
+		content := x.text[p.Start:p.End]
+		ok = plain(content) && (len(x.open) > 0 || strings.Trim(content, " \t\r\n\ufeff") == "")
 	case strings.HasPrefix(rest, "<!--"):
-		p, ok = x.other(4, "-->")
+		p, ok = x.other(Other, 4, "-->")
 	case strings.HasPrefix(rest, "<![CDATA["):
-		p, ok = x.other(9, "]]>")
+		p, ok = x.other(CDATA, 9, "]]>")
 		ok = ok && len(x.open) > 0
 	case strings.HasPrefix(rest, "<?"):
-		p, ok = x.other(2, "?>")
-		ok = ok && knownEncoding(x.text[p.start:p.end])
+		p, ok = x.other(Other, 2, "?>")
+		ok = ok && knownEncoding(x.text[p.Start:p.End])
 	case strings.HasPrefix(rest, "</"):
 		p, ok = x.closing()
 	case strings.HasPrefix(rest, "<!"):
@@ -91,14 +92,14 @@ func (x *xmlReader) next() (p xmlPiece, ok bool) {
 	default:
 		p, ok = x.opening()
 	}
-	x.at = p.end
+	x.at = p.End
 	return p, ok
 }
 
 // other reads a piece that ends with a certain text.
-func (x *xmlReader) other(skip int, end string) (xmlPiece, bool) {
+func (x *Reader) other(kind Kind, skip int, end string) (Piece, bool) {
 	n := strings.Index(x.text[x.at+skip:], end)
-	return xmlPiece{kind: xmlOther, start: x.at, end: x.at + skip + n + len(end)}, n >= 0
+	return Piece{Kind: kind, Start: x.at, End: x.at + skip + n + len(end)}, n >= 0
 }
 
 // knownEncoding tells whether an XML declaration names an encoding in which
@@ -116,27 +117,27 @@ func knownEncoding(instruction string) bool {
 	if i := strings.IndexAny(name, "\"'"); i >= 0 {
 		name = name[:i]
 	}
-	return equalFold(name, "utf-8") || equalFold(name, "us-ascii")
+	return strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "us-ascii")
 }
 
-func (x *xmlReader) closing() (p xmlPiece, ok bool) {
+func (x *Reader) closing() (p Piece, ok bool) {
 	n := strings.IndexByte(x.text[x.at:], '>')
 	if n < 0 || len(x.open) == 0 {
 		return p, false
 	}
-	p = xmlPiece{kind: xmlClose, start: x.at, end: x.at + n + 1}
-	p.name = strings.TrimRight(x.text[x.at+2:x.at+n], " \t\r\n")
+	p = Piece{Kind: Close, Start: x.at, End: x.at + n + 1}
+	p.Name = strings.TrimRight(x.text[x.at+2:x.at+n], " \t\r\n")
 	top := len(x.open) - 1
-	ok = x.open[top] == p.name
+	ok = x.open[top] == p.Name
 	x.open = x.open[:top]
 	return p, ok
 }
 
-func (x *xmlReader) opening() (p xmlPiece, ok bool) {
-	p = xmlPiece{kind: xmlOpen, start: x.at}
+func (x *Reader) opening() (p Piece, ok bool) {
+	p = Piece{Kind: Open, Start: x.at}
 	i := x.at + 1
-	p.name, i = x.word(i)
-	if p.name == "" || len(x.open) == 0 && x.seen || len(x.open) > maxDepth {
+	p.Name, i = x.word(i)
+	if p.Name == "" || len(x.open) == 0 && x.seen || len(x.open) > MaxDepth {
 		return p, false
 	}
 	x.attributes = x.attributes[:0]
@@ -146,25 +147,25 @@ func (x *xmlReader) opening() (p xmlPiece, ok bool) {
 		case blank == len(x.text):
 			return p, false
 		case x.text[blank] == '>':
-			p.end, p.attributes = blank+1, x.attributes
-			x.open, x.seen = append(x.open, p.name), true
+			p.End, p.Attributes = blank+1, x.attributes
+			x.open, x.seen = append(x.open, p.Name), true
 			return p, true
 		case strings.HasPrefix(x.text[blank:], "/>"):
-			p.kind, p.end, p.attributes = xmlEmpty, blank+2, x.attributes
+			p.Kind, p.End, p.Attributes = Empty, blank+2, x.attributes
 			x.seen = true
 			return p, true
 		case blank == i:
 			return p, false // no blank before an attribute
 		}
-		var a xmlAttribute
+		var a Attribute
 		if a, i, ok = x.attribute(blank); !ok {
 			return p, false
 		}
-		if len(x.attributes) == maxAttributes {
+		if len(x.attributes) == MaxAttributes {
 			return p, false
 		}
 		for _, other := range x.attributes {
-			if other.name == a.name {
+			if other.Name == a.Name {
 				return p, false
 			}
 		}
@@ -172,10 +173,10 @@ func (x *xmlReader) opening() (p xmlPiece, ok bool) {
 	}
 }
 
-func (x *xmlReader) attribute(i int) (a xmlAttribute, next int, ok bool) {
-	a.name, i = x.word(i)
+func (x *Reader) attribute(i int) (a Attribute, next int, ok bool) {
+	a.Name, i = x.word(i)
 	i = x.blanks(i)
-	if a.name == "" || i == len(x.text) || x.text[i] != '=' {
+	if a.Name == "" || i == len(x.text) || x.text[i] != '=' {
 		return a, i, false
 	}
 	i = x.blanks(i + 1)
@@ -186,13 +187,13 @@ func (x *xmlReader) attribute(i int) (a xmlAttribute, next int, ok bool) {
 	if n < 0 {
 		return a, i, false
 	}
-	a.start, a.end = i+1, i+1+n
-	value := x.text[a.start:a.end]
-	return a, a.end + 1, strings.IndexByte(value, '<') < 0 && plainXML(value)
+	a.Start, a.End = i+1, i+1+n
+	value := x.text[a.Start:a.End]
+	return a, a.End + 1, strings.IndexByte(value, '<') < 0 && plain(value)
 }
 
 // word reads a name. It takes more than XML does, and nothing that ends one.
-func (x *xmlReader) word(i int) (string, int) {
+func (x *Reader) word(i int) (string, int) {
 	start := i
 	for i < len(x.text) && strings.IndexByte(" \t\r\n=/<>\"'&?", x.text[i]) < 0 {
 		i++
@@ -200,22 +201,22 @@ func (x *xmlReader) word(i int) (string, int) {
 	return x.text[start:i], i
 }
 
-func (x *xmlReader) blanks(i int) int {
+func (x *Reader) blanks(i int) int {
 	for i < len(x.text) && strings.IndexByte(" \t\r\n", x.text[i]) >= 0 {
 		i++
 	}
 	return i
 }
 
-// plainXML tells whether each & of a text begins a reference that needs no
+// plain tells whether each & of a text begins a reference that needs no
 // DOCTYPE.
-func plainXML(text string) bool {
+func plain(text string) bool {
 	for {
 		i := strings.IndexByte(text, '&')
 		if i < 0 {
 			return true
 		}
-		_, n := characterReference(text[i:])
+		_, n := Reference(text[i:])
 		if n == 0 {
 			return false
 		}
@@ -223,9 +224,9 @@ func plainXML(text string) bool {
 	}
 }
 
-// characterReference reads the character reference at the beginning of a text and
+// Reference reads the character reference at the beginning of a text and
 // returns what it stands for and its length, or 0.
-func characterReference(text string) (r rune, length int) {
+func Reference(text string) (r rune, length int) {
 	end := strings.IndexByte(text[:min(len(text), 12)], ';')
 	if end < 2 {
 		return 0, 0
