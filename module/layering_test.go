@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"module/internal/kv"},
 	{
 		"module/api/types", "module/internal/handoff", "module/internal/access", "module/internal/target", "module/internal/manifest",
-		"module/internal/redact", "module/internal/shard", "module/internal/asset", "module/internal/headers", "module/internal/keyfile", "module/internal/problem",
+		"module/internal/redact", "module/internal/shard", "module/internal/budget", "module/internal/asset", "module/internal/headers", "module/internal/keyfile", "module/internal/problem",
 		"module/internal/weborigin", "module/internal/xmltext",
 	},
 	{"module/token/jwt", "module/token/sessiontoken"},
