@@ -30,7 +30,7 @@ func (x *exchange) setCookie(h http.Header) {
 	if left <= 0 {
 		return
 	}
-	h.Add("Set-Cookie", x.h.places.cookie+"="+x.token.text+
+	h.Add("Set-Cookie", x.h.places.Cookie+"="+x.token.Text+
 		"; Path="+x.target.Rule.StreamPrefix(x.path)+"; Max-Age="+strconv.FormatInt(left, 10)+
 		"; HttpOnly; Secure; SameSite=None; Partitioned")
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/places"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/verify"
 )
@@ -17,7 +18,7 @@ type decision struct {
 	public    bool // it is allowed without a token
 	inURL     bool // a token stands in the URL, whether it was needed or not
 
-	token      found
+	token      places.Found
 	trust      *verify.Trust     // what the token was verified with
 	credential access.Credential // set once the signature has held
 	subject    access.Subject    // whom it serves, once a token has been verified
@@ -42,7 +43,7 @@ func (d *decision) good() bool { return !d.public && d.carries() }
 func (d *decision) carries() bool { return d.verdict.Allowed && d.credential.Grant != nil }
 
 // tokened reports whether the request has a token anywhere, good or not.
-func (d *decision) tokened() bool { return d.inURL || d.token.text != "" }
+func (d *decision) tokened() bool { return d.inURL || d.token.Text != "" }
 
 // tokenID is the id of the token, or of the session; "" until the signature has held.
 func (d *decision) tokenID() string {

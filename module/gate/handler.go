@@ -15,6 +15,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/headers"
+	"github.com/playgate/playgate/module/internal/places"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/internal/weborigin"
@@ -110,7 +111,7 @@ type Handler struct {
 	narrow atomic.Pointer[narrowed]
 	rules  target.Rules
 	sites  []weborigin.Origin
-	places places
+	places places.Places
 	cors   cors
 	policy access.Policy
 	now    func() time.Time

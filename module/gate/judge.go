@@ -71,10 +71,10 @@ func (in *incoming) allowPublic(d decision) decision {
 // judgeToken judges the request by its token, from where it stands to what became of
 // it since it was made.
 func (in *incoming) judgeToken(d decision) decision {
-	if d.token, d.verdict = in.h.places.find(in.segments, in.query, in.r.Header); !d.verdict.Allowed {
+	if d.token, d.verdict = in.h.places.Find(in.segments, in.query, in.r.Header); !d.verdict.Allowed {
 		return d
 	}
-	if d.token.cookie && !in.cookieAllowed() {
+	if d.token.Cookie && !in.cookieAllowed() {
 		return d.denied(access.Deny(access.MissingToken, "a token in a cookie counts for GET and HEAD, and for a socket that a page of this site or one listed by cors opens"))
 	}
 	d.trust = in.h.trust()
@@ -98,10 +98,10 @@ func (in *incoming) judgeToken(d decision) decision {
 
 // verify checks the signature of the token, and fills in what it says.
 func (in *incoming) verify(d *decision) error {
-	if sessiontoken.HasForm(d.token.text) {
+	if sessiontoken.HasForm(d.token.Text) {
 		return in.verifySession(d)
 	}
-	verified, err := in.h.app.ReadToken(d.trust, d.token.text, in.address, d.at)
+	verified, err := in.h.app.ReadToken(d.trust, d.token.Text, in.address, d.at)
 	if err != nil {
 		return err
 	}
@@ -147,13 +147,13 @@ func (in *incoming) readRequest() (err error) {
 	if path, in.segments, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
 		return err
 	}
-	if !in.h.places.path {
+	if !in.h.places.Path {
 		in.segments = nil // it does not count, and reaches nobody
 	}
 	if path, err = in.h.rules.ReadPath(path); err != nil {
 		return err
 	}
-	query, err := in.h.places.readQuery(in.r.URL.RawQuery)
+	query, err := in.h.places.ReadQuery(in.r.URL.RawQuery)
 	if err != nil {
 		return err
 	}

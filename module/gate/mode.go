@@ -32,15 +32,15 @@ func (x *exchange) manifestMode() manifestMode {
 	case bySession:
 		return splice
 	case byQuery:
-		if x.token.path || len(x.h.places.query) > 0 {
+		if x.token.Path || len(x.h.places.Query) > 0 {
 			return splice
 		}
 	case byPath, byNothing:
-		if x.token.path {
+		if x.token.Path {
 			return splice
 		}
 	}
-	if x.token.name != "" && x.r.Method != http.MethodHead {
+	if x.token.Name != "" && x.r.Method != http.MethodHead {
 		return inspect
 	}
 	return passThrough

@@ -12,6 +12,7 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/loadcheck"
+	"github.com/playgate/playgate/module/internal/places"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/internal/weborigin"
@@ -33,7 +34,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionRules(); err != nil {
 		return err
 	}
-	if h.places, err = h.Tokens.compile(); err != nil {
+	t := h.Tokens
+	if h.places, err = places.New(t.Query, t.Path == nil || *t.Path, t.Header == nil || *t.Header, t.Cookie); err != nil {
 		return err
 	}
 	if err := h.provisionWords(); err != nil {
@@ -58,7 +60,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.provisionCuts(ctx)
-	redact.AddNames(h.places.query...)
+	redact.AddNames(h.places.Query...)
 	h.warnOfProxies(ctx)
 	server := loadcheck.Server(ctx)
 	h.accessLog = server == nil || server.Logs != nil
@@ -96,13 +98,13 @@ func (h *Handler) provisionSessions() error {
 	if h.RefererMissing == "first" && h.Propagate != bySession {
 		return errors.New("referer_missing first needs propagate session: only a session token knows on which page its session began")
 	}
-	if h.Propagate == bySession && len(h.places.query) == 0 {
+	if h.Propagate == bySession && len(h.places.Query) == 0 {
 		return errors.New("propagate session has no query name to write the session token under; name one with tokens { query <name> }")
 	}
-	if h.Propagate == byCookie && h.places.cookie == "" {
+	if h.Propagate == byCookie && h.places.Cookie == "" {
 		return errors.New("propagate cookie needs the name of a cookie; remove tokens { cookie off }")
 	}
-	if h.Propagate == byPath && !h.places.path {
+	if h.Propagate == byPath && !h.places.Path {
 		return errors.New("propagate path needs tokens in the path; remove tokens { path off }")
 	}
 	return nil
@@ -176,7 +178,7 @@ func parsePatterns(texts []string) ([]target.Pattern, error) {
 // the defaults.
 func (h *Handler) provisionWords() error {
 	ways := []string{byQuery, bySession, byPath, byCookie, byNothing}
-	if h.app.Sessions() && len(h.places.query) > 0 {
+	if h.app.Sessions() && len(h.places.Query) > 0 {
 		ways[0], ways[1] = ways[1], ways[0] // playlists grow less, and play as long
 	}
 	for _, o := range []struct {
@@ -204,14 +206,14 @@ func (h *Handler) provisionWords() error {
 
 // checkNames finds query names that mean two things.
 func (h *Handler) checkNames() error {
-	for _, name := range h.places.query {
+	for _, name := range h.places.Query {
 		for _, r := range h.rules.Rules {
 			if r.QueryKey == name || slices.ContainsFunc(r.Pins, func(p target.Pin) bool { return p.Name == name }) {
 				return fmt.Errorf("stream %s: the query name %s is where the token is; use another one, or change it with tokens { query <name>... }", r.Path.String(), name)
 			}
 		}
 	}
-	if h.Propagate == byQuery && h.places.header && len(h.places.query) == 0 {
+	if h.Propagate == byQuery && h.places.Header && len(h.places.Query) == 0 {
 		return errors.New("propagate query has no query name to write a token from the Authorization header under; name one with tokens { query <name> }, or write propagate off")
 	}
 	return nil

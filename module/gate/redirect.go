@@ -18,13 +18,13 @@ func (x *exchange) redirect() string {
 	}
 	switch x.h.Propagate {
 	case byPath:
-		if x.token.path {
+		if x.token.Path {
 			return ""
 		}
 		prefix := x.target.Rule.Prefix()
-		return withQuery(prefix+"/~"+x.token.text+x.path[len(prefix):], x.query.WithoutTokens())
+		return withQuery(prefix+"/~"+x.token.Text+x.path[len(prefix):], x.query.WithoutTokens())
 	case bySession:
-		if !x.token.path || x.target.Kind != target.Manifest || x.inner() != "" {
+		if !x.token.Path || x.target.Kind != target.Manifest || x.inner() != "" {
 			return ""
 		}
 		text := x.carried(x.target.Stream)
@@ -35,9 +35,9 @@ func (x *exchange) redirect() string {
 		if rest != "" {
 			rest += "&"
 		}
-		return withQuery(x.path, rest+x.h.places.query[0]+"="+text)
+		return withQuery(x.path, rest+x.h.places.Query[0]+"="+text)
 	case byCookie:
-		if !x.token.path || x.target.Kind != target.Manifest {
+		if !x.token.Path || x.target.Kind != target.Manifest {
 			return ""
 		}
 		return withQuery(x.path, x.query.WithoutTokens())

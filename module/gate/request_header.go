@@ -59,13 +59,13 @@ func (x *exchange) prepare() {
 	if x.good() {
 		switch x.h.UpstreamToken {
 		case "bearer":
-			x.r.Header.Set("Authorization", "Bearer "+x.token.text)
+			x.r.Header.Set("Authorization", "Bearer "+x.token.Text)
 		case "keep":
-			if x.token.path && x.token.name == "" && len(x.h.places.query) > 0 {
+			if x.token.Path && x.token.Name == "" && len(x.h.places.Query) > 0 {
 				if x.r.URL.RawQuery != "" {
 					x.r.URL.RawQuery += "&"
 				}
-				x.r.URL.RawQuery += x.h.places.query[0] + "=" + x.token.text
+				x.r.URL.RawQuery += x.h.places.Query[0] + "=" + x.token.Text
 			}
 		}
 	}

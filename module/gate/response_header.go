@@ -39,7 +39,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		switch {
 		case x.inner() != "":
 		case status == http.StatusNotModified && x.rewritable():
-			headers.TagETag(h, x.token.text)
+			headers.TagETag(h, x.token.Text)
 		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
 			// These belong to the manifest as it was before rewriting.
 			h.Del("Content-Length")
@@ -50,7 +50,7 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		headers.NeverStore(h)
 		return
 	}
-	if x.h.Propagate == byCookie && !x.token.cookie && x.credential.Session == nil && !x.socket {
+	if x.h.Propagate == byCookie && !x.token.Cookie && x.credential.Session == nil && !x.socket {
 		x.setCookie(h)
 		headers.NeverStore(h)
 		return
@@ -75,7 +75,7 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 	if x.inner() != "" {
 		h.Del("Etag")
 	} else {
-		headers.TagETag(h, x.token.text)
+		headers.TagETag(h, x.token.Text)
 	}
 	headers.NeverStore(h)
 	headers.AddVary(h, "Accept-Encoding")

@@ -39,7 +39,7 @@ func (x *exchange) askForManifest(mode manifestMode) {
 		return // mostly it is the origin's bytes
 	}
 	r.Header.Del("If-Modified-Since")
-	if tags := headers.OwnETags(r.Header.Values("If-None-Match"), x.token.text); tags != "" {
+	if tags := headers.OwnETags(r.Header.Values("If-None-Match"), x.token.Text); tags != "" {
 		r.Header.Set("If-None-Match", tags)
 	} else {
 		r.Header.Del("If-None-Match")
@@ -72,7 +72,7 @@ func (in *incoming) inner() string {
 // inBase reports whether references inherit a session token from the path of their
 // manifest.
 func (h *Handler) inBase() bool {
-	return h.Propagate == bySession && h.SessionForm != byQuery && h.places.path
+	return h.Propagate == bySession && h.SessionForm != byQuery && h.places.Path
 }
 
 // base is where the manifest stands, for references that inherit the token from its
@@ -141,11 +141,11 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		Path:    x.path,
 		Query:   x.r.URL.RawQuery,
 		Sites:   x.h.sites,
-		Token:   x.token.text,
-		Name:    x.token.name,
-		InPath:  x.token.path,
-		InQuery: x.token.name != "",
-		Names:   x.h.places.query,
+		Token:   x.token.Text,
+		Name:    x.token.Name,
+		InPath:  x.token.Path,
+		InQuery: x.token.Name != "",
+		Names:   x.h.places.Query,
 		Covers:  x.covers,
 
 		IsToken:   redact.IsToken,
@@ -158,8 +158,8 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 		rw.Token, rw.InPath = x.carried(x.target.Stream), x.inner() != ""
 		rw.Base = x.base()
 	}
-	if rw.Name == "" && len(x.h.places.query) > 0 {
-		rw.Name = x.h.places.query[0]
+	if rw.Name == "" && len(x.h.places.Query) > 0 {
+		rw.Name = x.h.places.Query[0]
 	}
 	return rw
 }

@@ -12,7 +12,7 @@ import (
 // verifySession reads a session token: for this stream and from this address, and as
 // long as the key of its playback token is in use.
 func (in *incoming) verifySession(d *decision) error {
-	s, err := d.trust.Sessions.Read(d.token.text, in.scope(d.target.Stream, d))
+	s, err := d.trust.Sessions.Read(d.token.Text, in.scope(d.target.Stream, d))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (in *incoming) scope(stream string, d *decision) sessiontoken.Scope {
 func (x *exchange) carried(stream string) string {
 	if x.credential.Session != nil {
 		if stream == x.target.Stream {
-			return x.token.text
+			return x.token.Text
 		}
 		return ""
 	}
@@ -52,7 +52,7 @@ func (x *exchange) carried(stream string) string {
 	}
 	text := x.mint(stream)
 	if text == "" {
-		text = x.token.text
+		text = x.token.Text
 	}
 	if x.minted == nil {
 		x.minted = make(map[string]string, 1)
@@ -102,8 +102,8 @@ func (x *exchange) mint(stream string) string {
 // came beside the playback token and is of the same token or user, so that a player
 // may renew its token; else the one of this viewer.
 func (x *exchange) sessionID(stream string) [8]byte {
-	if x.token.beside != "" && stream == x.target.Stream {
-		s, err := x.trust.Sessions.Read(x.token.beside, x.scope(stream, &x.decision))
+	if x.token.Beside != "" && stream == x.target.Stream {
+		s, err := x.trust.Sessions.Read(x.token.Beside, x.scope(stream, &x.decision))
 		if err == nil && (s.TokenID == x.subject.TokenID || s.User != 0 && s.User == x.subject.User) {
 			return s.ID
 		}

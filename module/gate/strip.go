@@ -82,11 +82,11 @@ func (x *exchange) stripHeader() {
 	if x.target.Rule != nil {
 		r.URL.RawQuery = x.target.Forward(x.query, keep)
 	}
-	if x.h.places.header && !keep {
+	if x.h.places.Header && !keep {
 		// Other schemes, and what is no token, are the origin's business.
 		headers.DropBearers(r.Header, redact.IsToken)
 	}
-	if name := x.h.places.cookie; name != "" && !keep {
+	if name := x.h.places.Cookie; name != "" && !keep {
 		headers.DropCookies(r.Header, name, redact.IsToken)
 	}
 	referers := r.Header["Referer"]
@@ -110,7 +110,7 @@ func (h *Handler) withoutTokens(rawPath, rawQuery string) (path, query string, o
 	if err != nil {
 		return "", "", false
 	}
-	q, err := h.places.readQuery(rawQuery)
+	q, err := h.places.ReadQuery(rawQuery)
 	if err != nil {
 		return "", "", false
 	}
@@ -141,7 +141,7 @@ func (h *Handler) cleanReferer(referer string) string {
 	}
 	cleaned := origin + path
 	if hasQuery {
-		query, err := h.places.readQuery(rawQuery)
+		query, err := h.places.ReadQuery(rawQuery)
 		if err != nil {
 			return ifClean(origin+"/", "")
 		}

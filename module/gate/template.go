@@ -98,7 +98,7 @@ func (x *exchange) tokens(streams []string) (tokens []string, ok bool) {
 		case x.h.Propagate == bySession:
 			tokens[i] = x.carried(stream)
 		default:
-			tokens[i] = x.token.text
+			tokens[i] = x.token.Text
 		}
 		if tokens[i] == "" {
 			return nil, false

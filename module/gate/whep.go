@@ -17,6 +17,7 @@ import (
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/places"
 	"github.com/playgate/playgate/module/internal/target"
 )
 
@@ -211,7 +212,7 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 	rw := x.rewriter()
 	ref := h["Location"][0]
 	switch {
-	case x.token.path && x.h.Propagate != bySession:
+	case x.token.Path && x.h.Propagate != bySession:
 	case x.h.Propagate == byPath:
 		rw.InPath, ref = true, withQuery(path, query) // absolute, so that it gets the segment
 	case x.h.Propagate == byCookie, x.h.Propagate == byNothing:
@@ -222,7 +223,7 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 
 // keep takes the session in that the origin has begun, if it is one of its own.
 func (x *exchange) keep(path, query string) error {
-	q, err := x.h.places.readQuery(query)
+	q, err := x.h.places.ReadQuery(query)
 	if err != nil {
 		return errNoResource
 	}
@@ -279,7 +280,7 @@ func (x *exchange) deletion(wanted target.Target, path string, query target.Quer
 	}
 	if x.h.UpstreamToken != "drop" {
 		// Where the origin checks tokens itself, it gets this one.
-		d.decision.token = found{text: x.token.text, path: true}
+		d.decision.token = places.Found{Text: x.token.Text, Path: true}
 	}
 	d.server, _ = x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return d

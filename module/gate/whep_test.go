@@ -129,7 +129,7 @@ func TestOwnDelete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			query, err := h.places.readQuery(x.query.WithoutTokens())
+			query, err := h.places.ReadQuery(x.query.WithoutTokens())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +281,7 @@ func TestURLsOfSessions(t *testing.T) {
 		{"/live/acme/cam/1?b=2&a=1", "example.com/live/acme/cam/1?b=2&a=1"},
 	} {
 		path, raw, _ := strings.Cut(tc[0], "?")
-		query, err := h.places.readQuery(raw)
+		query, err := h.places.ReadQuery(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
