@@ -26,7 +26,7 @@ var layers = [][]string{
 	{
 		"module/api/types", "module/internal/handoff", "module/internal/access", "module/internal/target", "module/internal/manifest",
 		"module/internal/redact", "module/internal/shard", "module/internal/budget", "module/internal/asset", "module/internal/headers", "module/internal/keyfile", "module/internal/problem",
-		"module/internal/weborigin", "module/internal/xmltext", "module/internal/places",
+		"module/internal/weborigin", "module/internal/xmltext", "module/internal/body", "module/internal/places", "module/internal/template",
 	},
 	{"module/token/jwt", "module/token/sessiontoken"},
 	{"module/token"},
@@ -36,6 +36,7 @@ var layers = [][]string{
 var withinLayer = map[string][]string{
 	"module/internal/access":   {"module/internal/target"}, // it judges a grant for a target
 	"module/internal/manifest": {"module/internal/weborigin", "module/internal/xmltext"},
+	"module/internal/body":     {"module/internal/manifest"}, // it reads them piece by piece
 	// It finds tokens in targets.
 	"module/internal/places": {"module/internal/access", "module/internal/headers", "module/internal/redact", "module/internal/target"},
 }

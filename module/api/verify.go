@@ -3,8 +3,10 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +16,9 @@ import (
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // streamRule is how URLs name streams, where nobody says it.
@@ -107,5 +111,35 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 		answer.Allowed, answer.Reason = false, cmp.Or(answer.Reason, revocation.Reason)
 	}
 	answer.Checks = append(answer.Checks, revocation)
+	if check, ok := references(c, e.Grant.Org, e.URL); ok {
+		answer.Checks = append(answer.Checks, check)
+	}
 	return answer, nil
+}
+
+// references tells which references of the manifest at a URL got no token when this node
+// delivered it last. ok is false for what is no manifest's URL.
+func references(c *call, org, streamURL string) (check types.Check, ok bool) {
+	u, err := url.Parse(streamURL)
+	if err != nil || streamURL == "" {
+		return check, false
+	}
+	segments := strings.Split(u.EscapedPath(), "/")
+	path := strings.Join(slices.DeleteFunc(segments, func(s string) bool { text, _ := redact.Segment(s); return text != "" }), "/")
+	site, _ := weborigin.Of(u.Scheme, u.Host)
+	d, ok := c.app.Edge().Manifest(org, site.Address(), path)
+	check = types.Check{Name: "references", Result: issue.OK}
+	switch name := strings.ToLower(path); {
+	case ok && d.Untokened == 0:
+		check.Text = "all references of this manifest carried the token on, as this node delivered it at " + d.At.UTC().Format(time.RFC3339)
+	case ok:
+		check.Result = issue.Failed
+		check.Text = fmt.Sprintf("%d of the references of this manifest got no token (%s), as this node delivered it at %s: %s",
+			d.Untokened, strings.Join(d.Kinds, ", "), d.At.UTC().Format(time.RFC3339), strings.Join(d.References, "  "))
+	case strings.HasSuffix(name, ".m3u8") || strings.HasSuffix(name, ".mpd"):
+		check.Result, check.Text = issue.Skipped, "not delivered on this node yet"
+	default:
+		return check, false
+	}
+	return check, true
 }

@@ -37,7 +37,7 @@ func TestMetricsHaveAClosedSetOfLabels(t *testing.T) {
 		}
 		return n
 	}
-	want := 1 + 2*len(access.Reasons()) + 6 + 5 + 1 // of reasons for cuts, gauges, and events that were dropped
+	want := 1 + 2*len(access.Reasons()) + 7 + 5 + 1 + 9 // of reasons for cuts, gauges, events that were dropped, and kinds of references without a token
 	if got := count(); got != want {
 		t.Errorf("%d series instead of %d", got, want)
 	}

@@ -25,6 +25,7 @@ type exchange struct {
 	next   caddyhttp.Handler // what stands below the gate
 	viewer uint64            // who watches
 
+	counted   bool     // see count
 	wantsGzip bool     // the client takes compressed manifests
 	id        string   // of a refusal, once there is one
 	before    []string // header names that were set above the gate
@@ -59,25 +60,36 @@ func (x *exchange) admit() (admitted bool, err error) {
 		x.preflight()
 		return false, nil
 	}
-	result, v := app.Allowed, x.verdict
-	if !v.Allowed {
-		if !x.h.ReportOnly || !reportable(v.Reason) {
-			return false, x.refuse(v)
-		}
-		result = app.WouldDeny
+	v := x.verdict
+	if !v.Allowed && (!x.h.ReportOnly || !reportable(v.Reason)) {
+		return false, x.refuse(v)
 	}
-	x.h.app.Metrics().Count(result, v.Reason)
 	x.log(v.Reason)
 	if v.Allowed && !x.target.Open {
 		x.viewer = x.h.app.Edge().RecordView(&x.subject, x.address(), x.h.app.Registry() != nil, x.at)
 	}
 	if to := x.redirect(); to != "" {
 		x.strip()
+		x.count()
 		x.answerRedirect(to)
 		return false, nil
 	}
 	x.prepare()
 	return true, nil
+}
+
+// count counts the request as one that was let through, once what is below the gate has
+// begun to answer: what the gate still refuses then was not let through.
+func (x *exchange) count() {
+	if x.counted {
+		return
+	}
+	x.counted = true
+	result := app.Allowed
+	if !x.verdict.Allowed {
+		result = app.WouldDeny
+	}
+	x.h.app.Metrics().Count(result, x.verdict.Reason)
 }
 
 // log adds the verdict to the request's line in the access log. Until the

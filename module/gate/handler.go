@@ -109,6 +109,7 @@ type Handler struct {
 
 	app    *app.App
 	narrow atomic.Pointer[narrowed]
+	warned atomic.Int64 // the minute of the last warning about an MPD that cannot be read
 	rules  target.Rules
 	sites  []weborigin.Origin
 	places places.Places

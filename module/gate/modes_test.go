@@ -7,13 +7,14 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/playgate/playgate/module/internal/manifest"
+	"github.com/playgate/playgate/module/internal/body"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -121,31 +122,21 @@ func TestSessionTokenInThePlaylist(t *testing.T) {
 	}
 }
 
-// A playback token in the path moves to a session token in the query, because
-// relative URIs would inherit it from the path.
+// A playback token in the path is not inherited: references climb out of its segment and
+// get a session token.
 func TestSessionFromThePath(t *testing.T) {
 	h := sessionGate(t, "")
 	tok := mint(t, nil)
-	w := get(t, h, new(origin), "/live/~"+tok+"/acme/cam/index.m3u8?a=1&token="+tok+"&b")
-	st := sessionForm.FindString(w.Header().Get("Location"))
-	if want := playlist + "?a=1&b&token=" + st; w.Code != http.StatusFound || st == "" || w.Header().Get("Location") != want {
-		t.Fatalf("status %d, Location %q", w.Code, w.Header().Get("Location"))
-	}
-	if got := w.Header().Get("Cache-Control"); got != "private, no-store" {
-		t.Errorf("Cache-Control %q", got)
-	}
-	if got := sessionOf(t, h, w.Header().Get("Location")); got != st {
-		t.Errorf("the playlist carries %q", got)
-	}
-	// A session token in the path stays, and so does a segment.
-	if w = get(t, h, new(origin), "/live/~"+st+"/acme/cam/index.m3u8"); w.Code != http.StatusOK {
-		t.Errorf("status %d, Location %q", w.Code, w.Header().Get("Location"))
-	}
-	for _, text := range []string{tok, st} {
-		var o origin
-		allowed(t, get(t, h, &o, "/live/~"+text+"/acme/cam/seg-1.m4s"))
-		if got := o.only(t).URL.RequestURI(); got != media {
-			t.Errorf("the origin got %q", got)
+	const plain = "#EXTM3U\nseg.ts\nv/../a.ts?x\n/live/acme/cam/b.ts\n?c\n"
+	for path, want := range map[string]string{
+		"/live/~" + tok + "/acme/cam/index.m3u8":                               "#EXTM3U\n../../../~S/acme/cam/seg.ts\n../../../~S/acme/cam/v/../a.ts?x\n/live/~S/acme/cam/b.ts\n../../../~S/acme/cam/index.m3u8?c\n",
+		"/live/acme/cam/~" + tok + "/index.m3u8":                               "#EXTM3U\n../~S/seg.ts\n../~S/v/../a.ts?x\n/live/acme/cam/~S/b.ts\n../~S/index.m3u8?c\n",
+		"/live/acme/cam/~" + tok + "/~" + tok + "/index.m3u8?a=1&token=" + tok: "#EXTM3U\n../../~S/seg.ts\n../../~S/v/../a.ts?x\n/live/acme/cam/~S/b.ts\n../../~S/index.m3u8?c\n",
+	} {
+		w := get(t, h, hlsOf(plain), path)
+		got := sessionForm.ReplaceAllString(w.Body.String(), "S")
+		if w.Code != http.StatusOK || got != want || w.Header().Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: status %d\n got %q\nwant %q", path, w.Code, got, want)
 		}
 	}
 }
@@ -396,7 +387,7 @@ func TestModesThatCannotBe(t *testing.T) {
 		"propagate session":                                              {"", "session_key"},
 		"referer_missing first":                                          {"", "propagate session"},
 		"propagate query\nreferer_missing first":                         {key, "propagate session"},
-		"propagate session\ntokens {\nquery off\n}":                      {key, "tokens { query"},
+		"propagate session\ntokens {\nquery off\npath off\n}":            {key, "tokens { query"},
 		"propagate cookie":                                               {"", "cors"},
 		"propagate cookie\ncors *":                                       {"", "cors"},
 		"propagate cookie\ncors off":                                     {"", "cors"},
@@ -417,14 +408,14 @@ func TestPathMode(t *testing.T) {
 	h := newGate(t, "propagate path\nstream /live/{org}/{stream}/*\nstream /{org}/{stream}/*")
 	tok := mint(t, nil)
 	for _, tc := range []struct{ target, header, want string }{
-		{playlist + "?token=TOKEN", "", "/live/~TOKEN/acme/cam/index.m3u8"},
-		{playlist + "?a=1&token=TOKEN&b=%2F&jwtoken=TOKEN", "", "/live/~TOKEN/acme/cam/index.m3u8?a=1&b=%2F"},
-		{media + "?_HLS_msn=3", "Authorization: Bearer TOKEN", "/live/~TOKEN/acme/cam/seg-1.m4s?_HLS_msn=3"},
-		{media, "Cookie: playgate_token=TOKEN", "/live/~TOKEN/acme/cam/seg-1.m4s"},
-		{"http://edge.test" + media + "?token=TOKEN", "X-Forwarded-Host: evil.test", "/live/~TOKEN/acme/cam/seg-1.m4s"},
-		{"/live/acme/cam/a%20b.m3u8?token=TOKEN", "", "/live/~TOKEN/acme/cam/a%20b.m3u8"},
-		{"/live/acme/cam/höhe.m3u8?token=TOKEN", "", "/live/~TOKEN/acme/cam/h%C3%B6he.m3u8"},
-		{"/acme/cam/x.m3u8?token=TOKEN", "", "/~TOKEN/acme/cam/x.m3u8"},
+		{playlist + "?token=TOKEN", "", "/live/acme/cam/~TOKEN/index.m3u8"},
+		{playlist + "?a=1&token=TOKEN&b=%2F&jwtoken=TOKEN", "", "/live/acme/cam/~TOKEN/index.m3u8?a=1&b=%2F"},
+		{media + "?_HLS_msn=3", "Authorization: Bearer TOKEN", "/live/acme/cam/~TOKEN/seg-1.m4s?_HLS_msn=3"},
+		{media, "Cookie: playgate_token=TOKEN", "/live/acme/cam/~TOKEN/seg-1.m4s"},
+		{"http://edge.test" + media + "?token=TOKEN", "X-Forwarded-Host: evil.test", "/live/acme/cam/~TOKEN/seg-1.m4s"},
+		{"/live/acme/cam/a%20b.m3u8?token=TOKEN", "", "/live/acme/cam/~TOKEN/a%20b.m3u8"},
+		{"/live/acme/cam/höhe.m3u8?token=TOKEN", "", "/live/acme/cam/~TOKEN/h%C3%B6he.m3u8"},
+		{"/acme/cam/x.m3u8?token=TOKEN", "", "/acme/cam/~TOKEN/x.m3u8"},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			var headers []string
@@ -480,7 +471,7 @@ func TestPathModeWithMatchers(t *testing.T) {
 	r, _ := http.NewRequest(http.MethodGet, base+playlist+"?a=1&token="+tok, http.NoBody)
 	first, _ := fetch(t, r)
 	location := first.Header.Get("Location")
-	if first.StatusCode != 302 || location != "/live/~"+tok+"/acme/cam/index.m3u8?a=1" {
+	if first.StatusCode != 302 || location != "/live/acme/cam/~"+tok+"/index.m3u8?a=1" {
 		t.Fatalf("status %d, Location %q", first.StatusCode, location)
 	}
 	r, _ = http.NewRequest(http.MethodGet, base+location, http.NoBody)
@@ -533,9 +524,9 @@ func TestCookieMode(t *testing.T) {
 	if w.Header().Get("Access-Control-Allow-Origin") != "" || w.Header().Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("a page that is not listed gets %v", w.Header())
 	}
-	// In the path it cannot stay: relative URIs would inherit it.
+	// In the path it stays, and relative URIs inherit it.
 	w = get(t, h, new(origin), "/live/~"+tok+"/acme/cam/index.m3u8?a=1")
-	if w.Code != 302 || w.Header().Get("Location") != playlist+"?a=1" || len(w.Header()["Set-Cookie"]) != 1 || w.Header().Get("Cache-Control") != "private, no-store" {
+	if w.Code != 200 || len(w.Header()["Set-Cookie"]) != 1 || w.Header().Get("Cache-Control") != "private, no-store" {
 		t.Errorf("status %d, header %v", w.Code, w.Header())
 	}
 	// Refused, it gets none.
@@ -719,32 +710,29 @@ func TestInspectedManifestIsUntouched(t *testing.T) {
 		t.Errorf("body %q, header %v", w.Body, w.Header())
 	}
 	sent := o.only(t).Header
-	if sent.Get("If-None-Match") != `"0"` || sent.Get("Accept-Encoding") != "gzip" {
+	if sent.Get("If-None-Match") != `"0"` || sent.Get("Accept-Encoding") != "identity" {
 		t.Errorf("the origin got %v", sent)
 	}
 }
 
-// A token in path form stays there in every mode but session and cookie, where
-// a manifest moves to its plain URL.
+// A token in path form stays there in every mode, and references inherit it; under session
+// they get a session token in its place.
 func TestPathFormInEveryMode(t *testing.T) {
 	tok := mint(t, nil)
 	const plain = "#EXTM3U\nseg.ts\n/live/acme/cam/x.ts?a\nhttp://edge.test/live/acme/cam/y.ts\nhttps://evil.test/live/acme/cam/z.ts\n"
 	inPath := strings.ReplaceAll(plain, "/live/acme", "/live/~"+tok+"/acme")
 	inPath = strings.Replace(inPath, "evil.test/live/~"+tok, "evil.test/live", 1)
-	for mode, moves := range map[string]bool{"query": false, "path": false, "off": false, "session": true, "cookie": true} {
+	for _, mode := range []string{"query", "path", "off", "session", "cookie"} {
 		t.Run(mode, func(t *testing.T) {
 			h := newGate(t, "propagate "+mode+"\ncors http://page.test", sessionKey(t, "a"))
 			o := hlsOf(plain)
 			w := get(t, h, o, "http://edge.test/live/~"+tok+"/acme/cam/index.m3u8?b=1")
-			if moves {
-				o.sawNothing(t)
-				if w.Code != 302 || !strings.HasPrefix(w.Header().Get("Location"), playlist+"?b=1") || strings.Contains(w.Header().Get("Location"), tok) {
-					t.Errorf("status %d, Location %q", w.Code, w.Header().Get("Location"))
-				}
-				return
+			got, want := w.Body.String(), inPath
+			if mode == "session" {
+				got, want = sessionForm.ReplaceAllString(got, "S"), strings.Replace(strings.ReplaceAll(inPath, "~"+tok, "~S"), "seg.ts", "../../../~S/acme/cam/seg.ts", 1)
 			}
-			if w.Code != 200 || w.Body.String() != inPath {
-				t.Errorf("status %d\n got %q\nwant %q", w.Code, w.Body, inPath)
+			if w.Code != 200 || got != want {
+				t.Errorf("status %d\n got %q\nwant %q", w.Code, got, want)
 			}
 			if got := o.only(t).URL.RequestURI(); got != playlist+"?b=1" {
 				t.Errorf("the origin got %q", got)
@@ -871,32 +859,6 @@ func TestCompressionOfManifests(t *testing.T) {
 	}
 }
 
-// Validators work with compression: the tag is weak, so that both codings have
-// the same, and a 304 follows.
-func TestETagWithCompression(t *testing.T) {
-	h := newGate(t, "")
-	tok := mint(t, nil)
-	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Set("Etag", `W/"v1"`)
-		if strings.Contains(r.Header.Get("If-None-Match"), `"v1"`) {
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
-		_, err := io.WriteString(w, lines("", 50))
-		return err
-	}}
-	zipped := get(t, h, o, playlist+"?token="+tok, "Accept-Encoding: gzip")
-	plain := get(t, h, o, playlist+"?token="+tok)
-	tag := zipped.Header().Get("Etag")
-	if zipped.Header().Get("Content-Encoding") != "gzip" || !strings.HasPrefix(tag, `W/"`) || plain.Header().Get("Etag") != tag {
-		t.Fatalf("Etag %q and %q", tag, plain.Header().Get("Etag"))
-	}
-	w := get(t, h, o, playlist+"?token="+tok, "Accept-Encoding: gzip", "If-None-Match: "+tag)
-	if w.Code != http.StatusNotModified || w.Header().Get("Etag") != tag || w.Header().Get("Content-Encoding") != "" || w.Header().Get("Cache-Control") != "private, no-store" {
-		t.Errorf("status %d, header %v", w.Code, w.Header())
-	}
-}
-
 // A range of what turns out to be a manifest is fetched again, once, and whole.
 func TestPartOfAnMPDIsFetchedWhole(t *testing.T) {
 	h := newGate(t, "")
@@ -944,7 +906,7 @@ func TestOtherManifests(t *testing.T) {
 		{"steering manifest", "/live/acme/cam/steering", "application/vnd.apple.steering-list", `{"VERSION":1,"RELOAD-URI":"s","PATHWAY-CLONES":[{"URI-REPLACEMENT":{"HOST":"evil.test"}}]}`, `{"VERSION":1,"RELOAD-URI":"s?token=TOKEN","PATHWAY-CLONES":[{"URI-REPLACEMENT":{"PARAMS":{"token":""},"HOST":"evil.test"}}]}`, 200},
 		{"asset list", "/live/acme/cam/assets", "application/json; charset=utf-8", `{"ASSETS":[{"URI":"ad.m3u8"}]}`, `{"ASSETS":[{"URI":"ad.m3u8?token=TOKEN"}]}`, 200},
 		{"other JSON", "/live/acme/cam/stats", "application/json", `{"URI":"ad.m3u8"}`, `{"URI":"ad.m3u8"}`, 200},
-		{"JSON of another type", "/live/acme/cam/stats", "text/plain", `{"ASSETS":[{"URI":"ad.m3u8"}]}`, `{"ASSETS":[{"URI":"ad.m3u8"}]}`, 200},
+		{"JSON of another type", "/live/acme/cam/stats", "text/plain", `{"ASSETS":[{"URI":"ad.m3u8"}]}`, `{"ASSETS":[{"URI":"ad.m3u8?token=TOKEN"}]}`, 200},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := answer{header: map[string]string{"Content-Type": tc.kind, "Etag": `"v1"`, "Cache-Control": "max-age=9"}, parts: []string{tc.in}}
@@ -973,8 +935,8 @@ func TestOtherManifests(t *testing.T) {
 // JSON that is too large for a steering manifest passes, with all its bytes.
 func TestLargeJSONPasses(t *testing.T) {
 	tok := mint(t, nil)
-	big := `{"ASSETS":[` + strings.Repeat(`"aaaaaaaaaaaaaaaa",`, manifest.MaxSize/19) + `1],"X":"` + strings.Repeat("x", 100) + `"}`
-	for name, parts := range map[string][]string{"in one piece": {big}, "in pieces": strings.SplitAfter(big, `",`), "after a byte": {big[:1], big[1:]}, "above the first cap": {big[:20], big[20 : manifest.MaxJSON+100], big[manifest.MaxJSON+100:]}} {
+	big := `{"ITEMS":[` + strings.Repeat(`"aaaaaaaaaaaaaaaa",`, 4<<20/19) + `1],"X":"` + strings.Repeat("x", 100) + `"}`
+	for name, parts := range map[string][]string{"in one piece": {big}, "in pieces": strings.SplitAfter(big, `",`), "after a byte": {big[:1], big[1:]}, "above the first cap": {big[:20], big[20 : body.MaxJSON+100], big[body.MaxJSON+100:]}} {
 		a := answer{header: map[string]string{"Content-Type": "application/json", "Content-Length": strconv.Itoa(len(big)), "Etag": `"v1"`}, parts: parts}
 		w := get(t, newGate(t, ""), a.origin(), media+"?token="+tok)
 		if w.Code != 200 || w.Body.String() != big || w.Header().Get("Etag") != `"v1"` {
@@ -983,7 +945,7 @@ func TestLargeJSONPasses(t *testing.T) {
 	}
 }
 
-// A small body that decodes to a huge one is a 502, in bounded memory.
+// A small body that decodes to a huge playlist passes in bounded memory.
 func TestGzipBomb(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -999,23 +961,41 @@ func TestGzipBomb(t *testing.T) {
 	tok := mint(t, nil)
 	for _, kind := range []string{hlsType, "application/dash+xml", "application/json"} {
 		a := answer{header: map[string]string{"Content-Type": kind, "Content-Encoding": "gzip"}, parts: []string{b.String()}}
-		if kind == hlsType {
-			h, o := newGate(t, ""), a.origin()
-			result := testing.Benchmark(func(b *testing.B) {
-				for b.Loop() {
-					readProblem(b, get(b, h, o, playlist+"?token="+tok), 502)
-				}
-			})
-			if got := result.AllocedBytesPerOp(); got > 64<<20 {
-				t.Errorf("a bomb costs %d bytes", got)
-			}
-			continue
+		w := &drain{header: make(http.Header)}
+		if err := newGate(t, "").ServeHTTP(w, request(http.MethodGet, playlist+"?token="+tok), a.origin()); err != nil || w.status != 200 || w.n != 256<<20 {
+			t.Fatalf("status %d, %d bytes: %v", w.status, w.n, err)
 		}
-		w := get(t, newGate(t, ""), a.origin(), playlist+"?token="+tok)
-		if w.Code == 200 && w.Body.Len() > b.Len() {
-			t.Errorf("%s: %d bytes went out", kind, w.Body.Len())
+		if w.grown > 4<<20 {
+			t.Errorf("%s: a bomb takes %d bytes at a time", kind, w.grown)
 		}
 	}
+}
+
+// drain counts what is written to it, and by how much the memory has grown meanwhile.
+type drain struct {
+	header       http.Header
+	status       int
+	n            int
+	begun, grown uint64
+}
+
+func (d *drain) Header() http.Header { return d.header }
+
+func (d *drain) WriteHeader(status int) { d.status = status }
+
+func (d *drain) Write(p []byte) (int, error) {
+	const often = 64 << 20
+	if d.n/often != (d.n+len(p))/often || d.n == 0 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if d.begun == 0 {
+			d.begun = m.HeapAlloc
+		}
+		d.grown = max(d.grown, m.HeapAlloc-min(d.begun, m.HeapAlloc))
+	}
+	d.n += len(p)
+	return len(p), nil
 }
 
 // Codings that nobody asked for, above all several, are a 502.

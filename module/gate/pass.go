@@ -37,8 +37,7 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 		}
 	}()
 	if rw.mode != passThrough {
-		x.wantsGzip = narrowCodings(x.r.Header)
-		x.askForManifest(rw.mode)
+		x.askForManifest()
 	}
 	if err = next.ServeHTTP(rw, x.r); err == nil && rw.partly {
 		rw.again()
@@ -51,7 +50,16 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	case err == nil || x.wasCut() != "":
 		return nil // or the deferred function says why
 	case rw.committed:
-		x.h.logger.Debug("a handler below the gate failed after its answer had begun", zap.Error(err))
+		if reason := reasonOf(rw.failure); reason != "" {
+			x.log(reason)
+			x.h.app.Edge().CountCut(reason)
+		}
+		level := zap.DebugLevel
+		if rw.failure != nil {
+			level = zap.ErrorLevel // the gate itself has broken it off
+		}
+		x.h.logger.Log(level, "a handler below the gate failed after its answer had begun", zap.Error(cmp.Or(rw.failure, err)),
+			zap.String("playgate_org", x.target.Org), zap.String("playgate_stream", x.target.Stream))
 		panic(http.ErrAbortHandler)
 	}
 	answered = true
@@ -65,9 +73,13 @@ func (x *exchange) endPanic(p any) error {
 	case rw.committed:
 		// The answer has begun; only an aborted connection tells that it
 		// is not complete.
+		if reason := reasonOf(rw.failure); reason != "" {
+			x.log(reason)
+			x.h.app.Edge().CountCut(reason)
+		}
 		panic(p)
 	case p == any(http.ErrAbortHandler):
-		return x.fail(http.StatusBadGateway, cmp.Or(rw.failure, errBrokeOff))
+		return failed(x, cmp.Or(rw.failure, errBrokeOff))
 	}
 	x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 2))
 	x.resetHeader()
@@ -78,7 +90,7 @@ func (x *exchange) endPanic(p any) error {
 // its answer began.
 func (x *exchange) answerFailure(err error) error {
 	if failure := x.answer.failure; failure != nil {
-		return x.fail(http.StatusBadGateway, failure)
+		return failed(x, failure)
 	}
 	status := http.StatusInternalServerError
 	var ofHandler caddyhttp.HandlerError

@@ -91,7 +91,7 @@ func TestPlacesThatAreOff(t *testing.T) {
 		"t":      func() *http.Request { return request(http.MethodGet, media+"?t="+tok) },
 	}
 	for lines, open := range map[string]string{
-		"tokens {\nquery off\npath on\nheader off\n}":                "path",
+		"tokens {\nquery off\npath on\nheader off\n}\npropagate off": "path",
 		"tokens {\nquery off\npath off\nheader on\n}\npropagate off": "header",
 		"tokens {\nquery token\npath off\nheader off\n}":             "query",
 		"tokens {\nquery t\npath off\nheader off\n}":                 "t",

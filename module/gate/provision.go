@@ -98,8 +98,8 @@ func (h *Handler) provisionSessions() error {
 	if h.RefererMissing == "first" && h.Propagate != bySession {
 		return errors.New("referer_missing first needs propagate session: only a session token knows on which page its session began")
 	}
-	if h.Propagate == bySession && len(h.places.Query) == 0 {
-		return errors.New("propagate session has no query name to write the session token under; name one with tokens { query <name> }")
+	if h.Propagate == bySession && len(h.places.Query) == 0 && (!h.places.Path || h.SessionForm == byQuery) {
+		return errors.New("propagate session has no query name to write the session token under; name one with tokens { query <name> }, or let it be in the path with tokens { path on } and without query behind session")
 	}
 	if h.Propagate == byCookie && h.places.Cookie == "" {
 		return errors.New("propagate cookie needs the name of a cookie; remove tokens { cookie off }")
@@ -178,8 +178,8 @@ func parsePatterns(texts []string) ([]target.Pattern, error) {
 // the defaults.
 func (h *Handler) provisionWords() error {
 	ways := []string{byQuery, bySession, byPath, byCookie, byNothing}
-	if h.app.Sessions() && len(h.places.Query) > 0 {
-		ways[0], ways[1] = ways[1], ways[0] // playlists grow less, and play as long
+	if h.app.Sessions() && (len(h.places.Query) > 0 || h.places.Path) {
+		ways[0], ways[1] = ways[1], ways[0] // playlists stay as they are below the first
 	}
 	for _, o := range []struct {
 		name  string
@@ -213,8 +213,8 @@ func (h *Handler) checkNames() error {
 			}
 		}
 	}
-	if h.Propagate == byQuery && h.places.Header && len(h.places.Query) == 0 {
-		return errors.New("propagate query has no query name to write a token from the Authorization header under; name one with tokens { query <name> }, or write propagate off")
+	if h.Propagate == byQuery && len(h.places.Query) == 0 {
+		return errors.New("propagate query has no query name to write the token under; name one with tokens { query <name> }, or write propagate off")
 	}
 	return nil
 }

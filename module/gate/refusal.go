@@ -26,6 +26,7 @@ func (x *exchange) refuse(v access.Verdict) error {
 	}
 	status := v.Reason.Status()
 	x.id = problem.NewID()
+	x.counted = true
 	x.h.app.Metrics().Count(app.Refused, v.Reason)
 	x.log(v.Reason)
 
@@ -99,6 +100,7 @@ func challenge(r access.Reason) string {
 // here: it is for the operator.
 func (x *exchange) fail(status int, cause error) error {
 	x.id = problem.NewID()
+	x.count()
 	x.log("")
 	level := zap.ErrorLevel
 	if status < 500 {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/playgate/playgate/module/internal/body"
 	"github.com/playgate/playgate/module/internal/headers"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/target"
@@ -30,25 +31,15 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		x.keepPrivate(h, status, math.MaxInt64)
 		return
 	}
-	if splices {
-		if status == http.StatusCreated || status >= 300 && status < 400 {
-			if location := h["Location"]; len(location) == 1 {
-				location[0] = x.rewriter().Location(location[0])
-			}
-		}
-		switch {
-		case x.inner() != "":
-		case status == http.StatusNotModified && x.rewritable():
-			headers.TagETag(h, x.token.Text)
-		case x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat:
-			// These belong to the manifest as it was before rewriting.
-			h.Del("Content-Length")
-			h.Del("Etag")
+	if splices && (status == http.StatusCreated || status >= 300 && status < 400) {
+		if location := h["Location"]; len(location) == 1 {
+			location[0] = propagated(x, location[0])
 		}
 	}
-	if splices && status == http.StatusNotModified && x.rewritable() && x.inner() == "" {
-		headers.NeverStore(h)
-		return
+	if splices && x.inner() == "" && x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat {
+		// These belong to the manifest as it was before rewriting.
+		h.Del("Content-Length")
+		h.Del("Etag")
 	}
 	if x.h.Propagate == byCookie && !x.token.Cookie && x.credential.Session == nil && !x.socket {
 		x.setCookie(h)
@@ -69,19 +60,12 @@ func (x *exchange) keepPrivate(h http.Header, status int, left time.Duration) {
 // rewritten makes the header fit a manifest with the token in it, and compresses
 // it where the client takes that.
 func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
-	for _, name := range []string{"Content-Encoding", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
-		h.Del(name)
-	}
-	if x.inner() != "" {
-		h.Del("Etag")
-	} else {
-		headers.TagETag(h, x.token.Text)
-	}
+	dropDigests(h)
 	headers.NeverStore(h)
 	headers.AddVary(h, "Accept-Encoding")
 	if x.wantsGzip && len(out) >= minCompressed {
 		var err error
-		if out, err = manifest.Compress(out); err != nil {
+		if out, err = body.Compress(out); err != nil {
 			return nil, err
 		}
 		h.Set("Content-Encoding", "gzip")
@@ -92,3 +76,10 @@ func (x *exchange) rewritten(out []byte, h http.Header) ([]byte, error) {
 
 // minCompressed is the size from which on compression pays.
 const minCompressed = 1 << 10
+
+// dropDigests takes out of a header what belongs to the bytes as the origin sent them.
+func dropDigests(h http.Header) {
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Accept-Ranges", "Etag", "Last-Modified", "Content-Md5", "Digest", "Repr-Digest", "Content-Digest"} {
+		h.Del(name)
+	}
+}

@@ -356,7 +356,7 @@ func TestReadFrom(t *testing.T) {
 		body, want string
 		used       bool
 	}{
-		media:                       {"media", "media", true},
+		media:                       {strings.Repeat("media", 200), strings.Repeat("media", 200), true},
 		playlist:                    {"#EXTM3U\nseg.ts\n", "#EXTM3U\nseg.ts?token=" + tok + "\n", false},
 		"/live/acme/cam/other.m3u8": {"no playlist, for all its name", "no playlist, for all its name", false},
 	} {

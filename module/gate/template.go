@@ -1,87 +1,79 @@
 package gate
 
 import (
+	"bytes"
 	"crypto/rand"
 	"net/http"
 
+	"github.com/playgate/playgate/module/internal/body"
 	"github.com/playgate/playgate/module/internal/handoff"
 	"github.com/playgate/playgate/module/internal/manifest"
-	"github.com/playgate/playgate/module/internal/target"
+	"github.com/playgate/playgate/module/internal/template"
+	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
 // shape is all on which a template depends, besides the manifest and its address.
 type shape struct {
-	gate            *Handler
-	mode            manifestMode
-	scheme, host    string
-	name            string
-	inPath, inQuery bool
-	inBase          bool
+	gate   *Handler
+	mode   manifestMode
+	own    weborigin.Origin
+	name   string
+	form   manifest.Form
+	asked  bool // with a token in the query
+	inPath bool // with one in the path
 }
 
 // templated is what is known of a manifest that many viewers get.
 type templated struct {
-	format   manifest.Format
-	template *manifest.Template // nil: each copy has to be made of the manifest itself
+	template *template.Template // nil: each copy has to be made of the manifest itself
+	missed   manifest.Missed
 }
 
-// template works out where tokens go in a body that many viewers get, once for all
-// of those whose tokens travel in the same way.
-func (x *exchange) template(mode manifestMode, s handoff.SharedBody, h http.Header) *templated {
+// template works out where tokens go in a first manifest that many viewers get, once for
+// all of those whose tokens travel in the same way. Inner ones are mostly the same for
+// all, and long ones are not kept.
+func (x *exchange) template(s handoff.SharedBody, h http.Header) *templated {
+	if x.answer.mode != splice || x.inner() != "" || len(x.segments) > 0 || len(s.Bytes()) > body.Head || body.CodingOf(h) != body.Identity {
+		return new(templated)
+	}
 	rw := x.rewriter()
-	key := shape{x.h, mode, rw.Scheme, rw.Host, rw.Name, rw.InPath, rw.InQuery, rw.Base != nil}
+	key := shape{x.h, x.answer.mode, rw.Site.Own, rw.Name, rw.Form, x.token.Name != "", len(x.segments) > 0}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
-		t.format, _ = manifest.Sniff(s.Bytes(), h, x.rewritable(), true)
-		if t.format == manifest.NoFormat || mode != splice || x.inner() != "" {
+		f, _, err := body.Sniff(s.Bytes(), h, x.rewritable(), true)
+		if err != nil || f == manifest.NoFormat {
 			return t, 0
 		}
-		t.template = x.makeTemplate(rw, t.format, s.Bytes(), h)
-		if t.template == nil {
+		t.template = x.makeTemplate(rw, f, s.Bytes())
+		if t.template == nil || x.check(rw).Manifest(f, s.Bytes()) != nil { // the form is settled now
+			t.template = nil
 			return t, 0
 		}
+		t.missed = rw.Missed
 		return t, t.template.Size()
 	}).(*templated)
 }
 
 // makeTemplate rewrites a manifest with marks in the place of tokens; nil where a
 // viewer's copy cannot be made of that.
-func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body []byte, h http.Header) *manifest.Template {
-	marker := &manifest.Marker{Seed: rand.Text()}
+func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body []byte) *template.Template {
+	marker := &template.Marker{Seed: rand.Text()}
 	var ok bool
 	if rw.Token, ok = marker.Mark(x.target.Stream); !ok {
 		return nil
 	}
 	complete := true
-	marked := func(path, rawQuery string) (t target.Target, mark string, ok bool) {
-		t, ok = x.h.maps(path, rawQuery)
+	rw.Covers = func(path, rawQuery string) (c manifest.Cover, ok bool) {
+		t, ok := x.h.maps(path, rawQuery)
 		if !ok || t.Org != x.target.Org {
-			return t, "", false
+			return c, false
 		}
-		mark, ok = marker.Mark(t.Stream)
+		mark, ok := marker.Mark(t.Stream)
 		complete = complete && ok
-		return t, mark, ok
+		return cover(path, &t, mark), ok
 	}
-	rw.Covers = func(path, rawQuery string) (int, string, bool) {
-		t, mark, ok := marked(path, rawQuery)
-		if !ok {
-			return 0, "", false
-		}
-		return t.Rule.PrefixEnd(path), mark, true
-	}
-	if rw.Base != nil {
-		rw.Base.Token = rw.Token
-		rw.Base.Covers = func(path, rawQuery string) (manifest.Cover, bool) {
-			t, mark, ok := marked(path, rawQuery)
-			return cover(path, &t, mark), ok
-		}
-	}
-	body, err := manifest.Decode(body, h)
-	if err != nil {
-		return nil
-	}
-	out, changed, err := spliced(rw, splice, f, nil, body)
-	if err != nil || !changed || !complete {
+	out := rw.Write(nil, f, body)
+	if !complete || bytes.Equal(out, body) {
 		return nil
 	}
 	return marker.Template(out)
@@ -112,8 +104,8 @@ func (rw *response) WantsWhole(head []byte) bool {
 	if rw.stage != sniffing {
 		return false
 	}
-	f, sure := manifest.Sniff(head, rw.Header(), rw.x.rewritable(), false)
-	return sure && f != manifest.NoFormat
+	f, sure, err := body.Sniff(head, rw.Header(), rw.x.rewritable(), false)
+	return err == nil && sure && f != manifest.NoFormat
 }
 
 // WriteShared implements [handoff.SharedWriter].
@@ -121,14 +113,12 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
-	if rw.stage != sniffing {
-		_, err := rw.Write(s.Bytes())
-		return err
-	}
-	t := rw.x.template(rw.mode, s, rw.Header())
-	if t.template != nil {
-		if tokens, ok := rw.x.tokens(t.template.Names); ok {
-			return rw.writeCopy(t.template, tokens)
+	if rw.stage == sniffing && carried(rw.status) {
+		if t := rw.x.template(s, rw.Header()); t.template != nil {
+			if tokens, ok := rw.x.tokens(t.template.Names); ok {
+				rw.tellMissed(&t.missed)
+				return rw.writeCopy(t.template, tokens)
+			}
 		}
 	}
 	_, err := rw.Write(s.Bytes())
@@ -136,12 +126,12 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 }
 
 // writeCopy writes one viewer's copy of a manifest.
-func (rw *response) writeCopy(t *manifest.Template, tokens []string) error {
-	into := outputs.Get().(*[]byte)
-	out := t.Append((*into)[:0], tokens)
-	if cap(out) <= keepBuffer {
-		defer func() { *into = out; outputs.Put(into) }()
+func (rw *response) writeCopy(t *template.Template, tokens []string) error {
+	out := &rw.reader.body.Out
+	*out = t.Append((*out)[:0], tokens)
+	err := rw.whole(*out, true)
+	if rw.stage == sniffing {
+		rw.stage = passing
 	}
-	rw.release()
-	return rw.writeRewritten(out)
+	return err
 }

@@ -195,8 +195,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	if len(lines) != 1 {
 		return "", "", false
 	}
-	scheme, host := app.PublicOrigin(x.r)
-	site := manifest.Rewriter{Scheme: scheme, Host: host, Path: x.path, Sites: x.h.sites}
+	site := manifest.Rewriter{Site: siteOf(x), Path: x.path}
 	path, raw, ok := site.Leads(lines[0])
 	if !ok {
 		return "", "", false
@@ -212,13 +211,15 @@ func (x *exchange) propagateLocation(h http.Header, path, query string) {
 	rw := x.rewriter()
 	ref := h["Location"][0]
 	switch {
-	case x.token.Path && x.h.Propagate != bySession:
+	case rw.Form == manifest.Inherited:
 	case x.h.Propagate == byPath:
-		rw.InPath, ref = true, withQuery(path, query) // absolute, so that it gets the segment
+		rw.Form, ref = manifest.InBase, withQuery(path, query) // absolute, so that it gets the segment
 	case x.h.Propagate == byCookie, x.h.Propagate == byNothing:
 		return
+	case rw.Name != "":
+		rw.Form = manifest.InQuery
 	}
-	h["Location"] = []string{rw.URI(ref)}
+	h["Location"] = []string{rw.Reference(ref)}
 }
 
 // keep takes the session in that the origin has begun, if it is one of its own.

@@ -34,6 +34,10 @@ const (
 	WrongReferer   Reason = "wrong_referer"
 	Internal       Reason = "internal"
 
+	// Leaks: the manifest would make players themselves carry the token elsewhere.
+	Leaks Reason = "leaks"
+	// Busy: too many manifests that have to be read as a whole at the same time.
+	Busy Reason = "busy"
 	// TooManySessions: the token, its organisation or the process has too many
 	// WHEP sessions, and the token none that could make room.
 	TooManySessions Reason = "too_many_sessions"
@@ -71,6 +75,8 @@ var reasons = map[Reason]reasonInfo{
 	WrongReferer:   {http.StatusForbidden, "The token cannot be used on this page"},
 	Internal:       {http.StatusInternalServerError, "The gate failed; nothing was let through"},
 
+	Leaks:            {http.StatusBadGateway, "The manifest of this stream would carry the token to another site"},
+	Busy:             {http.StatusServiceUnavailable, "Too many large manifests are being read at the moment; try again"},
 	TooManySessions:  {http.StatusTooManyRequests, "There are too many sessions at the moment; try again"},
 	KeysUnavailable:  {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment, for want of a key; try again"},
 	StoreUnavailable: {http.StatusServiceUnavailable, "Tokens cannot be checked at the moment; try again"},

@@ -15,6 +15,7 @@ var statuses = map[Reason]int{
 	"wrong_org": 403, "wrong_stream": 403, "wrong_ip": 403, "wrong_referer": 403,
 	"no_stream": 404, "method": 405, "too_early": 425,
 	"too_many_sessions": 429, "rate_limited": 429,
+	"leaks": 502, "busy": 503,
 	"internal":         500,
 	"keys_unavailable": 503, "store_unavailable": 503,
 }

@@ -439,3 +439,28 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations for a share", allocations)
 	}
 }
+
+// A share that shrinks lets those who wait go on, and gives back what it has left once.
+func TestShrink(t *testing.T) {
+	b := New(100)
+	s, err := b.Take(t.Context(), "", 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted := make(chan *Share)
+	go func() {
+		other, _ := b.Take(t.Context(), "", 60)
+		granted <- other
+	}()
+	s.Shrink(90) // it never grows
+	s.Shrink(-1)
+	s.Shrink(40)
+	other := <-granted
+	s.Release()
+	s.Shrink(0)
+	other.Release()
+	(*Share)(nil).Shrink(0)
+	if b.free != 100 {
+		t.Errorf("%d bytes are free instead of 100", b.free)
+	}
+}

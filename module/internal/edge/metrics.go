@@ -9,7 +9,7 @@ import (
 )
 
 // cutReasons are those with which a running response can be cut.
-var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken, access.SocketMessage, access.Displaced}
+var cutReasons = []access.Reason{access.Expired, access.Revoked, access.UnknownKey, access.MissingToken, access.SocketMessage, access.Displaced, access.Leaks}
 
 // The counters are of the process: they survive reloads.
 var (
@@ -39,7 +39,7 @@ func newCuts() *prometheus.CounterVec {
 // of its own.
 func (s *State) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		cuts, droppedEvents,
+		cuts, droppedEvents, untokened,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "playgate_running_responses",
 			Help: "Responses of protected and public streams that are running, and WHEP sessions that have not been ended.",

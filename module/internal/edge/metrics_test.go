@@ -21,7 +21,7 @@ func TestCutsAreCountedFromTheStart(t *testing.T) {
 	for _, m := range families[0].GetMetric() {
 		got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
 	}
-	want := map[string]float64{"expired": 0, "revoked": 0, "unknown_key": 0, "missing_token": 0, "socket_message": 0, "displaced": 0}
+	want := map[string]float64{"expired": 0, "revoked": 0, "unknown_key": 0, "missing_token": 0, "socket_message": 0, "displaced": 0, "leaks": 0}
 	if families[0].GetName() != "playgate_cuts_total" || !maps.Equal(got, want) {
 		t.Errorf("%s has %v", families[0].GetName(), got)
 	}

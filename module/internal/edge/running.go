@@ -49,3 +49,6 @@ func (s *State) cutNow(r *conns.Running, how ending) {
 		s.Events.tellCut(r, how.reason)
 	}
 }
+
+// CountCut counts an answer that its gate itself has cut.
+func (s *State) CountCut(reason access.Reason) { cuts.WithLabelValues(string(reason)).Inc() }

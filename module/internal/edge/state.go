@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/budget"
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/verify"
 	"github.com/playgate/playgate/module/token"
@@ -39,12 +40,15 @@ type State struct {
 	Instance func() string
 	// Resources are WHEP sessions.
 	Resources Resources
+	// Manifests is the memory that is shared by those which are read as a whole.
+	Manifests *budget.Budget
 
-	running  conns.Table
-	refusals refusals
-	viewers  viewers
-	configs  configs
-	clock    clock
+	running   conns.Table
+	refusals  refusals
+	delivered delivered
+	viewers   viewers
+	configs   configs
+	clock     clock
 
 	mu   sync.Mutex  // held to drop a reference
 	kept atomic.Bool // a reference is kept for what is still running
@@ -54,6 +58,9 @@ type State struct {
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup // all goroutines
 }
+
+// maxManifests is the memory for manifests that are read as a whole, in bytes.
+const maxManifests = 64 << 20
 
 // maxBadSigners is of how many addresses bad signatures are counted.
 const maxBadSigners = 1 << 18
@@ -75,6 +82,7 @@ func newState() *State {
 		Memory:        verify.NewMemory(),
 		BadSignatures: verify.NewLimiter(verify.Gradually, maxBadSigners),
 		Instance:      sync.OnceValue(Instance),
+		Manifests:     budget.New(maxManifests),
 	}
 	secret := make([]byte, token.MinSecret)
 	_, _ = rand.Read(secret)                     // never fails (crypto/rand)

@@ -42,6 +42,7 @@ type Explanation struct {
 	Reason  string        `json:"reason,omitempty"` // of the first check that failed
 	Checks  []types.Check `json:"checks"`
 	Grant   *token.Grant  `json:"-"`
+	URL     string        `json:"-"` // of the stream; "" where none was given
 }
 
 func (e *Explanation) add(name, result, reason, text string) {
@@ -72,7 +73,7 @@ func Explain(q Question) (*Explanation, error) {
 	if q.URL != "" {
 		streamURL = q.URL
 	}
-	e := &Explanation{}
+	e := &Explanation{URL: streamURL}
 	u, err := jwt.Parse(text)
 	if !e.addError("shape", err, "one token, written in the one way that is accepted") {
 		return e, nil

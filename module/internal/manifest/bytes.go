@@ -1,5 +1,20 @@
 package manifest
 
+import (
+	"unicode"
+	"unsafe"
+)
+
+// textOf is a text in the memory of b, which must not change as long as the text is in
+// use: nothing that outlives a call may be a part of it. Copies of long playlists would be
+// most of what the collector gets to do.
+func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// isInvisible tells whether a reader may trim a rune or end a line at it.
+func isInvisible(c rune) bool {
+	return unicode.IsSpace(c) || unicode.IsControl(c) || c == '\ufeff'
+}
+
 // The classes that a byte can belong to.
 const (
 	wordByte  = 1 << iota // base64url, which is also what labels of hosts consist of

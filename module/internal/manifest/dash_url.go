@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/playgate/playgate/module/internal/xmltext"
@@ -16,187 +15,307 @@ func isURLElement(name string) bool {
 	return false
 }
 
-// isURLAttribute tells whether an attribute of an element holds a URL, and
-// whether that is a template.
-func isURLAttribute(element, name string) (url, template bool) {
+func isXLink(name string) bool { return strings.HasSuffix(name, ":href") }
+
+// isURLAttribute tells whether an attribute of an element holds a URL that is relative to
+// the base URLs of that element.
+func isURLAttribute(element, name string) bool {
 	switch element {
 	case "SegmentTemplate":
-		switch name {
-		case "media", "initialization", "index", "bitstreamSwitching":
-			return true, true
-		}
+		return isTemplate(element, name)
 	case "SegmentURL":
-		switch name {
-		case "media", "index":
-			return true, false
-		}
+		return name == "media" || name == "index"
 	case "Initialization", "RepresentationIndex", "BitstreamSwitching":
-		return name == "sourceURL", false
+		return name == "sourceURL"
 	}
-	return name == "xlink:href", false
+	return false
 }
 
-func (m *mpd) attributes(w *writer, p xmltext.Piece) {
+func isTemplate(element, name string) bool {
+	if element != "SegmentTemplate" {
+		return false
+	}
+	switch name {
+	case "media", "initialization", "index", "bitstreamSwitching":
+		return true
+	}
+	return false
+}
+
+// attributes handles the attributes of an element that hold URLs.
+func (m *mpd) attributes(p *xmltext.Piece) {
 	if !m.splicing {
 		return
 	}
-	element := xmltext.Local(p.Name)
+	element, timing := xmltext.Local(p.Name), false
 	for _, a := range p.Attributes {
-		url, template := isURLAttribute(element, a.Name)
-		if !url {
-			continue
+		timing = timing || a.Name == "schemeIdUri" && strings.HasPrefix(m.w.text[a.Start:a.End], "urn:mpeg:dash:utc:http-")
+	}
+	for _, a := range p.Attributes {
+		c := readAttribute(m.w.text, a)
+		switch {
+		case isURLAttribute(element, a.Name):
+			if isTemplate(element, a.Name) && !c.identifiers(m.safe || m.self.form != InQuery) {
+				m.rw.miss("mpd", c.plain)
+				continue
+			}
+			m.url(&c)
+		case isXLink(a.Name),
+			(element == "ReplacePresentation" || element == "InsertPresentation") && (a.Name == "uri" || a.Name == "url"):
+			m.relativeToMPD("", &c)
+		case element == "UTCTiming" && a.Name == "value" && timing:
+			m.timing(&c)
 		}
-		bases := m.base()
-		if inner := m.inherited(); inner != nil {
-			bases = slices.Concat(bases, inner)
-		}
-		m.url(w, a.Start, w.text[a.Start:a.End], template, bases, !m.disorder, false)
 	}
 }
 
-// text handles an element that holds a URL, up to its end. One that holds
-// anything but a plain text is left alone. ok is false when the document turns
-// out to be no plain MPD.
-func (m *mpd) text(w *writer, element string) (ok bool) {
-	depth, plain := 1, true
-	start, end := 0, 0
-	for depth > 0 {
-		p, ok := m.x.Next()
-		if !ok {
+// timing handles the list of URLs of a UTCTiming.
+func (m *mpd) timing(c *content) {
+	for i := 0; i < len(c.plain); {
+		end := len(c.plain)
+		if n := strings.IndexAny(c.plain[i:], " \t\r\n"); n >= 0 {
+			end = i + n
+		}
+		m.stand(&m.self)
+		edits := m.judge(c.plain[i:end])
+		for j := range edits {
+			edits[j].at += i
+		}
+		m.apply(c, edits)
+		i = end + 1
+	}
+}
+
+// relativeToMPD handles a URL that is relative to the MPD itself.
+func (m *mpd) relativeToMPD(element string, c *content) {
+	if !m.splicing {
+		return
+	}
+	base := m.self
+	if m.root != "MPD" {
+		var ok bool
+		if base, ok = m.patchedFrom(element, c.plain); !ok {
+			if !m.rw.Site.Foreign(c.plain) {
+				m.rw.miss(m.remote(), c.plain)
+			}
+			return
+		}
+	}
+	m.stand(&base)
+	m.apply(c, m.judge(c.plain))
+}
+
+// patchedFrom is where the MPD stands to which a patch says where the next patch is. A
+// patch is found there by such a reference, so that it stands in the folder of the MPD
+// plus those of the reference.
+func (m *mpd) patchedFrom(element, url string) (base place, ok bool) {
+	m.stand(&m.self)
+	if element != "PatchLocation" || m.root != "Patch" {
+		return base, false
+	}
+	r, ok := m.rw.read(url)
+	if !ok || r.root {
+		return m.self, ok
+	}
+	folders := foldersOf(m.rw.dir)
+	_, path, ok := climb(nil, r.path)
+	own := strings.Split(path, "/")
+	own = own[:len(own)-1]
+	if !ok || len(own) > len(folders) || !slices.Equal(folders[len(folders)-len(own):], own) {
+		return base, false
+	}
+	base = place{path: "/" + strings.Join(append(folders[:len(folders)-len(own)], "0"), "/"), form: InBase, token: m.self.token}
+	if m.self.form == InQuery {
+		base.form = InQuery
+	}
+	return base, true
+}
+
+// url handles one URL that is relative to the base URLs that hold here.
+func (m *mpd) url(c *content) {
+	if !m.apply(c, m.plan(c, m.base(), m.inherited())) {
+		m.rw.miss("mpd", c.plain)
+	}
+}
+
+// plan works out what is to be changed in a URL. In the query form it gets the token only
+// if it leads to this site by each of its base URLs, inner ones included. Otherwise it
+// inherits the token, and only one of which the one base is known may have left it
+// behind.
+func (m *mpd) plan(c *content, bases, inner []place) (edits []edit) {
+	foreign := func(b place) bool { return b.foreign }
+	if r, ok := m.rw.read(c.plain); !ok || r.root {
+		at := slices.IndexFunc(bases, func(b place) bool { return !b.foreign })
+		switch {
+		case !ok, c.named && c.firstName() < r.at, r.at == r.start && (slices.ContainsFunc(bases, foreign) || slices.ContainsFunc(inner, foreign)):
+			return nil
+		case at < 0:
+			m.stand(&m.self)
+		default:
+			m.stand(&bases[at])
+		}
+		return m.judge(c.plain)
+	}
+	if m.self.form != InQuery {
+		return m.planInherited(c, bases, inner)
+	}
+	if m.disorder {
+		m.rw.miss("base", c.plain)
+		return nil
+	}
+	for _, list := range [][]place{bases, inner} {
+		for i := range list {
+			switch {
+			case list[i].unknown:
+				m.rw.miss(m.remote(), c.plain)
+				return nil
+			case list[i].foreign:
+				if slices.ContainsFunc(slices.Concat(bases, inner), func(b place) bool { return !b.foreign }) {
+					m.rw.miss("base", c.plain)
+				}
+				return nil
+			}
+			m.stand(&list[i])
+			// What is to be changed does not depend on the base, but whether does.
+			if edits = m.judge(c.plain); len(edits) == 0 {
+				return nil
+			}
+		}
+	}
+	return edits
+}
+
+// planInherited is plan for a relative URL that inherits the token, if it does not climb
+// out of its base. One that does is changed where that is the same for all bases.
+func (m *mpd) planInherited(c *content, bases, inner []place) (edits []edit) {
+	known := len(inner) == 0 && (!m.disorder || m.rw.folder)
+	for i := range bases {
+		if known = known && !bases[i].foreign && !bases[i].unknown; !known {
+			break
+		}
+		m.stand(&bases[i])
+		now := m.judge(c.plain)
+		if i > 0 && !slices.Equal(now, edits) {
+			known = false
+			break
+		}
+		edits = slices.Clone(now)
+	}
+	if known {
+		return edits
+	}
+	if hasDots(c.plain) && slices.ContainsFunc(bases, func(b place) bool { return !b.foreign && !b.unknown }) {
+		m.rw.miss("base", c.plain)
+	}
+	return nil
+}
+
+// judge plans what is to be changed in a URL, as long as there are not too many of them.
+func (m *mpd) judge(plain string) []edit {
+	if !m.spend(plain) {
+		m.rw.miss("mpd", plain)
+		return nil
+	}
+	return m.rw.carry(plain)
+}
+
+// spend takes what it costs to read a URL from what may be spent on the MPD, so that this
+// is in proportion to its size.
+func (m *mpd) spend(url string) bool {
+	m.rest -= 64 + len(url) + len(m.rw.Path)
+	return m.rest >= 0
+}
+
+// remote is what a document is that is a part of an MPD, as [Missed] has it.
+func (m *mpd) remote() string {
+	if m.root == "Patch" {
+		return "patch"
+	}
+	return "xlink"
+}
+
+// apply makes the changes. ok is false where that cannot be done.
+func (m *mpd) apply(c *content, edits []edit) (ok bool) {
+	if c.odd {
+		return false
+	}
+	for _, e := range edits {
+		if c.cdata && e.at < len(c.plain) && strings.Contains(e.text, "&") {
 			return false
 		}
-		switch p.Kind {
-		case xmltext.Open:
-			depth++
-			plain = false
-		case xmltext.Close:
-			depth--
-		case xmltext.Text:
-			plain = plain && end == 0
-			start, end = p.Start, p.End
-		default:
-			plain = false
+		for _, s := range c.spans { // of all that is written in another way, only references may go
+			inside := s.start < e.at+e.cut && s.end > e.at || s.start == s.end && s.start > e.at && s.start < e.at+e.cut
+			if inside && m.w.text[c.start+s.textStart] != '&' {
+				return false
+			}
 		}
 	}
-	url := ""
-	if plain {
-		for start < end && strings.IndexByte(" \t\r\n", w.text[start]) >= 0 {
-			start++
-		}
-		url = strings.TrimRight(w.text[start:end], " \t\r\n")
-	}
-	top := &m.levels[len(m.levels)-1]
-	around, known := top.bases, !m.disorder
-	if element != "BaseURL" {
-		around, known = m.levels[0].bases, true // relative to the MPD itself
-	}
-	if m.splicing && url != "" {
-		m.url(w, start, url, false, around, known, element == "BaseURL")
-	}
-	if element != "BaseURL" {
-		return true
-	}
-	places := around // an empty one leads to what is around it
-	if url != "" || !plain {
-		places = m.resolveAll(url, around)
-	}
-	top.own = append(top.own, places...)
-	if len(top.own) > maxBases {
-		top.own = []place{{foreign: true}}
-	}
-	if !m.splicing {
-		m.addInner(places)
+	for _, e := range edits {
+		start, end := toWritten(e.at, c.spans), toWritten(e.at+e.cut, c.spans)
+		m.w.apply(c.start, edit{at: start, cut: end - start, text: strings.ReplaceAll(e.text, "&", "&amp;")})
 	}
 	return true
 }
 
-// url puts the token into one URL, if it leads to this site by each of its
-// base URLs. relative says whether all of those are known, and base whether it
-// is itself a base URL.
-func (m *mpd) url(w *writer, at int, written string, template bool, bases []place, relative, base bool) {
-	plain, spans, ok := m.decode(written, template)
-	if !ok {
-		return
-	}
-	r, ok := parseReference(plain)
-	if !ok || !r.authority && !relative {
-		return
-	}
-	for _, s := range spans {
-		// An identifier may be any number: part of a port, or of an escape.
-		if identifier := written[s.textStart] == '$'; identifier && (s.start < r.authorityEnd || strings.Contains(plain[max(s.start-2, 0):s.start], "%")) {
-			return
-		}
-	}
-	judged := plain
-	if base && m.rw.InPath && strings.HasSuffix(plain, "/") {
-		// In path form others inherit from a folder what it has, so that it is
-		// judged as anything inside of it.
-		judged += "0"
-	}
-	// What is to be changed does not depend on the base, but whether does.
-	var edits []edit
-	for _, b := range bases {
-		if b.foreign && !r.authority {
-			return
-		}
-		m.stand(b)
-		if edits = m.rw.plan(judged, judged, nil); len(edits) == 0 {
-			return
-		}
-	}
-	for _, e := range edits {
-		start, end := toWritten(e.at, spans), toWritten(e.at+e.cut, spans)
-		w.apply(at, edit{at: start, cut: end - start, text: strings.ReplaceAll(e.text, "&", "&amp;")})
-	}
-}
-
-// decode turns the text of a URL into the URL: character references become
-// what they stand for, and identifiers of templates a digit. spans tell where
-// these stood.
-func (m *mpd) decode(written string, template bool) (plain string, spans []span, ok bool) {
-	if strings.IndexByte(written, '&') < 0 && (!template || strings.IndexByte(written, '$') < 0) {
-		return written, nil, true
-	}
-	if len(written) > 4*maxText {
-		return "", nil, false
+// identifiers puts a digit in the place of each identifier of a template, which is what
+// players put there, or the like of it. ok is false for what is no template.
+func (c *content) identifiers(safe bool) (ok bool) {
+	if !strings.Contains(c.plain, "$") {
+		return true
 	}
 	var b strings.Builder
-	for i := 0; i < len(written); {
-		var replaced string
-		var n int
-		switch {
-		case written[i] == '&':
-			r, length := xmltext.Reference(written[i:])
-			if length == 0 {
-				return "", nil, false
-			}
-			replaced, n = string(r), length
-		case template && written[i] == '$':
-			end := strings.IndexByte(written[i+1:], '$')
-			if end < 0 {
-				return "", nil, false
-			}
-			n = end + 2
-			if replaced, ok = m.identifier(written[i+1 : i+1+end]); !ok {
-				return "", nil, false
-			}
-		default:
-			b.WriteByte(written[i])
+	var spans []span
+	known := c.spans
+	for i := 0; i < len(c.plain); {
+		if len(known) > 0 && known[0].start == i && known[0].end > i {
+			s := known[0]
+			n := s.end - s.start
+			spans = append(spans, span{start: b.Len(), end: b.Len() + n, textStart: s.textStart, textEnd: s.textEnd})
+			b.WriteString(c.plain[i:s.end])
+			i, known = s.end, known[1:]
+			continue
+		}
+		if c.plain[i] != '$' {
+			b.WriteByte(c.plain[i])
 			i++
 			continue
 		}
-		spans = append(spans, span{start: b.Len(), end: b.Len() + len(replaced), textStart: i, textEnd: i + n})
+		n := strings.IndexByte(c.plain[i+1:], '$')
+		if n < 0 {
+			return false
+		}
+		end := i + n + 2
+		replaced, ok := identifier(c.plain[i+1:end-1], safe)
+		if !ok || strings.Contains(b.String()[max(b.Len()-2, 0):], "%") { // it would be a part of an escape
+			return false
+		}
+		spans = append(spans, span{
+			start: b.Len(), end: b.Len() + len(replaced),
+			textStart: toWritten(i, c.spans), textEnd: toWritten(end-1, c.spans) + 1,
+		})
 		b.WriteString(replaced)
-		i += n
+		for len(known) > 0 && known[0].start < end {
+			known = known[1:]
+		}
+		i = end
 	}
-	return b.String(), spans, true
+	c.plain, c.spans, c.named = b.String(), spans, true
+	return true
 }
 
-// identifier is what stands for an identifier of a template while it is
-// decided where the URL leads: a digit, which is what players put there, or
-// the like of it.
-func (m *mpd) identifier(name string) (string, bool) {
+// firstName is where the first identifier stands.
+func (c *content) firstName() int {
+	for _, s := range c.spans {
+		if s.textEnd-s.textStart > 1 {
+			return s.start
+		}
+	}
+	return len(c.plain)
+}
+
+// identifier is what stands for an identifier of a template while it is decided where the
+// URL leads.
+func identifier(name string, safe bool) (string, bool) {
 	name, format, formatted := strings.Cut(name, "%")
 	if formatted && strings.Trim(format, "0123456789dxXou") != "" {
 		return "", false
@@ -207,20 +326,7 @@ func (m *mpd) identifier(name string) (string, bool) {
 	case "Number", "Time", "Bandwidth", "SubNumber":
 		return "0", true
 	case "RepresentationID":
-		return "0", m.safe
+		return "0", safe
 	}
 	return "", false
-}
-
-// toWritten maps an offset of the decoded text to the written one.
-func toWritten(at int, spans []span) int {
-	n := sort.Search(len(spans), func(i int) bool { return spans[i].start > at })
-	if n == 0 {
-		return at
-	}
-	s := spans[n-1]
-	if at < s.end {
-		return s.textStart
-	}
-	return s.textEnd + at - s.end
 }

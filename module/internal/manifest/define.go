@@ -2,15 +2,16 @@ package manifest
 
 import "strings"
 
-const (
-	defineTag  = "#EXT-X-DEFINE:"
-	queryParam = "QUERYPARAM"
-)
+const defineTag = "#EXT-X-DEFINE:"
+
+// maxDefinitions bounds what is kept of a playlist, in bytes; beyond, no variable is known.
+const maxDefinitions = 64 << 10
 
 // variables are the definitions of EXT-X-DEFINE that were seen so far.
 type variables struct {
 	off    bool // definitions that readers may understand differently
 	values map[string]variable
+	kept   int // bytes of definitions
 	budget int // bytes that references may still expand to
 	spans  []span
 }
@@ -30,11 +31,20 @@ type span struct {
 }
 
 // reset forgets all definitions before a new playlist.
-func (v *variables) reset(text string, defines bool) {
+func (v *variables) reset() {
 	clear(v.values)
-	v.budget = 4*len(text) + 64<<10
+	v.budget, v.kept, v.off = 64<<10, 0, false
+}
+
+// lines takes note of further lines of the playlist, before they are read.
+func (v *variables) lines(text string) {
+	v.budget += 4 * len(text)
 	// Some players find the tag in the middle of a line too.
-	v.off = defines && strings.Count(text, defineTag) != strings.Count(text, "\n"+defineTag)
+	begin := strings.Count(text, "\n"+defineTag)
+	if strings.HasPrefix(text, defineTag) {
+		begin++
+	}
+	v.off = v.off || strings.Count(text, defineTag) != begin
 }
 
 // define takes note of the attribute list of one EXT-X-DEFINE.
@@ -67,13 +77,17 @@ func (v *variables) define(list string) {
 		return
 	}
 	key, text := list[name.start:name.end], list[value.start:value.end]
+	if v.kept += len(key) + len(text); v.kept > maxDefinitions {
+		v.off = true
+		return
+	}
 	if v.values == nil {
 		v.values = make(map[string]variable)
 	}
 	_, again := v.values[key]
 	known := local && !again && name.quoted && value.quoted &&
 		consistsOf(key, wordByte) && !strings.Contains(text, "{$")
-	v.values[key] = variable{value: text, known: known}
+	v.values[strings.Clone(key)] = variable{value: strings.Clone(text), known: known}
 }
 
 // expand replaces the references in s. ok is false when one of them is
@@ -129,50 +143,11 @@ func toText(edits []edit, spans []span) bool {
 	return true
 }
 
-// authorityWritten tells whether players without variables cannot take the
-// written text for a URI of another host. "https://own{$x}.example.net/" is
-// one even when x begins with a slash, so that the expanded host is own. A
-// value at the very beginning makes the text a relative URI to such players,
-// and a host that ends in a reference has no address.
-func authorityWritten(end int, written string, spans []span) bool {
-	for _, s := range spans {
-		if s.start <= end && end < s.end && s.textStart > 0 {
-			tail := written[s.textEnd:]
-			if i := strings.IndexAny(tail, "/?#"); i >= 0 {
-				tail = tail[:i]
-			}
-			return tail == "" || tail[len(tail)-1] == '}'
-		}
-	}
-	return true
-}
-
-// leaks tells whether a playlist with definitions takes a variable from a query
-// parameter that carries the token. Players differ in where they look for the
-// tag and how they split its attributes, so every QUERYPARAM counts.
-func (rw *Rewriter) leaks(text string) bool {
-	const longest = 256
-	for {
-		_, rest, found := strings.Cut(text, queryParam)
-		if !found {
-			return false
-		}
-		text = rest
-		rest, found = strings.CutPrefix(strings.TrimLeftFunc(rest, isInvisible), "=")
-		if !found {
-			continue
-		}
-		rest = strings.TrimLeftFunc(rest, isInvisible)
-		rest = strings.TrimPrefix(rest, `"`)
-		rest = strings.TrimLeftFunc(rest, isInvisible)
-		value := rest[:min(len(rest), longest)]
-		if i := strings.IndexAny(value, "\",\r\n"); i >= 0 {
-			value = value[:i]
-		}
-		value = strings.TrimRightFunc(value, isInvisible)
-		// A reference in the name could stand for any name.
-		if _, token := rw.tokenName(value); token || strings.Contains(value, "{$") {
-			return true
-		}
-	}
+// beginsRelative tells whether the variable that a text begins with is known, and begins a
+// relative reference.
+func (v *variables) beginsRelative(text string) bool {
+	name, ok := strings.CutPrefix(strings.TrimFunc(text, isEdge), "{$")
+	name, _, closed := strings.Cut(name, "}")
+	found := v.values[name]
+	return ok && closed && !v.off && found.known && relative(found.value)
 }

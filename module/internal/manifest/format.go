@@ -2,24 +2,16 @@ package manifest
 
 import "strings"
 
-// Format is a kind of text in which a token is put.
+// Format is a kind of text in which a token is carried.
 type Format uint8
 
 // Formats.
 const (
 	NoFormat Format = iota // no manifest
 	HLS
-	DASH
+	DASH // MPDs, their patches and remote elements
 	JSON // steering manifests and asset lists
-)
-
-// Limits of what is looked at, in bytes.
-const (
-	// MaxSize is the largest manifest that is rewritten, before and after decoding.
-	MaxSize = 4 << 20
-	// MaxJSON is the largest JSON document that is looked at. Steering manifests and
-	// asset lists are small; anything larger is something else.
-	MaxJSON = 256 << 10
+	VTT  // cues, of which some are pictures
 )
 
 // FormatOf is what a media type announces. The types are the registered
@@ -30,10 +22,12 @@ func FormatOf(contentType string) Format {
 	switch strings.ToLower(strings.TrimSpace(mime)) {
 	case "application/vnd.apple.mpegurl", "audio/mpegurl", "application/x-mpegurl", "audio/x-mpegurl":
 		return HLS
-	case "application/dash+xml", "video/vnd.mpeg.dash.mpd":
+	case "application/dash+xml", "video/vnd.mpeg.dash.mpd", "application/dash-patch+xml":
 		return DASH
 	case "application/json", "application/vnd.apple.steering-list":
 		return JSON
+	case "text/vtt":
+		return VTT
 	}
 	return NoFormat
 }

@@ -21,13 +21,7 @@ func FuzzDASH(f *testing.F) {
 		if strings.Contains(in, testToken) {
 			return
 		}
-		out, err := testRewriter().DASH([]byte("x"), []byte(in))
-		if err != nil {
-			if string(out) != "x" || !errors.Is(err, ErrLeak) {
-				t.Errorf("%v, %q", err, out)
-			}
-			return
-		}
+		out := testRewriter().DASH([]byte("x"), []byte(in))
 		got := string(out[1:])
 		if again := mustDASH(t, testRewriter(), got); again != got {
 			t.Errorf("second run:\n got %q\nwant %q\nfrom %q", again, got, in)
@@ -61,13 +55,7 @@ func FuzzJSON(f *testing.F) {
 		if strings.Contains(in, testToken) {
 			return
 		}
-		out, err := testRewriter().JSON([]byte("x"), []byte(in))
-		if err != nil {
-			if string(out) != "x" || !errors.Is(err, ErrLeak) {
-				t.Errorf("%v, %q", err, out)
-			}
-			return
-		}
+		out := testRewriter().JSON([]byte("x"), []byte(in))
 		got := string(out[1:])
 		if json.Valid([]byte(in)) != json.Valid([]byte(got)) {
 			t.Errorf("no JSON any more:\n got %q\nfrom %q", got, in)
@@ -94,10 +82,9 @@ func FuzzJSON(f *testing.F) {
 				checkOwn(t, text)
 			}
 		}
-		if inPath, err := pathRewriter().JSON(nil, []byte(in)); err == nil {
-			if again := mustJSON(t, pathRewriter(), string(inPath)); again != string(inPath) {
-				t.Errorf("second run in path form:\n got %q\nwant %q\nfrom %q", again, inPath, in)
-			}
+		inPath := mustJSON(t, pathRewriter(), in)
+		if again := mustJSON(t, pathRewriter(), inPath); again != inPath {
+			t.Errorf("second run in path form:\n got %q\nwant %q\nfrom %q", again, inPath, in)
 		}
 	})
 }

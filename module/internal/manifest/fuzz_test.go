@@ -20,10 +20,7 @@ func FuzzHLS(f *testing.F) {
 		if strings.Contains(in, testToken) {
 			return
 		}
-		out, err := testRewriter().HLS(nil, []byte(in))
-		if err != nil {
-			return
-		}
+		out := testRewriter().HLS(nil, []byte(in))
 		got := string(out)
 		uris := strings.Count(got, testToken)
 		if len(got) > len(in)+uris*(len(testToken)+len("token")+2) {
@@ -60,18 +57,18 @@ func FuzzURI(f *testing.F) {
 		if strings.Contains(ref, testToken) {
 			return
 		}
-		got := testRewriter().URI(ref)
+		got := testRewriter().Reference(ref)
 		checkURI(t, testRewriter, ref, got)
 		if got != ref {
 			checkOwn(t, got)
 			if strings.Count(got, testToken) != 1 {
 				t.Errorf("URI(%q) = %q", ref, got)
 			}
-			if !hasTokenPair(ref) && withoutAdded(got, ref) != ref {
+			if !hasTokenPair(ref) && !strings.Contains(ref, "~") && withoutAdded(got, ref) != ref {
 				t.Errorf("more than the token changed: URI(%q) = %q", ref, got)
 			}
 		}
-		inPath := pathRewriter().URI(ref)
+		inPath := pathRewriter().Reference(ref)
 		checkURI(t, pathRewriter, ref, inPath)
 		if inPath != ref {
 			checkOwn(t, strings.Replace(inPath, "/~"+testToken, "", 1))

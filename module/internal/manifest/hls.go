@@ -1,46 +1,63 @@
 package manifest
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
 
-// HLS appends the playlist src to dst with the token in it. What is no HLS
-// playlist is appended unchanged. The only error is ErrLeak; dst is then
-// returned as it came. A dst with room for the result saves the most costly
-// step, its allocation: with a JWT in each URI the result is many times src.
+// HLS appends the playlist src to dst with the token in its references, or the first
+// lines of one; [Rewriter.More] goes on. What is no HLS playlist is appended unchanged.
 //
-// URI lines and the quoted attributes URI, SERVER-URI, X-ASSET-URI and
-// X-ASSET-LIST of every tag, known or not, are looked at; EXTINF has a title
-// in the place of attributes and is none of them. A tag whose attribute list
-// is malformed, and a line with a control character inside, is left alone as
-// a whole, because players would not agree on where its URI ends. References
-// to variables stay as they are; a URI with a reference to a variable that
-// this playlist has not defined by NAME and VALUE before it is left alone.
-func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
+// URI lines and the quoted attributes URI, SERVER-URI, X-ASSET-URI and X-ASSET-LIST of
+// every tag, known or not, are looked at; EXTINF has a title in the place of attributes
+// and is none of them. A line with a control character inside is left alone as a whole,
+// because players would not agree on where its URI ends. References to variables stay
+// as they are.
+func (rw *Rewriter) HLS(dst, src []byte) []byte {
 	rw.prepare()
 	if !IsHLS(src) {
-		return append(dst, src...), nil
+		return append(dst, src...)
 	}
-	text := string(src)
-	// Definitions matter only where something refers to them or leaks. Both
-	// begin with a rare byte, and are found soon not to be there.
-	variables := strings.Contains(text, "{$")
-	defines := (variables || strings.Contains(text, queryParam)) && strings.Contains(text, defineTag)
-	if defines && (rw.Base == nil || rw.InQuery) && rw.leaks(text) {
-		return dst, ErrLeak
+	rw.vars.reset()
+	rw.kind = "hls"
+	text := textOf(src)
+	// Where LF ends lines, players differ in whether a CR by itself does, too.
+	rw.ends = lineEnd
+	if !strings.Contains(text, "\n") {
+		rw.ends = anyLineEnd
 	}
-	rw.vars.reset(text, defines)
+	return rw.lines(dst, text, rw.ends(text, 0))
+}
 
+// More appends further lines of the playlist that HLS began with. Each text is of whole
+// lines, as [WholeLines] finds them.
+func (rw *Rewriter) More(dst, src []byte) []byte {
+	return rw.lines(dst, textOf(src), 0)
+}
+
+// WholeLines is how many bytes of a text are whole lines.
+func WholeLines(text []byte) int {
+	if n := bytes.LastIndexByte(text, '\n'); n >= 0 {
+		return n + 1
+	}
+	if len(text) == 0 {
+		return 0
+	}
+	return bytes.LastIndexByte(text[:len(text)-1], '\r') + 1 // a line feed may follow the last
+}
+
+// lines goes through the lines from an offset on.
+func (rw *Rewriter) lines(dst []byte, text string, start int) []byte {
+	// Definitions matter only where something refers to them.
+	variables := strings.Contains(text, "{$") || strings.Contains(text, defineTag)
+	if variables {
+		rw.vars.lines(text)
+	}
 	w := writer{text: text, dst: rw.reserve(dst, text), variables: variables}
 	breaks := mayBreak(text)
-	lineEnd := lineEnd
-	if rw.Base != nil && breaks {
-		lineEnd = anyLineEnd
-	}
-	// The first line is #EXTM3U, perhaps behind a byte order mark.
-	for start := lineEnd(text, 0); start < len(text); {
-		next := lineEnd(text, start)
+	for start < len(text) {
+		next := rw.ends(text, start)
 		line := trimLine(text[start:next])
 		tag := strings.HasPrefix(line, "#")
 		switch {
@@ -50,6 +67,9 @@ func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
 			if strings.HasPrefix(line, defineTag) {
 				rw.vars.off = true
 			}
+			if !tag && !rw.Site.Foreign(line) || strings.Contains(line, "URI=") {
+				rw.miss("hls", line)
+			}
 		case tag:
 			rw.tag(&w, start, line)
 		default:
@@ -57,7 +77,7 @@ func (rw *Rewriter) HLS(dst, src []byte) ([]byte, error) {
 		}
 		start = next
 	}
-	return append(w.dst, text[w.copied:]...), nil
+	return append(w.dst, text[w.copied:]...)
 }
 
 // writer copies a text with changes.
@@ -74,50 +94,21 @@ func (w *writer) apply(at int, e edit) {
 	w.copied = at + e.at + e.cut
 }
 
-// reserve makes room for a playlist of usual size, so that dst does not grow
-// step by step.
+// reserve makes room for a playlist of usual size, so that dst does not grow step by
+// step.
 func (rw *Rewriter) reserve(dst []byte, text string) []byte {
 	const usual = 256
-	uris := 0
-	if !rw.mute {
-		uris = min(strings.Count(text, "\n"), usual)
+	if rw.mute || rw.Form == Inherited {
+		return slices.Grow(dst, len(text))
 	}
-	if uris > 0 && !rw.InPath {
-		rw.room(min(len(text), usual*len(rw.asked))/2 + uris*len(rw.dir))
-	}
-	return slices.Grow(dst, len(text)+uris*len(rw.asked))
+	references := min(strings.Count(text, "\n"), usual)
+	rw.room(min(len(text), usual*len(rw.asked))/2 + references*len(rw.dir))
+	return slices.Grow(dst, len(text)+references*len(rw.asked))
 }
 
-// splice puts the token into the URI that stands at an offset of the text.
+// splice puts the token into the reference that stands at an offset of the text.
 func (rw *Rewriter) splice(w *writer, at int, uri string) {
-	if rw.Base != nil {
-		for _, e := range (carrier{rw}).inherit(w, uri) {
-			w.apply(at, e)
-		}
-		return
-	}
-	if simple(uri) {
-		if rw.takes(uri) {
-			w.apply(at, edit{at: len(uri), text: rw.asked})
-		}
-		return
-	}
-	if len(uri) > maxText {
-		return
-	}
-	var edits []edit
-	if w.variables && strings.Contains(uri, "{$") {
-		expanded, spans, ok := rw.vars.expand(uri, rw.buf)
-		if !ok {
-			return
-		}
-		if edits = rw.plan(expanded, uri, spans); !toText(edits, spans) {
-			return
-		}
-	} else {
-		edits = rw.plan(uri, uri, nil)
-	}
-	for _, e := range edits {
+	for _, e := range (carrier{rw}).reference(uri) {
 		w.apply(at, e)
 	}
 }
@@ -153,9 +144,20 @@ func (rw *Rewriter) tag(w *writer, at int, line string) {
 			}
 		}
 		a, next, ok := nextAttribute(list, start)
-		if !ok {
-			w.dst, w.copied = w.dst[:length], copied
-			return
+		if !ok { // players go on behind it, each in its own way
+			n := strings.IndexByte(list[start:], ',')
+			if strings.Contains(list, "//") { // and could take what follows for a part of another site's URI
+				w.dst, w.copied = w.dst[:length], copied
+				if strings.Contains(list, "URI=") {
+					rw.miss("hls", line)
+				}
+				return
+			}
+			if n < 0 {
+				return
+			}
+			i = start + n + 1
+			continue
 		}
 		if a.quoted && isURIAttribute(a.name) {
 			rw.splice(w, at+a.start, list[a.start:a.end])

@@ -1,6 +1,9 @@
 package manifest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // pairEnd returns where the pair that starts at start ends.
 func pairEnd(query string, start int) int {
@@ -50,21 +53,24 @@ func (rw *Rewriter) tokenPair(pair string) (name string, token bool) {
 	return name, rw.isToken(unescape(value))
 }
 
-// tokenName tells whether a raw query name is one that a token may travel
-// under, and which.
+// tokenName tells whether a raw query name is one that a token may travel under, and
+// which.
 func (rw *Rewriter) tokenName(raw string) (string, bool) {
-	if strings.IndexByte(raw, '%') >= 0 || strings.IndexByte(raw, '+') >= 0 {
-		raw = strings.ReplaceAll(unescape(raw), "+", " ")
-	}
-	if raw == rw.Name && raw != "" {
+	if raw = readName(raw); raw == rw.Name && raw != "" {
 		return raw, true
 	}
-	for _, name := range rw.Names {
-		if raw == name {
-			return name, true
-		}
+	return raw, slices.Contains(rw.Names, raw)
+}
+
+// tokenName tells whether a raw query name is one of those that a token may travel under.
+func tokenName(names []string, raw string) bool { return slices.Contains(names, readName(raw)) }
+
+// readName is what a name in a query stands for.
+func readName(raw string) string {
+	if strings.ContainsAny(raw, "%+") {
+		return strings.ReplaceAll(unescape(raw), "+", " ")
 	}
-	return "", false
+	return raw
 }
 
 // isToken tells whether s is the token itself or has the form of one. The
@@ -115,19 +121,6 @@ func unescape(s string) string {
 	return string(out)
 }
 
-// validEscapes tells whether each % of s begins an escape.
-func validEscapes(s string) bool {
-	for i := 0; ; i++ {
-		n := strings.IndexByte(s[i:], '%')
-		if n < 0 {
-			return true
-		}
-		if i += n; !escapeAt(s, i) {
-			return false
-		}
-	}
-}
-
 func escapeAt(s string, i int) bool {
 	return i+2 < len(s) && classes[s[i+1]]&hexByte != 0 && classes[s[i+2]]&hexByte != 0
 }
@@ -142,4 +135,63 @@ func unhex(c byte) byte {
 	default:
 		return c - 'a' + 10
 	}
+}
+
+// planPair plans the query form: the first pair of Name that holds a token is
+// replaced, every other token pair removed; without one the pair goes last.
+func (rw *Rewriter) planPair(r *reference) {
+	if !r.hasQuery {
+		rw.edits = append(rw.edits, edit{at: r.end, text: rw.asked})
+		return
+	}
+	if r.query == "" {
+		rw.edits = append(rw.edits, edit{at: r.end, text: rw.pair})
+		return
+	}
+	kept, placed := rw.editPairs(r, true)
+	switch {
+	case placed:
+	case kept:
+		rw.edits = append(rw.edits, edit{at: r.end, text: rw.joined})
+	default:
+		rw.edits = append(rw.edits, edit{at: r.end, text: rw.pair})
+	}
+}
+
+// planRemoval takes every token pair out of the query, and the question mark
+// too when nothing is left.
+func (rw *Rewriter) planRemoval(r *reference) {
+	if r.query == "" {
+		return
+	}
+	before := len(rw.edits)
+	if kept, _ := rw.editPairs(r, false); !kept {
+		rw.edits = append(rw.edits[:before], edit{at: r.queryAt - 1, cut: len(r.query) + 1})
+	}
+}
+
+// editPairs removes the token pairs of r's query, but replaces the first one
+// of Name when replace is set. It tells whether any pair stays in the query,
+// and whether one was replaced.
+func (rw *Rewriter) editPairs(r *reference, replace bool) (kept, placed bool) {
+	q := r.query
+	for start := 0; start <= len(q); {
+		end := pairEnd(q, start)
+		name, token := rw.tokenPair(q[start:end])
+		switch {
+		case !token:
+			kept = true
+		case replace && !placed && name == rw.Name:
+			kept, placed = true, true
+			if q[start:end] != rw.pair {
+				rw.edits = append(rw.edits, edit{at: r.queryAt + start, cut: end - start, text: rw.pair})
+			}
+		case kept:
+			rw.edits = append(rw.edits, edit{at: r.queryAt + start - 1, cut: end - start + 1})
+		default:
+			rw.edits = append(rw.edits, edit{at: r.queryAt + start, cut: min(end+1, len(q)) - start})
+		}
+		start = end + 1
+	}
+	return kept, placed
 }

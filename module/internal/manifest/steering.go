@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -9,45 +10,117 @@ import (
 	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
-// IsJSON tells whether head, the first bytes of a body, may begin a JSON
-// object.
-func IsJSON(head []byte) bool {
-	return strings.HasPrefix(strings.TrimLeft(string(head), " \t\r\n"), "{")
-}
-
-// JSON appends the JSON document src to dst with the token in its URIs, if it
-// is a steering manifest or an asset list (HLS, sections 7.2 and D.2 of
-// draft-pantos-hls-rfc8216bis; DASH takes over the former). Any other document
-// is appended unchanged. The only error is ErrLeak: a pathway clone would make
-// the player carry a token that stands in the path to another host.
+// JSON appends the JSON document src to dst with the token in its URIs, if it is a
+// steering manifest or an asset list (HLS, sections 7.2 and D.2 of
+// draft-pantos-hls-rfc8216bis; DASH takes over the former). Any other document is
+// appended unchanged.
 //
-// A clone on another host gets an empty token parameter, because the player
-// makes its URIs from ones that have the token.
-func (rw *Rewriter) JSON(dst, src []byte) ([]byte, error) {
+// A clone on another host gets an empty token parameter, because the player makes its
+// URIs from ones that have the token. Steering manifests are in the query form where
+// there is one: a parameter can be emptied, a path cannot.
+func (rw *Rewriter) JSON(dst, src []byte) []byte {
 	rw.prepare()
-	j := jsonWalk{rw: rw, w: writer{text: string(src), dst: dst}}
-	if rw.mute || !j.known() {
-		return append(dst, src...), nil
+	text := bytes.TrimPrefix(src, byteOrderMark)
+	dst = append(dst, src[:len(src)-len(text)]...)
+	j := jsonWalk{rw: rw, names: append([]string{rw.Name}, rw.Names...), site: &rw.Site, w: writer{text: textOf(text), dst: dst}}
+	kind := kindOf(text)
+	if rw.mute || kind == otherJSON || !json.Valid(text) {
+		return append(dst, text...)
 	}
-	j.d = json.NewDecoder(strings.NewReader(j.w.text))
-	j.value(nil)
-	if j.leak {
-		return dst, ErrLeak
+	if rw.kind = "json"; kind == steeringJSON {
+		rw.kind = "steering"
 	}
+	if kind == steeringJSON && rw.Form == InBase && rw.Name != "" {
+		rw.Form = InQuery
+	}
+	j.walk()
 	slices.SortStableFunc(j.changes, func(a, b edit) int { return a.at - b.at })
 	for _, e := range j.changes {
 		j.w.apply(0, e)
 	}
-	return append(j.w.dst, j.w.text[j.w.copied:]...), nil
+	return append(j.w.dst, j.w.text[j.w.copied:]...)
+}
+
+// json tells whether a JSON document is a steering manifest whose clones take the token
+// to another host, or one that cannot be read.
+func (c *Check) json(src []byte) bool {
+	src = bytes.TrimPrefix(src, byteOrderMark)
+	switch {
+	case kindOf(src) == otherJSON:
+		return false
+	case !json.Valid(src):
+		return true
+	}
+	j := jsonWalk{site: &c.Site, names: c.Names, w: writer{text: textOf(src)}}
+	j.walk()
+	return j.foreign && c.InPath || j.odd && c.InQuery
+}
+
+// jsonKind is what a JSON document is.
+type jsonKind uint8
+
+const (
+	otherJSON jsonKind = iota
+	steeringJSON
+	assetsJSON
+)
+
+// IsKnownJSON tells whether a JSON document is, or begins as, a steering manifest or an
+// asset list.
+func IsKnownJSON(src []byte) bool { return kindOf(bytes.TrimPrefix(src, byteOrderMark)) != otherJSON }
+
+// kindOf tells, by the names at its top level, what a JSON document is, or begins as. It
+// reads as far as it can.
+func kindOf(src []byte) jsonKind {
+	var version, steers bool
+	d := json.NewDecoder(bytes.NewReader(src))
+	for depth, name := 0, false; ; {
+		t, err := d.Token()
+		if err != nil {
+			return otherJSON
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			if depth++; t == '}' || t == ']' {
+				depth -= 2
+			}
+			name = depth == 1
+			continue
+		case string:
+			if depth != 1 || !name {
+				break
+			}
+			switch t {
+			case "VERSION":
+				version = true
+			case "TTL", "PATHWAY-PRIORITY", "RELOAD-URI":
+				steers = true
+			case "PATHWAY-CLONES":
+				return steeringJSON
+			case "ASSETS":
+				return assetsJSON
+			}
+			if version && steers {
+				return steeringJSON
+			}
+			name = false
+			continue
+		}
+		name = depth == 1
+	}
 }
 
 // jsonWalk goes through a JSON document and knows where in it each value
 // stands.
 type jsonWalk struct {
-	rw   *Rewriter
-	w    writer
-	d    *json.Decoder
-	leak bool
+	rw    *Rewriter // nil: nothing is changed
+	site  *Site
+	names []string // the query names of tokens
+	w     writer
+	d     *json.Decoder
+
+	foreign bool // a clone is on another host
+	odd     bool // and nobody knows what a player makes of its parameters
 
 	// changes have offsets in the whole text. They do not come in its order,
 	// because what HOST says counts for members before it.
@@ -59,19 +132,10 @@ func (j *jsonWalk) change(at int, e edit) {
 	j.changes = append(j.changes, e)
 }
 
-// known tells whether the document is one of the two kinds. It also makes sure
-// that it is well-formed.
-func (j *jsonWalk) known() bool {
-	var top map[string]json.RawMessage
-	if json.Unmarshal([]byte(j.w.text), &top) != nil {
-		return false
-	}
-	_, version := top["VERSION"]
-	_, clones := top["PATHWAY-CLONES"]
-	_, reload := top["RELOAD-URI"]
-	_, priority := top["PATHWAY-PRIORITY"]
-	_, assets := top["ASSETS"]
-	return clones || version && (reload || priority) || assets
+// walk goes through the whole document, which is well-formed.
+func (j *jsonWalk) walk() {
+	j.d = json.NewDecoder(strings.NewReader(j.w.text))
+	j.value(nil)
 }
 
 // next reads one token. For a string, start and end are those of its text
@@ -141,8 +205,8 @@ func (j *jsonWalk) object(path []string, brace int) {
 	if !foreign {
 		return
 	}
-	if j.rw.InPath || odd {
-		j.leak = true
+	j.foreign, j.odd = true, j.odd || odd
+	if j.rw == nil || odd || j.rw.Form != InQuery {
 		return
 	}
 	empty := strconv.Quote(j.rw.Name) + `:""`
@@ -186,7 +250,7 @@ func (j *jsonWalk) params() (p params, ok bool) {
 		if _, text := t.(string); !text {
 			j.skip(t)
 			ok = false
-		} else if member == j.rw.Name {
+		} else if slices.Contains(j.names, member) {
 			p.values = append(p.values, [2]int{start, stop})
 		}
 	}
@@ -215,7 +279,7 @@ func (j *jsonWalk) follows(at int, c byte) bool {
 // ownHost tells whether the host of a clone is this site.
 func (j *jsonWalk) ownHost(host string) bool {
 	name, port, ok := weborigin.SplitPort(host)
-	return ok && j.rw.ownOrigin(&reference{host: name, port: port})
+	return ok && j.site.has("", name, port)
 }
 
 // isURIMember tells whether the value at a path is a URI.
@@ -243,11 +307,15 @@ func pathIs(path []string, names ...string) bool {
 
 // uri puts the token into one URI.
 func (j *jsonWalk) uri(at int, written string) {
-	plain, spans, ok := decodeJSON(written)
-	if !ok {
+	if j.rw == nil {
 		return
 	}
-	for _, e := range j.rw.plan(plain, plain, nil) {
+	plain, spans, ok := decodeJSON(written)
+	if !ok {
+		j.rw.miss(j.rw.kind, written)
+		return
+	}
+	for _, e := range (carrier{j.rw}).carry(plain) {
 		start, end := toWritten(e.at, spans), toWritten(e.at+e.cut, spans)
 		j.change(at, edit{at: start, cut: end - start, text: e.text})
 	}
@@ -258,7 +326,7 @@ func decodeJSON(written string) (plain string, spans []span, ok bool) {
 	if strings.IndexByte(written, '\\') < 0 {
 		return written, nil, true
 	}
-	if len(written) > 4*maxText {
+	if len(written) > 4*maxReference {
 		return "", nil, false
 	}
 	var b strings.Builder

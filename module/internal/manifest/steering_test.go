@@ -30,7 +30,7 @@ func TestJSON(t *testing.T) {
 		{"escapes by number", ``, `{"VERSION":1,"RELOAD-URI":"s\u002ejson\u003Fa\u003d1+"}`},
 		{"escape by number of another host", ``, `{"VERSION":1,"RELOAD-URI":"\u002f\u002fevil.example.net/live/org1/cam1/s.json"}`},
 		{"escaped fragment", ``, `{"VERSION":1,"RELOAD-URI":"s.json^\u0023f"}`},
-		{"escaped backslash, quote and line end", ``, `{"VERSION":1,"RELOAD-URI":"a\\b","ASSETS":[{"URI":"a\n"},{"URI":"a\"^"}]}`},
+		{"escaped backslash, quote and line end", ``, `{"VERSION":1,"RELOAD-URI":"a\\b^","ASSETS":[{"URI":"a^\n"},{"URI":"a\"^"}]}`},
 		{"half a character", ``, `{"VERSION":1,"RELOAD-URI":"a\ud83d"}`},
 		{"name with an escape", ``, `{"VERSION":1,"RELOAD\u002dURI":"a^"}`},
 		{"letters beyond ASCII", ``, `{"VERSION":1,"TTL":1,"X":"ä\uD83D\uDE00","RELOAD-URI":"höhe^"}`},
@@ -69,7 +69,7 @@ func TestJSON(t *testing.T) {
 		{"two documents", ``, `{"VERSION":1,"RELOAD-URI":"s.json"}{}`},
 		{"comma at the end", ``, `{"VERSION":1,"RELOAD-URI":"s.json",}`},
 		{"comment", ``, `{"VERSION":1,/**/"RELOAD-URI":"s.json"}`},
-		{"byte order mark", ``, "\ufeff{\"VERSION\":1,\"RELOAD-URI\":\"s.json\"}"},
+		{"byte order mark", ``, "\ufeff{\"VERSION\":1,\"RELOAD-URI\":\"s.json^\"}"},
 		{"single quotes", ``, `{'VERSION':1,'RELOAD-URI':'s.json'}`},
 		{"too deep", ``, `{"VERSION":1,"RELOAD-URI":"s.json","X":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`},
 	}
@@ -100,10 +100,7 @@ func TestJSON(t *testing.T) {
 
 func mustJSON(t *testing.T, rw *Rewriter, in string) string {
 	t.Helper()
-	out, err := rw.JSON(nil, []byte(in))
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := rw.JSON(nil, []byte(in))
 	return string(out)
 }
 
@@ -120,17 +117,17 @@ func TestJSONLeak(t *testing.T) {
 		"a parameter that is an object": `"PARAMS":{"token":{"token":[{}]}},` + evil,
 		"one of two":                    `"PARAMS":{},"PARAMS":[],` + evil,
 	} {
-		got, err := testRewriter().JSON([]byte("before"), []byte(clones(members)))
-		if !errors.Is(err, ErrLeak) || string(got) != "before" {
-			t.Errorf("%s: %v, %s", name, err, got)
+		if err := testCheck().Manifest(JSON, []byte(clones(members))); !errors.Is(err, ErrLeak) {
+			t.Errorf("%s: %v", name, err)
 		}
 		own := strings.Replace(clones(members), "evil.example.net", "live.example.com", 1)
 		if got := mustJSON(t, testRewriter(), own); got != strings.Replace(own, `s.json?a=1`, `s.json?a=1`+pairA, 1) {
 			t.Errorf("%s on this site: %s", name, got)
 		}
 	}
-	if _, err := pathRewriter().JSON(nil, []byte(clones(evil))); !errors.Is(err, ErrLeak) {
-		t.Errorf("in path form: %v", err)
+	inPath := testCheck()
+	if inPath.InPath, inPath.InQuery = true, false; !errors.Is(inPath.Manifest(JSON, []byte(clones(evil))), ErrLeak) {
+		t.Error("in path form a clone on another host is no leak")
 	}
 	in := clones(`"HOST":"live.example.com"`)
 	if got := mustJSON(t, pathRewriter(), in); got != in {
@@ -140,14 +137,6 @@ func TestJSONLeak(t *testing.T) {
 	want := `{"VERSION":1,"RELOAD-URI":"\/live/~` + testToken + `\/org1\/cam1\/s.json?a=1"}`
 	if got := mustJSON(t, pathRewriter(), in); got != want {
 		t.Errorf("in path form: %s", got)
-	}
-}
-
-func TestIsJSON(t *testing.T) {
-	for head, want := range map[string]bool{"{": true, " \r\n\t{": true, "": false, "[": false, "\"": false, "<": false, "\ufeff{": false} {
-		if got := IsJSON([]byte(head)); got != want {
-			t.Errorf("IsJSON(%q) = %v", head, got)
-		}
 	}
 }
 

@@ -3,87 +3,73 @@ package manifest
 import (
 	"strings"
 	"testing"
+
+	"github.com/playgate/playgate/module/internal/template"
 )
 
 const testSeed = "SEEDofAtemplate26characters"
 
 // throughTemplate writes a manifest with a token by way of a template.
-func throughTemplate(t *testing.T, rw *Rewriter, write func(*Rewriter, string) (string, error), in string) (string, error) {
+func throughTemplate(t *testing.T, rw *Rewriter, write func(*Rewriter, string) string, in string) string {
 	t.Helper()
 	token := rw.Token
-	marker := &Marker{Seed: testSeed}
+	marker := &template.Marker{Seed: testSeed}
 	rw.Token, _ = marker.Mark("cam1")
-	out, err := write(rw, in)
-	if err != nil {
-		return "", err
-	}
+	out := write(rw, in)
 	tokens := []string{token}
-	template := marker.Template([]byte(out))
-	if template.Size() < len(out)-strings.Count(out, testSeed)*(len(testSeed)+1) {
-		t.Errorf("a template of %d bytes says that it takes %d", len(out), template.Size())
+	made := marker.Template([]byte(out))
+	if made.Size() < len(out)-strings.Count(out, testSeed)*(len(testSeed)+1) {
+		t.Errorf("a template of %d bytes says that it takes %d", len(out), made.Size())
 	}
-	return string(template.Append([]byte("dst"), tokens))[len("dst"):], nil
+	return string(made.Append([]byte("dst"), tokens))[len("dst"):]
 }
 
 // checkTemplate checks that a copy that was made of a template is the one that is
 // made of the manifest.
-func checkTemplate(t *testing.T, write func(*Rewriter, string) (string, error), in string) {
+func checkTemplate(t *testing.T, write func(*Rewriter, string) string, in string) {
 	t.Helper()
 	if strings.Contains(in, testSeed) {
 		return
 	}
 	for _, rewriter := range []func() *Rewriter{testRewriter, pathRewriter} {
-		want, wantErr := write(rewriter(), in)
-		got, err := throughTemplate(t, rewriter(), write, in)
-		if got != want || (err == nil) != (wantErr == nil) {
-			t.Errorf("by way of a template:\n got %q %v\nwant %q %v\nfrom %q", got, err, want, wantErr, in)
+		want := write(rewriter(), in)
+		if got := throughTemplate(t, rewriter(), write, in); got != want {
+			t.Errorf("by way of a template:\n got %q\nwant %q\nfrom %q", got, want, in)
 		}
 	}
 }
 
-func writeHLS(rw *Rewriter, in string) (string, error) {
-	out, err := rw.HLS(nil, []byte(in))
-	return string(out), err
-}
+func writeHLS(rw *Rewriter, in string) string { return string(rw.HLS(nil, []byte(in))) }
 
-func writeDASH(rw *Rewriter, in string) (string, error) {
-	out, err := rw.DASH(nil, []byte(in))
-	return string(out), err
-}
+func writeDASH(rw *Rewriter, in string) string { return string(rw.DASH(nil, []byte(in))) }
 
-func writeJSON(rw *Rewriter, in string) (string, error) {
-	out, err := rw.JSON(nil, []byte(in))
-	return string(out), err
-}
+func writeJSON(rw *Rewriter, in string) string { return string(rw.JSON(nil, []byte(in))) }
 
 // A template has one token for each name.
 func TestTemplateOfManyStreams(t *testing.T) {
-	marker := &Marker{Seed: testSeed}
+	marker := &template.Marker{Seed: testSeed}
 	rw := testRewriter()
 	rw.Token, _ = marker.Mark("cam1")
-	rw.Covers = func(path, _ string) (int, string, bool) {
+	rw.Covers = func(path, _ string) (Cover, bool) {
 		stream := strings.Split(path, "/")[3]
 		mark, ok := marker.Mark(stream)
-		return 0, mark, ok && stream != "other"
+		return Cover{Token: mark}, ok && stream != "other"
 	}
-	out, err := rw.HLS(nil, []byte("#EXTM3U\nseg.ts\n/live/org1/cam2/seg.ts?x\n/live/org1/other/seg.ts\n../cam2/a.ts\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := marker.Template(out)
-	tokens := make([]string, len(template.Names))
-	for i, name := range template.Names {
+	out := rw.HLS(nil, []byte("#EXTM3U\nseg.ts\n/live/org1/cam2/seg.ts?x\n/live/org1/other/seg.ts\n../cam2/a.ts\n"))
+	made := marker.Template(out)
+	tokens := make([]string, len(made.Names))
+	for i, name := range made.Names {
 		tokens[i] = "token-of-" + name
 	}
 	const want = "#EXTM3U\nseg.ts?token=token-of-cam1\n/live/org1/cam2/seg.ts?x&token=token-of-cam2\n/live/org1/other/seg.ts\n../cam2/a.ts?token=token-of-cam2\n"
-	if got := string(template.Append(nil, tokens)); got != want {
+	if got := string(made.Append(nil, tokens)); got != want {
 		t.Errorf("%q", got)
 	}
 }
 
 func TestTemplateHasRoomForSoManyNames(t *testing.T) {
-	marker := &Marker{Seed: testSeed}
-	for i := range mostMarks {
+	marker := &template.Marker{Seed: testSeed}
+	for i := range template.MostMarks {
 		if _, ok := marker.Mark(strings.Repeat("x", i+1)); !ok {
 			t.Fatalf("no mark for name %d", i+1)
 		}
@@ -98,7 +84,7 @@ func TestTemplateHasRoomForSoManyNames(t *testing.T) {
 
 // What begins like a mark and is none is left alone.
 func TestTemplateLeavesOthersAlone(t *testing.T) {
-	marker := &Marker{Seed: testSeed}
+	marker := &template.Marker{Seed: testSeed}
 	mark, _ := marker.Mark("cam1")
 	for in, want := range map[string]string{
 		mark:                        "T",
@@ -115,19 +101,16 @@ func TestTemplateLeavesOthersAlone(t *testing.T) {
 }
 
 func BenchmarkTemplate(b *testing.B) {
-	marker := &Marker{Seed: testSeed}
+	marker := &template.Marker{Seed: testSeed}
 	rw := testRewriter()
 	rw.Token, _ = marker.Mark("cam1")
 	playlist := lowLatencyPlaylist()
-	out, err := rw.HLS(nil, []byte(playlist))
-	if err != nil {
-		b.Fatal(err)
-	}
-	template, tokens := marker.Template(out), []string{strings.Repeat("t", 96)}
+	out := rw.HLS(nil, []byte(playlist))
+	made, tokens := marker.Template(out), []string{strings.Repeat("t", 96)}
 	dst := make([]byte, 0, 64<<10)
 	b.SetBytes(int64(len(playlist)))
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = template.Append(dst[:0], tokens)
+		dst = made.Append(dst[:0], tokens)
 	}
 }

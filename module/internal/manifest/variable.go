@@ -2,46 +2,89 @@ package manifest
 
 import "strings"
 
-// inherit plans what is to be changed in one reference of a playlist.
-func (rw carrier) inherit(w *writer, uri string) []edit {
-	if rw.mute {
+// reference plans what is to be changed in one reference of a playlist.
+func (rw carrier) reference(uri string) []edit {
+	switch {
+	case rw.mute:
 		return nil
+	case simple(uri):
+		return rw.carrySimple(uri)
+	case strings.Contains(uri, "{$"):
+		return rw.carryVariables(uri)
 	}
-	if simple(uri) {
-		if rw.Base.Inner {
-			return nil // it inherits all of it
-		}
-		c, ok := rw.Base.Covers(rw.join(rw.dir, uri), "")
-		if !ok || rw.dir == "" || len(uri) > maxReference {
-			return nil
-		}
-		rw.few[0] = edit{text: rw.front(c)}
-		return rw.few[:1]
+	return rw.carry(uri)
+}
+
+// simple tells whether a reference is nothing but a relative path of plain bytes without
+// dot segments. Nearly all are.
+func simple(s string) bool {
+	if s == "" || s[0] == '/' || len(s) > maxReference {
+		return false
 	}
-	if !w.variables || !strings.Contains(uri, "{$") {
+	first := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '/':
+			first = true
+			continue
+		case classes[c]&tokenByte == 0, first && c == '.':
+			return false
+		}
+		first = false
+	}
+	return true
+}
+
+// carrySimple is carry for a simple reference.
+func (rw carrier) carrySimple(uri string) []edit {
+	switch {
+	case rw.Form == Inherited, rw.dir == "":
+		return nil
+	case len(rw.Segments) > 0:
 		return rw.carry(uri)
 	}
+	if _, ok := rw.covers(rw.join(rw.dir, uri), ""); !ok {
+		return nil
+	}
+	rw.few[0] = edit{text: rw.front}
+	if rw.Form == InQuery {
+		rw.few[0] = edit{at: len(uri), text: rw.asked}
+	}
+	return rw.few[:1]
+}
+
+// carryVariables is carry for a reference in which variables stand.
+func (rw carrier) carryVariables(uri string) []edit {
 	expanded, spans, known := rw.vars.expand(uri, rw.buf)
 	begins := strings.HasPrefix(strings.TrimFunc(uri, isEdge), "{$")
-	relative := func(s string) bool {
-		s = strings.TrimFunc(s, isEdge)
-		return s != "" && s[0] != '/' && s[0] != '\\' && s[0] != '#' && !hasScheme(s)
-	}
 	switch {
-	case known && (!begins || relative(expanded)):
-		if edits := rw.carry(expanded); toText(edits, spans) {
-			return edits
+	case known && (rw.Form == InQuery || !begins || relative(expanded)):
+		if r, ok := rw.read(expanded); !ok || r.root && !authorityWritten(r.at, uri, spans) {
+			return nil
+		}
+	case begins && rw.Form != Inherited && rw.vars.beginsRelative(uri):
+		expanded, spans = assumed(uri)
+	case rw.Form == Inherited && !begins && relative(uri):
+		return nil // it inherits the token
+	case known, begins, !relative(uri):
+		if rw.Form != Inherited && !(known && rw.Site.Foreign(expanded)) {
+			rw.miss("variable", uri)
 		}
 		return nil
-	case begins || !relative(uri) || rw.Base.Inner:
-		return nil
+	default: // whatever the variable is, it does not change where the reference begins
+		expanded, spans = assumed(uri)
 	}
-	// Whatever the variable is, it stands behind the segment.
-	expanded, spans = assumed(uri)
-	if edits := rw.carry(expanded); toText(edits, spans) {
+	edits := rw.carry(expanded)
+	if toText(edits, spans) {
 		return edits
 	}
+	rw.miss("variable", uri)
 	return nil
+}
+
+func relative(s string) bool {
+	s = strings.TrimFunc(s, isEdge)
+	return s != "" && s[0] != '/' && s[0] != '\\' && s[0] != '#' && !hasScheme(s)
 }
 
 // assumed is a text with a digit in the place of each variable.
@@ -59,4 +102,22 @@ func assumed(text string) (plain string, spans []span) {
 		i += end + 1
 	}
 	return b.String(), spans
+}
+
+// authorityWritten tells whether players without variables cannot take the
+// written text for a URI of another host. "https://own{$x}.example.net/" is
+// one even when x begins with a slash, so that the expanded host is own. A
+// value at the very beginning makes the text a relative URI to such players,
+// and a host that ends in a reference has no address.
+func authorityWritten(end int, written string, spans []span) bool {
+	for _, s := range spans {
+		if s.start <= end && end < s.end && s.textStart > 0 {
+			tail := written[s.textEnd:]
+			if i := strings.IndexAny(tail, "/?#"); i >= 0 {
+				tail = tail[:i]
+			}
+			return tail == "" || tail[len(tail)-1] == '}'
+		}
+	}
+	return true
 }

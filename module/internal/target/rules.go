@@ -84,20 +84,6 @@ func (r *Rule) NamesOrg() bool { return r.has(captureOrg) }
 // begins with, but never the last of its template. A token in the path stands below it.
 func (r *Rule) Prefix() string { return r.Path.prefix }
 
-// PrefixEnd is where these segments end in a path that the rule maps, however it is
-// written.
-func (r *Rule) PrefixEnd(path string) int {
-	at := 0
-	for range strings.Count(r.Path.prefix, "/") {
-		end := strings.IndexByte(path[at+1:], '/')
-		if end < 0 {
-			return len(path)
-		}
-		at += 1 + end
-	}
-	return at
-}
-
 // TokenPlace is how many segments stand before the place of a token segment in a path
 // that the rule maps: those before what "*" matches, or without that all but the last.
 func (r *Rule) TokenPlace(path string) int {

@@ -57,6 +57,9 @@ func (o Origin) String() string {
 	return s
 }
 
+// Address is host and port.
+func (o Origin) Address() string { return o.Host + ":" + o.Port }
+
 // Of makes the origin of a scheme and a host with or without port.
 func Of(scheme, hostport string) (Origin, bool) {
 	host, port, ok := SplitPort(hostport)

@@ -60,6 +60,9 @@ type Reader struct {
 // NewReader reads a text from its beginning.
 func NewReader(text string) *Reader { return &Reader{text: text} }
 
+// Text is the document.
+func (x *Reader) Text() string { return x.text }
+
 // Next returns the next piece, which is valid until the call after it. ok is
 // false when the document is not well-formed, or not plain.
 func (x *Reader) Next() (p Piece, ok bool) {
@@ -117,7 +120,13 @@ func knownEncoding(instruction string) bool {
 	if i := strings.IndexAny(name, "\"'"); i >= 0 {
 		name = name[:i]
 	}
-	return strings.EqualFold(name, "utf-8") || strings.EqualFold(name, "us-ascii")
+	name = strings.ToLower(name)
+	switch name {
+	case "utf-8", "utf8", "us-ascii", "ascii", "latin1":
+		return true
+	}
+	// In these what is ASCII is what it seems to be, too.
+	return strings.HasPrefix(name, "iso-8859-") || strings.HasPrefix(name, "windows-125")
 }
 
 func (x *Reader) closing() (p Piece, ok bool) {
@@ -257,4 +266,25 @@ func Reference(text string) (r rune, length int) {
 		r = rune(n)
 	}
 	return r, end + 1
+}
+
+// Unescape is a text with what its references stand for. What is no reference stays.
+func Unescape(text string) string {
+	if !strings.Contains(text, "&") {
+		return text
+	}
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(text, '&')
+		if i < 0 {
+			return b.String() + text
+		}
+		b.WriteString(text[:i])
+		r, n := Reference(text[i:])
+		if n == 0 {
+			r, n = '&', 1
+		}
+		b.WriteRune(r)
+		text = text[i+n:]
+	}
 }

@@ -1,4 +1,5 @@
-package manifest
+// Package template makes copies of a manifest that differ in their tokens alone.
+package template
 
 import (
 	"bytes"
@@ -16,8 +17,8 @@ type Marker struct {
 	names []string
 }
 
-// mostMarks is how many names a template can have.
-const mostMarks = 26
+// MostMarks is how many names a template can have.
+const MostMarks = 26
 
 // Mark is what stands for the token of a name. ok is false when there are too many
 // names for a template.
@@ -25,7 +26,7 @@ func (m *Marker) Mark(name string) (mark string, ok bool) {
 	if i := slices.Index(m.names, name); i >= 0 {
 		return m.mark(i), true
 	}
-	if len(m.names) == mostMarks {
+	if len(m.names) == MostMarks {
 		return "", false
 	}
 	m.names = append(m.names, name)
