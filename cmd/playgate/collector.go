@@ -14,7 +14,7 @@ import (
 // not to look at.
 const (
 	mostPercent = 400
-	mostGarbage = 256 << 20
+	mostGarbage = 128 << 20
 )
 
 // tuneCollector sets how much the heap may grow before it is collected, and goes
@@ -26,7 +26,7 @@ func tuneCollector() {
 	}
 	debug.SetGCPercent(mostPercent)
 	go func() {
-		const every = 10 * time.Second
+		const every = time.Second
 		heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
 		last := mostPercent
 		for range time.Tick(every) {
