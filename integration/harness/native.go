@@ -27,7 +27,8 @@ type NativePlayer struct {
 	Name string
 	// Version is what the program says of itself.
 	Version func(testing.TB) string
-	Play    func(ctx context.Context, url string) error
+	// Play takes a header for each request too, "Name: value", or "" for none.
+	Play func(ctx context.Context, url, header string) error
 }
 
 // FFmpeg decodes two seconds of picture and sound.
@@ -65,9 +66,13 @@ func asUser(cmd *exec.Cmd) {
 
 var lastFrame = regexp.MustCompile(`(?m)^frame=(\d+)$`)
 
-func playFFmpeg(ctx context.Context, url string) error {
-	out, err := runPlayer(ctx, "ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-xerror", "-i", url,
-		"-t", "2", "-map", "0:v:0", "-map", "0:a:0", "-progress", "pipe:1", "-f", "null", "-")
+func playFFmpeg(ctx context.Context, url, header string) error {
+	args := []string{"-hide_banner", "-nostdin", "-loglevel", "error", "-xerror"}
+	if header != "" {
+		args = append(args, "-headers", header+"\r\n")
+	}
+	out, err := runPlayer(ctx, "ffmpeg", append(args, "-i", url,
+		"-t", "2", "-map", "0:v:0", "-map", "0:a:0", "-progress", "pipe:1", "-f", "null", "-")...)
 	if err != nil {
 		return err
 	}
@@ -83,9 +88,13 @@ func playFFmpeg(ctx context.Context, url string) error {
 
 var position = regexp.MustCompile(`at=(\d+\.\d+)`)
 
-func playMPV(ctx context.Context, url string) error {
-	out, err := runPlayer(ctx, "mpv", "--no-config", "--ytdl=no", "--terminal=yes", "--msg-level=all=error,statusline=status",
-		"--term-status-msg=at=${=playback-time} vo=${current-vo}\n", "--vo=null", "--ao=null", "--length=2", url)
+func playMPV(ctx context.Context, url, header string) error {
+	args := []string{"--no-config", "--ytdl=no", "--terminal=yes", "--msg-level=all=error,statusline=status",
+		"--term-status-msg=at=${=playback-time} vo=${current-vo}\n", "--vo=null", "--ao=null", "--length=2"}
+	if header != "" {
+		args = append(args, "--http-header-fields="+header)
+	}
+	out, err := runPlayer(ctx, "mpv", append(args, url)...)
 	if err != nil {
 		return err
 	}
@@ -103,7 +112,10 @@ func playMPV(ctx context.Context, url string) error {
 var shown = regexp.MustCompile(`frames displayed\s*:\s*(\d+)`)
 
 // playVLC asks VLC over its remote control how much it has shown.
-func playVLC(ctx context.Context, url string) error {
+func playVLC(ctx context.Context, url, header string) error {
+	if header != "" {
+		return errors.New("VLC sends no header that it is given")
+	}
 	ctx, cancel := context.WithTimeout(ctx, playTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "vlc", "--intf", "oldrc", "--rc-fake-tty", "--vout", "vdummy", "--aout", "adummy",

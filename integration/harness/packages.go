@@ -3,7 +3,6 @@
 package harness
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -24,9 +23,6 @@ type Packages struct {
 }
 
 var packages once[Packages]
-
-// Node is the Node.js that runs them: PLAYGATE_NODE, or else the one in PATH.
-func Node() string { return cmp.Or(os.Getenv("PLAYGATE_NODE"), "node") }
 
 // InstallPackages gives the players. They are installed into the user's cache
 // directory when this version of the lock file is used there first.
