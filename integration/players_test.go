@@ -4,8 +4,6 @@ package integration_test
 
 import (
 	"fmt"
-	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,23 +16,38 @@ import (
 // modes are the ways of propagation that need nothing of a player.
 var modes = []string{"query", "path", "session"}
 
-// format is a column of the matrix.
+// format is a column of the matrix, or a row of the second table.
 type format struct {
 	name string
-	// scheme, path and mediaType make the first URL and say what is there.
+	// path and mediaType make the first URL and say what is there. The scheme is http
+	// if there is none.
 	scheme, path, mediaType string
+	// seconds are to be played in a page, instead of one.
+	seconds int
+	// also is a thumbnail that a page loads, see harness.Options. Only some players
+	// have thumbnails of their own.
+	also string
+	// asked is the end of a path, without its query, that has to be asked for and
+	// allowed.
+	asked string
+	// except is a mode that cannot carry the token to this site without carrying it to
+	// another host too.
+	except string
+	// If sameOrigin is true, the page of the player is on the gate's own origin. Only
+	// then a browser sends the cookies of the origin by itself.
+	sameOrigin bool
 }
 
 const hlsType = "application/vnd.apple.mpegurl"
 
 var (
-	hlsTS       = format{"HLS TS", "http", "ts/index.m3u8", hlsType}
-	hlsFMP4     = format{"HLS fMP4", "http", "fmp4/index.m3u8", hlsType}
-	lowLatency  = format{"LL-HLS", "http", "low/index.m3u8", hlsType}
-	mediaMTX    = format{"HLS as MediaMTX has it", "http", "", hlsType}
-	mpegDASH    = format{"DASH", "http", "dash/manifest.mpd", "application/dash+xml"}
-	progressive = format{"Progressive fMP4", "http", "file/clip.mp4", "video/mp4"}
-	socketFLV   = format{"WebSocket-FLV", "ws", "socket/live.flv", "video/x-flv"}
+	hlsTS       = format{name: "HLS TS", path: "ts/index.m3u8", mediaType: hlsType}
+	hlsFMP4     = format{name: "HLS fMP4", path: "fmp4/index.m3u8", mediaType: hlsType}
+	lowLatency  = format{name: "LL-HLS", path: "low/index.m3u8", mediaType: hlsType}
+	mediaMTX    = format{name: "HLS as MediaMTX has it", mediaType: hlsType}
+	mpegDASH    = format{name: "DASH", path: "dash/manifest.mpd", mediaType: dashType}
+	progressive = format{name: "Progressive fMP4", path: "file/clip.mp4", mediaType: "video/mp4"}
+	socketFLV   = format{name: "WebSocket-FLV", scheme: "ws", path: "socket/live.flv", mediaType: "video/x-flv"}
 
 	formats = []format{hlsTS, hlsFMP4, lowLatency, mediaMTX, mpegDASH, progressive, socketFLV}
 )
@@ -60,7 +73,7 @@ var (
 	allPlayers = []player{
 		{name: "hls.js", npm: "hls.js", plays: everyHLS},
 		{name: "dash.js", npm: "dashjs", plays: []format{mpegDASH}},
-		{name: "shaka-player", npm: "shaka-player", plays: everyFile},
+		{name: "shaka-player", npm: "shaka-player", plays: everyFile, unmoved: []format{cuePictures, patched}},
 		{name: "video.js", npm: "video.js", plays: everyFile},
 		{name: "mpegts.js", npm: "mpegts.js", plays: []format{socketFLV}},
 		{name: "chromium", plays: append(slices.Clone(everyHLS), progressive)},
@@ -78,6 +91,7 @@ func without(all []format, one format) []format {
 type cell struct {
 	player player
 	format format
+	way    *way // nil for a first URL with a token and nothing else
 	mode   string
 	bad    bool
 }
@@ -88,35 +102,26 @@ func (c cell) stream() string {
 	if c.format == mediaMTX {
 		return "cam"
 	}
-	name := strings.Join([]string{c.player.name, c.format.name, c.mode, "run"}, "-")
+	folder, _, _ := strings.Cut(c.format.path, "/")
+	name := strings.Join([]string{c.player.name, folder, c.mode, "run"}, "-")
+	if c.way != nil {
+		name = c.way.short + "-" + name
+	}
 	if c.bad {
 		name = "bad-" + name
 	}
-	return strings.NewReplacer(" ", "-", ".", "-").Replace(name)
+	return strings.ReplaceAll(name, ".", "-")
 }
 
 func (c cell) String() string {
-	name := c.player.name + "/" + c.format.name + "/" + c.mode
+	name := c.player.name + "/" + strings.ReplaceAll(c.format.name, "/", "slash") + "/" + c.mode
+	if c.way != nil {
+		name = c.way.short + "/" + name
+	}
 	if c.bad {
 		name += "/bad token"
 	}
 	return name
-}
-
-// stage is all that the runs share.
-type stage struct {
-	gate    *harness.Server
-	key     *harness.Key
-	browser *harness.Browser
-	// sites are addresses, by mode; shaped are those before the origin that is
-	// shaped like MediaMTX.
-	sites, shaped map[string]string
-
-	mu sync.Mutex
-	// told is how a page learned why it was refused, for each cell that was.
-	told map[string]string
-	// played are the cells that did.
-	played map[string]bool
 }
 
 // Every player plays every format that it knows, in every mode, given nothing
@@ -135,7 +140,7 @@ func TestPlayers(t *testing.T) {
 			}
 		})
 	}
-	all := allCells()
+	all := append(allCells(), kindCells()...)
 	for _, c := range all {
 		cells <- c
 	}
@@ -147,6 +152,7 @@ func TestPlayers(t *testing.T) {
 	for _, c := range all {
 		t.Run(c.String()+"/log", func(t *testing.T) { s.checkLog(t, c) })
 	}
+	s.checkPool(t)
 	versions := map[string]string{"chromium": s.browser.Version}
 	for _, p := range allPlayers {
 		switch {
@@ -179,149 +185,100 @@ func badCell(p player, f format) cell {
 	return cell{player: p, format: f, mode: modes[0], bad: true}
 }
 
-func newStage(t *testing.T) *stage {
-	t.Helper()
-	packages := harness.InstallPackages(t)
-	s := &stage{
-		key:    harness.NewKey(t, "main", "EdDSA"),
-		sites:  map[string]string{},
-		shaped: map[string]string{},
-		told:   map[string]string{},
-		played: map[string]bool{},
-	}
-	flv := harness.StartFLV(t, packages)
-	env := harness.Env{
-		"KEY":         s.key.PublicFile,
-		"SESSION_KEY": strings.Repeat("only for tests; ", 4),
-		"ORIGIN":      harness.NewOrigin(t, formatsHandler(t)).Addr,
-		"SHAPED":      harness.MediaMTX(t).Addr,
-		"FLV":         flv.Addr,
-		"FLV_PATH":    flv.Path,
-	}
-	s.gate = harness.Serve(t, s.caddyfile(t), env)
-	for _, addr := range append(slices.Collect(maps.Values(s.sites)), slices.Collect(maps.Values(s.shaped))...) {
-		harness.Wait(t, "the server to answer at "+addr, func() bool {
-			conn, err := net.Dial("tcp", addr)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
-	}
-	s.browser = harness.StartBrowser(t, packages)
-	return s
-}
-
-// formatsHandler has every format but FLV below /live/{org}/{stream}/.
-func formatsHandler(t *testing.T) http.Handler {
-	t.Helper()
-	mux := http.NewServeMux()
-	mux.Handle("/live/{org}/{stream}/low/", harness.LowLatency(t))
-	for dir, tree := range map[string]*harness.Tree{
-		"ts": harness.PlainTS(t), "fmp4": harness.FragmentedMP4(t), "dash": harness.DASH(t), "file": harness.Progressive(t),
-	} {
-		mux.HandleFunc("/live/{org}/{stream}/"+dir+"/", tree.ServeFile)
-	}
-	return mux
-}
-
-// caddyfile has two sites for each mode, on ports of their own. One mode has a cache.
-func (s *stage) caddyfile(t *testing.T) string {
-	t.Helper()
-	var out strings.Builder
-	out.WriteString("{\n" + globals + `
-	log default {
-		format playgate json
-	}
-	playgate {
-		store off
-		session_key {env.SESSION_KEY}
-		key main {
-			file {$KEY}
-		}
-	}
-}
-`)
-	for _, mode := range modes {
-		cache := ""
-		if mode == "session" { // the default
-			cache = "playgate_cache"
-		}
-		s.sites[mode] = harness.Loopback(harness.Port(t))
-		s.shaped[mode] = harness.Loopback(harness.Port(t))
-		fmt.Fprintf(&out, `
-http://%[1]s {
-	log {
-		format playgate json
-	}
-	playgate {
-		stream /live/{org}/{stream}/*
-		propagate %[2]s
-	}
-	%[3]s
-	@flv path *.flv
-	rewrite @flv {$FLV_PATH}
-	reverse_proxy @flv {$FLV}
-	reverse_proxy {$ORIGIN}
-}
-
-http://%[4]s {
-	log {
-		format playgate json
-	}
-	playgate {
-		stream /{org}/{stream}/*
-		propagate %[2]s
-	}
-	%[3]s
-	reverse_proxy {$SHAPED}
-}
-`, s.sites[mode], mode, cache, s.shaped[mode])
-	}
-	return out.String()
-}
-
-// url is the first URL of a run, all that a player is given.
-func (s *stage) url(t *testing.T, c cell) string {
+// token is what a run has.
+func (s *stage) token(t *testing.T, c cell) string {
 	token := s.key.Sign(t, harness.Good("org1", c.stream()))
 	if c.bad {
 		token = harness.BreakSignature(token)
 	}
+	return token
+}
+
+// url is the first URL of a run. It is all that a player is given, but for a few ways.
+func (s *stage) url(c cell, token string) string {
 	if c.format == mediaMTX {
 		return "http://" + s.shaped[c.mode] + "/org1/cam/index.m3u8?token=" + token
 	}
-	site, path := c.format.scheme+"://"+s.sites[c.mode]+"/live", "/org1/"+c.stream()+"/"+c.format.path
-	if c.mode == "path" && slices.Contains(c.player.unmoved, c.format) {
-		return site + "/~" + token + path
+	scheme := c.format.scheme
+	if scheme == "" {
+		scheme = "http"
 	}
-	return site + path + "?token=" + token
+	site, path := scheme+"://"+s.sites[c.mode], "/org1/"+c.stream()+"/"+c.format.path
+	switch c.way {
+	case byHeader:
+		return site + "/live" + path
+	case byPrefix:
+		site = s.prefixed[c.mode]
+	case byPage:
+		site = "http://" + s.named[c.mode]
+	}
+	if c.unmovedIn() {
+		return site + "/live/~" + token + path
+	}
+	return site + "/live" + path + "?token=" + token
 }
 
 func (s *stage) run(t *testing.T, c cell) {
-	url := s.url(t, c)
+	token := s.token(t, c)
+	url := s.url(c, token)
 	if c.player.native != nil {
-		if err := c.player.native.Play(t.Context(), url); err != nil {
-			t.Fatal(err)
+		header := ""
+		if c.way == byHeader {
+			header = "Authorization: Bearer " + token
+		}
+		if err := c.player.native.Play(t.Context(), url, header); err != nil {
+			t.Fatalf("%v\n%s", err, s.withoutGate(t, c))
 		}
 		s.note(c, "")
 		return
 	}
-	o, err := s.browser.Run(t.Context(), c.player.name, url, c.format.mediaType)
+	options := s.options(c, token)
+	o, err := s.browser.RunWith(t.Context(), c.player.name, url, c.format.mediaType, options)
 	// On a busy machine a player sometimes breaks on its own, straight from the
 	// origin too, most of all at the live edge. The log is checked for every attempt.
 	for again := 0; again < 2 && err == nil && o.BrokeAlone(); again++ {
 		t.Logf("tried again after: %+v", o)
-		o, err = s.browser.Run(t.Context(), c.player.name, url, c.format.mediaType)
+		o, err = s.browser.RunWith(t.Context(), c.player.name, url, c.format.mediaType, options)
 	}
 	switch {
 	case err != nil:
 		t.Fatal(err)
 	case !c.bad && !o.Played:
-		t.Fatalf("does not play: %+v", o)
+		t.Fatalf("does not play: %+v\n%s", o, s.withoutGate(t, c))
 	case c.bad && (o.Status != http.StatusUnauthorized || o.Reason != "bad_signature"):
 		t.Fatalf("the page learns %d %q: %+v", o.Status, o.Reason, o)
 	}
 	s.note(c, o.From)
+}
+
+// withoutGate says for a failure whether the player plays the same without a gate.
+func (s *stage) withoutGate(t *testing.T, c cell) string {
+	if c.format == mediaMTX || c.format == socketFLV {
+		return ""
+	}
+	asked := 0
+	for _, call := range s.origin.Calls() {
+		if strings.Contains(call.Target, "/"+c.stream()+"/") && asked < 20 {
+			asked++
+			t.Logf("the origin got %s %s", call.Method, call.Target)
+		}
+	}
+	url := "http://" + s.open + "/live/org1/" + c.stream() + "/" + c.format.path
+	var err error
+	var o harness.Outcome
+	if c.player.native != nil {
+		err = c.player.native.Play(t.Context(), url, "")
+	} else {
+		options := harness.Options{Seconds: c.format.seconds, Also: c.also()}
+		if c.format.sameOrigin {
+			options.Page = "http://" + s.open + "/page/page.html"
+		}
+		o, err = s.browser.RunWith(t.Context(), c.player.name, url, c.format.mediaType, options)
+	}
+	if err != nil || c.player.native == nil && !o.Played {
+		return fmt.Sprintf("without a gate it does not play either: %+v %v", o, err)
+	}
+	return "without a gate it plays"
 }
 
 func (s *stage) note(c cell, told string) {
@@ -347,7 +304,7 @@ func (s *stage) checkLog(t *testing.T, c cell) {
 	if !ran {
 		return // it has failed already
 	}
-	allowed := 0
+	allowed, asked := 0, false
 	for _, line := range s.gate.AccessLines(find) {
 		reason := line.Text("playgate_reason")
 		switch {
@@ -358,10 +315,23 @@ func (s *stage) checkLog(t *testing.T, c cell) {
 			t.Errorf("reason %q: %v", reason, line)
 		case reason == "":
 			allowed++
+			status, _ := line["status"].(float64)
+			asked = asked || status < http.StatusBadRequest && strings.HasSuffix(requestPath(line), c.asked())
 		}
 	}
+	if !asked && !c.bad {
+		t.Errorf("nothing that ends in %q was delivered", c.asked())
+	}
 	// A manifest, its redirect in path mode, and a child at the least.
-	if (c.format != progressive && c.format != socketFLV) && !c.bad && allowed < 3 {
+	if !slices.Contains([]format{progressive, socketFLV, foreign}, c.format) && !c.bad && allowed < 3 {
 		t.Errorf("only %d requests were allowed", allowed)
 	}
+}
+
+// requestPath is the path of a request as the access log has it.
+func requestPath(line harness.Line) string {
+	request, _ := line["request"].(map[string]any)
+	uri, _ := request["uri"].(string)
+	path, _, _ := strings.Cut(uri, "?")
+	return path
 }

@@ -20,19 +20,25 @@ function say(message) {
 
 // run gives each player a browser context of its own: no cookie, cache or
 // connection is left over from another run.
-async function run(browser, { id, page: address, player, url, type }) {
+async function run(browser, { id, page: address, player, url, type, options }) {
   const said = [];
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  let page;
   try {
-    const page = await context.newPage();
+    page = await context.newPage();
     page.on("console", (message) => said.push(message.text()));
     page.on("pageerror", (error) => said.push(String(error)));
     await page.goto(address);
-    await page.evaluate(([p, u, t]) => { play(p, u, t); }, [player, url, type]);
+    await page.evaluate((given) => { play(...given); }, [player, url, type, options ?? {}]);
     const outcome = await page.waitForFunction(() => window.outcome, null, { timeout: within, polling: 50 });
     say({ id, ...(await outcome.jsonValue()), said });
   } catch (error) {
-    say({ id, detail: String(error), said });
+    const state = await page?.evaluate(() => {
+      const { currentTime, readyState, paused, seeking, buffered } = document.querySelector("video");
+      const ranges = Array.from({ length: buffered.length }, (_, i) => `${buffered.start(i)}-${buffered.end(i)}`);
+      return JSON.stringify({ currentTime, readyState, paused, seeking, ranges });
+    }).catch(String);
+    say({ id, detail: `${error} ${state}`, said });
   } finally {
     await context.close();
   }

@@ -10,10 +10,11 @@ function end(outcome) {
   window.outcome ??= outcome;
 }
 
-// watch ends the run when a second has been played in one go. The position
-// alone would not do, because a live player jumps to its end at the start.
-function watch() {
+// watch ends the run when enough has been played in one go, a second as a rule. The
+// position alone would not do, because a live player jumps to its end at the start.
+function watch({ seconds = 1, also = "" }) {
   let from = null;
+  let enough = false;
   video.addEventListener("seeking", () => { from = null; });
   setInterval(() => {
     const frames = video.getVideoPlaybackQuality().totalVideoFrames;
@@ -22,10 +23,38 @@ function watch() {
       return;
     }
     from ??= { time: video.currentTime, frames };
-    if (video.currentTime - from.time > 1 && frames - from.frames > 5) {
-      end({ played: true });
+    if (!enough && video.currentTime - from.time > seconds && frames - from.frames > 5) {
+      enough = true;
+      (also ? showThumbnail() : Promise.resolve()).then(() => end({ played: true }), (error) => end({ detail: `thumbnail: ${error}` }));
     }
   }, 50);
+}
+
+// thumbnail gives the URL of a thumbnail, once the player has set it.
+let thumbnail = null;
+
+// showThumbnail loads a thumbnail as a page shows it.
+async function showThumbnail() {
+  const answer = await fetch(await thumbnail());
+  if (!answer.ok) {
+    throw new Error(`${answer.status} ${answer.url} ${await answer.text()}`);
+  }
+  (await createImageBitmap(await answer.blob())).close();
+}
+
+// besidePlaylist is the URL of thumbs.vtt beside a playlist: the page has the token from
+// the URL that it was given.
+function besidePlaylist(url) {
+  const beside = new URL(url);
+  beside.pathname = beside.pathname.replace(/[^/]*$/, "thumbs.vtt");
+  return beside.href;
+}
+
+// firstCue is the URL of the picture of the first cue.
+async function firstCue(url) {
+  const answer = await fetch(besidePlaylist(url));
+  const [, reference] = /-->.*\n(.+)#xywh=/.exec(await answer.text());
+  return new URL(reference, answer.url).href;
 }
 
 // refused is what a player's own error event told: a status and, in a body,
@@ -63,14 +92,20 @@ function script(path) {
   });
 }
 
-// play begins a run: the player gets the URL and nothing else.
-async function play(player, url, type) {
+// play begins a run. The player gets the URL, and only what the options say besides:
+// headers for each request, and credentials.
+async function play(player, url, type, options) {
   try {
     if (!["WHEP", "body"].includes(player)) { // which watch themselves
-      watch();
+      watch(options);
     }
-    await starts[player](url, type);
-    video.play?.().catch(() => {}); // what is wrong comes as an error event
+    if (options.also === "cues") {
+      thumbnail = () => firstCue(url);
+    }
+    await starts[player](url, type, options);
+    if (player !== "dash.js") { // it begins by itself, and has to see that
+      video.play?.().catch(() => {}); // what is wrong comes as an error event
+    }
   } catch (error) {
     end({ detail: String(error?.stack ?? error) });
   }

@@ -39,9 +39,16 @@ const starts = {
     }
   },
 
-  async "hls.js"(url) {
+  async "hls.js"(url, type, { headers, credentials }) {
     await script("lib/hls.js/dist/hls.min.js");
-    const hls = new Hls();
+    const hls = new Hls(!headers && !credentials ? {} : {
+      xhrSetup(xhr) {
+        xhr.withCredentials = Boolean(credentials);
+        for (const [name, value] of Object.entries(headers ?? {})) {
+          xhr.setRequestHeader(name, value);
+        }
+      },
+    });
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (data.fatal) {
         refused(data.response?.code, data.networkDetails?.responseText, data.details);
@@ -51,9 +58,23 @@ const starts = {
     hls.attachMedia(video);
   },
 
-  async "dash.js"(url) {
+  async "dash.js"(url, type, { headers, credentials, also }) {
     await script("lib/dashjs/dist/modern/umd/dash.all.min.js");
     const player = dashjs.MediaPlayer().create();
+    if (headers) {
+      player.addRequestInterceptor(async (request) => {
+        request.headers = { ...request.headers, ...headers };
+        return request;
+      });
+    }
+    if (credentials) {
+      player.setXHRWithCredentialsForType(null, true);
+    }
+    if (also) {
+      thumbnail = () => new Promise((done, failed) => {
+        player.provideThumbnail(2, (found) => (found ? done(found.url) : failed(new Error("none"))));
+      });
+    }
     player.on("error", ({ error }) => {
       const response = error.data?.response;
       refused(response?.status, response?.data, error.message);
@@ -61,9 +82,24 @@ const starts = {
     player.initialize(video, url, true);
   },
 
-  async "shaka-player"(url, type) {
+  async "shaka-player"(url, type, { headers, credentials, also }) {
     await script("lib/shaka-player/dist/shaka-player.compiled-es2021.js");
     const player = new shaka.Player();
+    if (headers || credentials) {
+      player.getNetworkingEngine().registerRequestFilter((_, request) => {
+        Object.assign(request.headers, headers);
+        request.allowCrossSiteCredentials = Boolean(credentials);
+      });
+    }
+    if (also) {
+      thumbnail = async () => {
+        if (also === "cues") {
+          await player.addThumbnailsTrack(besidePlaylist(url), "text/vtt");
+        }
+        const [track] = player.getImageTracks();
+        return (await player.getThumbnails(track.id, 2)).uris[0];
+      };
+    }
     const failed = (error) => {
       if (error.code === shaka.util.Error.Code.BAD_HTTP_STATUS) {
         refused(error.data[1], error.data[2], `shaka ${error.code}`);
@@ -80,10 +116,13 @@ const starts = {
     }
   },
 
-  async "video.js"(url, type) {
+  async "video.js"(url, type, { headers, credentials }) {
     await script("lib/video.js/dist/video.min.js");
+    if (headers) {
+      videojs.Vhs.xhr.onRequest((request) => ({ ...request, headers: { ...request.headers, ...headers } }));
+    }
     // Its own HLS instead of the browser's, of which there is a row too.
-    const player = videojs(video, { html5: { vhs: { overrideNative: true } } });
+    const player = videojs(video, { html5: { vhs: { overrideNative: true, withCredentials: Boolean(credentials) } } });
     // The error has a status only when it came before the media source was open.
     player.on("error", () => askAgain(url, player.error().message));
     player.src({ src: url, type });
