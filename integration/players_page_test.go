@@ -63,6 +63,8 @@ const kindsLegend = `
 - *A BaseURL on another host*: the segments come from this site or from the other host.
   The other host gets no token. With ` + "`propagate query`" + ` such a manifest cannot carry one,
   because both hosts get the same references; it is not run.
+- *A remote period*: with ` + "`propagate query`" + ` its relative references get no token, because
+  its base is that of the MPD; it is not run.
 `
 
 const waysIntro = `
