@@ -188,7 +188,7 @@ func (rw carrier) sameAddress(a, b string) bool {
 }
 
 // leftBehind stands for a token segment of the address that references leave behind.
-const leftBehind = "\x00"
+const leftBehind = "\x00left behind\x00"
 
 // addressFolders are the folders of the manifest's address with its token segments.
 func (rw carrier) addressFolders() []string {
