@@ -43,15 +43,15 @@ type Handler struct {
 	Tokens Tokens `json:"tokens,omitzero"`
 
 	// Propagate says how the token gets from the first URL to the next ones:
-	// "query" writes it into the URIs of manifests, "session" writes a session
-	// token there, "path" redirects to a URL with the token in its path,
-	// "cookie" sets a cookie, "off" does nothing. Default: session where the
-	// app has a store or a session key, else query.
+	// "session" writes a session token in front of the references of the first
+	// manifest, from which all others inherit it, "query" writes the token itself
+	// into the query of each reference, "path" redirects to a URL with the token in
+	// its path, "cookie" sets a cookie, "off" does nothing. Default: session where
+	// the app has a store or a session key, else query.
 	Propagate string `json:"propagate,omitempty"`
 
 	// SessionForm, if "query", has session tokens written into the query of each
-	// reference, as with Propagate "query", and not in front of HLS references as a
-	// segment of their path. Default: the segment.
+	// reference, as with Propagate "query". Default: a segment in front of them.
 	SessionForm string `json:"session_form,omitempty"`
 
 	// Sites are further origins, as https://cdn.example.com, whose URIs get

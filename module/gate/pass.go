@@ -50,10 +50,7 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	case err == nil || x.wasCut() != "":
 		return nil // or the deferred function says why
 	case rw.committed:
-		if reason := reasonOf(rw.failure); reason != "" {
-			x.log(reason)
-			x.h.app.Edge().CountCut(reason)
-		}
+		rw.tellBroken()
 		level := zap.DebugLevel
 		if rw.failure != nil {
 			level = zap.ErrorLevel // the gate itself has broken it off
@@ -73,13 +70,10 @@ func (x *exchange) endPanic(p any) error {
 	case rw.committed:
 		// The answer has begun; only an aborted connection tells that it
 		// is not complete.
-		if reason := reasonOf(rw.failure); reason != "" {
-			x.log(reason)
-			x.h.app.Edge().CountCut(reason)
-		}
+		rw.tellBroken()
 		panic(p)
 	case p == any(http.ErrAbortHandler):
-		return failed(x, cmp.Or(rw.failure, errBrokeOff))
+		return rw.fail(cmp.Or(rw.failure, errBrokeOff))
 	}
 	x.h.logger.Error("a request failed below the gate's verdict; it is refused", zap.Any("panic", p), zap.StackSkip("stack", 2))
 	x.resetHeader()
@@ -90,7 +84,7 @@ func (x *exchange) endPanic(p any) error {
 // its answer began.
 func (x *exchange) answerFailure(err error) error {
 	if failure := x.answer.failure; failure != nil {
-		return failed(x, failure)
+		return x.answer.fail(failure)
 	}
 	status := http.StatusInternalServerError
 	var ofHandler caddyhttp.HandlerError

@@ -42,8 +42,8 @@ const (
 	longestWait = 5 * time.Second
 )
 
-// carried reports whether manifests in answers of a status get the token.
-func carried(status int) bool {
+// mayCarry reports whether manifests in answers of a status get the token.
+func mayCarry(status int) bool {
 	return status == http.StatusOK || status == http.StatusNonAuthoritativeInfo
 }
 
@@ -89,7 +89,7 @@ func (rw *response) decide(head []byte, complete bool) error {
 	switch {
 	case err != nil || !sure:
 		return err
-	case f == manifest.NoFormat, f == manifest.VTT && (rw.mode != splice || rw.x.inner() != "" || !carried(rw.status)):
+	case f == manifest.NoFormat, f == manifest.VTT && (rw.mode != splice || rw.x.inner() != "" || !mayCarry(rw.status)):
 		if rw.commit(rw.status); rw.stage != passing {
 			return rw.failure
 		}
@@ -104,7 +104,7 @@ func (rw *response) decide(head []byte, complete bool) error {
 	}
 	r.body = body.Reader{Format: f, Whole: rw.whole, Long: rw.long, Room: rw.room, Text: r.body.Text[:0], Out: r.body.Out[:0]}
 	r.body.Size, _ = strconv.Atoi(rw.Header().Get("Content-Length"))
-	if rw.mode == splice && carried(rw.status) {
+	if rw.mode == splice && mayCarry(rw.status) {
 		r.body.Rewriter = rw.x.rewriter()
 	}
 	r.body.Check = rw.x.check(r.body.Rewriter)
@@ -156,7 +156,7 @@ func (rw *response) endReading() error {
 	}
 	long := rw.committed
 	err := r.body.Close()
-	if err == nil && long && r.body.Rewriter != nil && rw.carries() {
+	if err == nil && long && r.body.Rewriter != nil && rw.propagates() {
 		rw.tellMissed(&r.body.Rewriter.Missed)
 	}
 	if err == nil && r.zip != nil {
@@ -177,7 +177,7 @@ func (rw *response) whole(text []byte, changed bool) error {
 	case r.coded:
 		text = r.raw.Bytes()
 	}
-	if r.body.Rewriter != nil && rw.carries() {
+	if r.body.Rewriter != nil && rw.propagates() {
 		rw.tellMissed(&r.body.Rewriter.Missed)
 	}
 	rw.commit(rw.status)
@@ -192,15 +192,15 @@ func (rw *response) whole(text []byte, changed bool) error {
 	return err
 }
 
-// carries reports whether the references of a manifest are said to carry the token.
-func (rw *response) carries() bool {
+// propagates reports whether the references of a manifest are said to carry the token.
+func (rw *response) propagates() bool {
 	return rw.mode == splice && (rw.x.h.Propagate == bySession || rw.x.h.Propagate == byQuery)
 }
 
 // tellMissed says which references of a manifest got no token.
 func (rw *response) tellMissed(missed *manifest.Missed) {
 	x := rw.x
-	x.h.app.Edge().RecordManifest(x.target.Org, siteOf(x).Own.Address(), x.path, missed)
+	x.h.app.Edge().RecordManifest(x.target.Org, x.site().Own.Address(), x.path, missed)
 	if minute := x.h.now().Unix() / 60; missed.Unread && x.h.warned.Swap(minute) != minute {
 		x.h.logger.Warn("an MPD cannot be read, because it is not well-formed, has a DOCTYPE or is not in UTF-8; its references get no token",
 			zap.String("path", x.path), zap.String("playgate_org", x.target.Org), zap.String("playgate_stream", x.target.Stream))
@@ -278,15 +278,22 @@ func (rw *response) release() {
 	readers.Put(r)
 }
 
-// failed answers for a manifest that cannot be passed on, and for other answers from
-// below that cannot be used.
-func failed(x *exchange, cause error) error {
-	switch reason := reasonOf(cause); reason {
-	case "":
-		return x.fail(http.StatusBadGateway, cause)
-	default:
-		x.resetHeader()
-		return x.refuse(access.Deny(reason, cause.Error()))
+// fail answers in the place of a manifest that cannot be passed on, or of another answer
+// from below that cannot be used.
+func (rw *response) fail(cause error) error {
+	reason := reasonOf(cause)
+	if reason == "" {
+		return rw.x.fail(http.StatusBadGateway, cause)
+	}
+	rw.x.resetHeader()
+	return rw.x.refuse(access.Deny(reason, cause.Error()))
+}
+
+// tellBroken says why the gate itself has broken off an answer that had begun.
+func (rw *response) tellBroken() {
+	if reason := reasonOf(rw.failure); reason != "" {
+		rw.x.log(reason)
+		rw.x.h.app.Edge().CountCut(reason)
 	}
 }
 

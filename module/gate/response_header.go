@@ -31,10 +31,14 @@ func (x *exchange) finalHeader(h http.Header, status int, splices bool) {
 		x.keepPrivate(h, status, math.MaxInt64)
 		return
 	}
-	if splices && (status == http.StatusCreated || status >= 300 && status < 400) {
-		if location := h["Location"]; len(location) == 1 {
-			location[0] = propagated(x, location[0])
+	if location := h["Location"]; splices && len(location) == 1 && (status == http.StatusCreated || status >= 300 && status < 400) {
+		// That of a first manifest gets the token in the query, because some players do not
+		// resolve what is in a manifest against where they were redirected to.
+		rw := x.rewriter()
+		if rw.Form == manifest.InBase && len(rw.Segments) == 0 && rw.Name != "" {
+			rw.Form = manifest.InQuery
 		}
+		location[0] = rw.Reference(location[0])
 	}
 	if splices && x.inner() == "" && x.r.Method == http.MethodHead && manifest.FormatOf(h.Get("Content-Type")) != manifest.NoFormat {
 		// These belong to the manifest as it was before rewriting.

@@ -72,7 +72,7 @@ func (in *incoming) tokenPlaces() (list []int) {
 	return list
 }
 
-// cover is what a [manifest.Base] has to know of a path that is mapped to a target.
+// cover is what a [manifest.Rewriter] has to know of a path that is mapped to a target.
 func cover(path string, t *target.Target, token string) (c manifest.Cover) {
 	if t.Rule != nil {
 		c = manifest.Cover{Start: strings.Count(t.Rule.Prefix(), "/"), Insert: t.Rule.TokenPlace(path), Token: token}
@@ -84,7 +84,7 @@ func cover(path string, t *target.Target, token string) (c manifest.Cover) {
 // it, references only leave a segment behind.
 func (x *exchange) rewriter() *manifest.Rewriter {
 	rw := &manifest.Rewriter{
-		Site: siteOf(x), Path: x.path, Name: x.token.Name, Names: x.h.places.Query,
+		Site: x.site(), Path: x.path, Name: x.token.Name, Names: x.h.places.Query,
 		Token: x.inner(), Form: manifest.Inherited,
 		IsToken:   redact.IsToken,
 		IsSegment: func(s string) bool { text, hidden := redact.Segment(s); return text != "" || hidden },
@@ -113,30 +113,22 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 
 // check finds what would make players themselves carry the token elsewhere.
 func (x *exchange) check(rw *manifest.Rewriter) *manifest.Check {
-	// On a public stream nobody has looked for a token.
-	queried := slices.ContainsFunc(x.query.Pairs(), func(p target.Pair) bool { return p.Token })
 	return &manifest.Check{
-		Site: siteOf(x), Names: x.h.places.Query, Queried: queried, InPath: len(x.segments) > 0,
+		Site: x.site(), Names: x.h.places.Query, Queried: x.queried(), InPath: len(x.segments) > 0,
 		InQuery: rw != nil && rw.Form == manifest.InQuery,
 	}
 }
 
-// siteOf is this site, as the client knows it.
-func siteOf(x *exchange) manifest.Site {
-	scheme, host := app.PublicOrigin(x.r)
-	own, _ := weborigin.Of(scheme, host)
-	return manifest.Site{Own: own, Others: x.h.sites}
+// queried reports whether the query has a token, whether it was needed or not.
+func (in *incoming) queried() bool {
+	return slices.ContainsFunc(in.query.Pairs(), func(p target.Pair) bool { return p.Token })
 }
 
-// propagated is a Location header of the origin with the token in it. That of a first
-// manifest gets it in the query, because some players do not resolve what is in a
-// manifest against where they were redirected to.
-func propagated(x *exchange, location string) string {
-	rw := x.rewriter()
-	if rw.Form == manifest.InBase && len(rw.Segments) == 0 && rw.Name != "" {
-		rw.Form = manifest.InQuery
-	}
-	return rw.Reference(location)
+// site is this site, as the client knows it.
+func (in *incoming) site() manifest.Site {
+	scheme, host := app.PublicOrigin(in.r)
+	own, _ := weborigin.Of(scheme, host)
+	return manifest.Site{Own: own, Others: in.h.sites}
 }
 
 // plays is what a rule of this gate maps a path to, if the token may play it, and which

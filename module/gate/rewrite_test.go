@@ -161,6 +161,9 @@ func TestPlaylistsThatCannotBeRewritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := get(t, newGate(t, ""), a.origin(), playlist+"?token="+mint(t, nil))
 			readProblem(t, w, http.StatusBadGateway)
+			if leaks := strings.Contains(w.Body.String(), `"reason":"leaks"`); leaks != strings.Contains(name, "as a variable") {
+				t.Errorf("the reason is leaks: %t\n%s", leaks, w.Body)
+			}
 		})
 	}
 }

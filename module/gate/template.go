@@ -14,13 +14,11 @@ import (
 
 // shape is all on which a template depends, besides the manifest and its address.
 type shape struct {
-	gate   *Handler
-	mode   manifestMode
-	own    weborigin.Origin
-	name   string
-	form   manifest.Form
-	asked  bool // with a token in the query
-	inPath bool // with one in the path
+	gate    *Handler
+	own     weborigin.Origin
+	name    string
+	form    manifest.Form
+	queried bool // with a token in the query
 }
 
 // templated is what is known of a manifest that many viewers get.
@@ -37,7 +35,7 @@ func (x *exchange) template(s handoff.SharedBody, h http.Header) *templated {
 		return new(templated)
 	}
 	rw := x.rewriter()
-	key := shape{x.h, x.answer.mode, rw.Site.Own, rw.Name, rw.Form, x.token.Name != "", len(x.segments) > 0}
+	key := shape{x.h, rw.Site.Own, rw.Name, rw.Form, x.queried()}
 	return s.Derive(key, func() (any, int) {
 		t := new(templated)
 		f, _, err := body.Sniff(s.Bytes(), h, x.rewritable(), true)
@@ -113,7 +111,7 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
-	if rw.stage == sniffing && carried(rw.status) {
+	if rw.stage == sniffing && mayCarry(rw.status) {
 		if t := rw.x.template(s, rw.Header()); t.template != nil {
 			if tokens, ok := rw.x.tokens(t.template.Names); ok {
 				rw.tellMissed(&t.missed)

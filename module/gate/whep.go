@@ -195,7 +195,7 @@ func (x *exchange) location(h http.Header) (path, query string, ok bool) {
 	if len(lines) != 1 {
 		return "", "", false
 	}
-	site := manifest.Rewriter{Site: siteOf(x), Path: x.path}
+	site := manifest.Rewriter{Site: x.site(), Path: x.path}
 	path, raw, ok := site.Leads(lines[0])
 	if !ok {
 		return "", "", false

@@ -225,7 +225,7 @@ func (b *Reader) Flush() error {
 		return nil
 	}
 	var first json.RawMessage
-	if json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b.Text, []byte("\xef\xbb\xbf")))).Decode(&first) != nil || manifest.IsKnownJSON(first) {
+	if json.NewDecoder(bytes.NewReader(manifest.TrimHead(b.Text))).Decode(&first) != nil || manifest.IsKnownJSON(first) {
 		return nil
 	}
 	return b.passRest()

@@ -31,12 +31,16 @@ const (
 // CodingOf tells the coding by the header. What no browser undoes, such as aws-chunked,
 // is Identity: clients read the bytes as they come.
 func CodingOf(h http.Header) Coding {
-	coding := strings.ToLower(strings.Join(h["Content-Encoding"], ","))
-	switch {
-	case coding == "gzip":
+	codings := strings.ToLower(strings.Join(h["Content-Encoding"], ","))
+	if codings == "gzip" {
 		return Gzip
-	case strings.Contains(coding, "gzip"), strings.Contains(coding, "br"), strings.Contains(coding, "deflate"), strings.Contains(coding, "zstd"), strings.Contains(coding, "compress"), strings.Contains(coding, "dc"):
-		return OtherCoding
+	}
+	for coding := range strings.SplitSeq(codings, ",") {
+		coding, _, _ = strings.Cut(coding, ";")
+		switch strings.TrimSpace(coding) {
+		case "gzip", "x-gzip", "br", "deflate", "zstd", "compress", "x-compress", "dcb", "dcz":
+			return OtherCoding
+		}
 	}
 	return Identity
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/playgate/playgate/module/internal/manifest"
 )
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
 // utf16 tells whether a document is in UTF-16, with a mark or without.
 func utf16(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) ||
@@ -30,22 +28,25 @@ func Sniff(head []byte, h http.Header, byPath, complete bool) (f manifest.Format
 	if coding := h.Get("Content-Encoding"); byPath && coded == Identity && coding != "" && !strings.EqualFold(coding, "identity") {
 		return manifest.NoFormat, true, ErrCoding
 	}
+	bad := false
 	switch coded {
 	case OtherCoding:
 		return manifest.NoFormat, true, ErrCoding
 	case Gzip:
-		first, bad := inflated(head, 4<<10)
-		f, sure = sniff(first, announced, byPath, complete)
-		if !sure && !bad {
-			first, bad = inflated(head, Head)
-			f, sure = sniff(first, announced, byPath, complete || len(first) == Head)
+		var first []byte
+		for _, most := range []int{4 << 10, Head} { // the first bytes tell mostly
+			first, bad = inflated(head, most)
+			if f, sure = sniff(first, announced, byPath, complete); sure || bad {
+				break
+			}
 		}
 		if bad && (byPath || announced != manifest.NoFormat) {
 			return manifest.NoFormat, true, ErrCorrupt
 		}
-		return f, sure || complete || bad || len(first) == Head, nil
+		head = first
+	default:
+		f, sure = sniff(head, announced, byPath, complete)
 	}
-	f, sure = sniff(head, announced, byPath, complete)
 	switch kind, _, _ := strings.Cut(h.Get("Content-Type"), "/"); {
 	case !sure && len(head) >= Head && len(manifest.TrimHead(head)) == 0:
 		return f, true, ErrTooLarge // what is behind so many blanks is not known
@@ -54,7 +55,7 @@ func Sniff(head []byte, h http.Header, byPath, complete bool) (f manifest.Format
 	case sure && f == manifest.NoFormat && kind != "video" && kind != "audio" && kind != "image" && bytes.Contains(head, []byte("<MPD")):
 		return manifest.DASH, true, nil // players overlook what stands before
 	}
-	return f, sure || complete, nil
+	return f, sure || complete || bad || len(head) >= Head, nil
 }
 
 // inflated are the first bytes of a text in gzip. bad says that it is none.
@@ -71,6 +72,7 @@ func inflated(head []byte, most int) (first []byte, bad bool) {
 	return first[:n], false
 }
 
+// sniff is Sniff for a text that is in no coding.
 func sniff(head []byte, announced manifest.Format, byPath, complete bool) (f manifest.Format, sure bool) {
 	const enough = 16 // a byte order mark and #EXTM3U
 	text := manifest.TrimHead(head)
@@ -92,5 +94,5 @@ func sniff(head []byte, announced manifest.Format, byPath, complete bool) (f man
 	case manifest.IsVTT(head):
 		return manifest.VTT, true
 	}
-	return manifest.NoFormat, len(head) >= enough || text[0] != '#' && text[0] != 'W' && text[0] != byteOrderMark[0]
+	return manifest.NoFormat, len(head) >= enough || text[0] != '#' && text[0] != 'W' && text[0] != 0xef // of a byte order mark
 }

@@ -464,3 +464,30 @@ func TestShrink(t *testing.T) {
 		t.Errorf("%d bytes are free instead of 100", b.free)
 	}
 }
+
+// A share grows by what is free, at once or not at all.
+func TestGrow(t *testing.T) {
+	b := New(100)
+	s, err := b.Take(t.Context(), "", 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := b.Take(t.Context(), "", 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		to   int64
+		want error
+		free int64
+	}{{30, nil, 30}, {60, nil, 10}, {71, ErrBusy, 10}, {70, nil, 0}} {
+		if err := s.Grow(tt.to); !errors.Is(err, tt.want) || b.free != tt.free {
+			t.Errorf("to %d: %v, %d bytes are free", tt.to, err, b.free)
+		}
+	}
+	other.Release()
+	s.Release()
+	if err := errors.Join(s.Grow(90), (*Share)(nil).Grow(1)); err != nil || b.free != 100 {
+		t.Errorf("%v, %d bytes are free instead of 100", err, b.free)
+	}
+}

@@ -17,16 +17,16 @@ type content struct {
 	named bool   // identifiers of a template stand in it
 }
 
+// mostSpans is how many parts of a URL may be written in another way. They are kept, and
+// nobody writes so many.
+const mostSpans = 1024
+
 // readContent reads the content of the element that has just begun, up to its end.
 // CDATA sections, comments and references are read as XML says. ok is false when the
 // document is not well-formed.
 func readContent(x *xmltext.Reader) (c content, ok bool) {
 	var b strings.Builder
 	c.start = -1
-	add := func(from, to int, plain string) {
-		c.spans = append(c.spans, span{start: b.Len(), end: b.Len() + len(plain), textStart: from - c.start, textEnd: to - c.start})
-		b.WriteString(plain)
-	}
 	for depth := 1; depth > 0; {
 		p, ok := x.Next()
 		if !ok {
@@ -44,15 +44,15 @@ func readContent(x *xmltext.Reader) (c content, ok bool) {
 		case xmltext.Close:
 			depth--
 		case xmltext.Text:
-			b.WriteString(decode(x.Text()[p.Start:p.End], p.Start-c.start, b.Len(), &c.spans))
+			c.decode(&b, x.Text()[p.Start:p.End], p.Start)
 		case xmltext.CDATA:
 			const open, end = len("<![CDATA["), len("]]>")
-			add(p.Start, p.Start+open, "")
+			c.add(&b, "", p.Start, p.Start+open)
 			b.WriteString(x.Text()[p.Start+open : p.End-end])
-			add(p.End-end, p.End, "")
+			c.add(&b, "", p.End-end, p.End)
 			c.cdata = true
 		default:
-			add(p.Start, p.End, "")
+			c.add(&b, "", p.Start, p.End)
 		}
 	}
 	c.plain = b.String()
@@ -62,31 +62,40 @@ func readContent(x *xmltext.Reader) (c content, ok bool) {
 // readAttribute is what the value of an attribute says.
 func readAttribute(text string, a xmltext.Attribute) (c content) {
 	c.start = a.Start
-	c.plain = decode(text[a.Start:a.End], 0, 0, &c.spans)
+	if c.plain = text[a.Start:a.End]; !strings.Contains(c.plain, "&") {
+		return c
+	}
+	var b strings.Builder
+	c.decode(&b, c.plain, a.Start)
+	c.plain = b.String()
 	return c
 }
 
-// decode is a text with what its references stand for. It is written at an offset of the
-// content, and has a place in its plain text.
-func decode(written string, at, place int, spans *[]span) string {
-	if !strings.Contains(written, "&") || len(written) > 8*maxReference { // no URL is that long
-		return written
-	}
-	var b strings.Builder
-	for i := 0; i < len(written); {
-		if written[i] == '&' {
-			if r, n := xmltext.Reference(written[i:]); n > 0 {
-				from := place + b.Len()
-				b.WriteRune(r)
-				*spans = append(*spans, span{start: from, end: place + b.Len(), textStart: at + i, textEnd: at + i + n})
-				i += n
-				continue
-			}
+// decode adds a text that stands at an offset of the document, with what its references
+// stand for.
+func (c *content) decode(b *strings.Builder, written string, at int) {
+	for !c.odd {
+		i := strings.IndexByte(written, '&')
+		if i < 0 {
+			break
 		}
-		b.WriteByte(written[i])
-		i++
+		r, n := xmltext.Reference(written[i:])
+		b.WriteString(written[:i])
+		c.add(b, string(r), at+i, at+i+n)
+		written, at = written[i+n:], at+i+n
 	}
-	return b.String()
+	b.WriteString(written)
+}
+
+// add adds a part of the plain text that is written in another way, between two offsets of
+// the document.
+func (c *content) add(b *strings.Builder, plain string, from, to int) {
+	if len(c.spans) == mostSpans {
+		c.odd = true
+		return
+	}
+	c.spans = append(c.spans, span{start: b.Len(), end: b.Len() + len(plain), textStart: from - c.start, textEnd: to - c.start})
+	b.WriteString(plain)
 }
 
 // toWritten maps an offset of the decoded text to the written one.

@@ -263,6 +263,9 @@ func (c *content) identifiers(safe bool) (ok bool) {
 	if !strings.Contains(c.plain, "$") {
 		return true
 	}
+	if len(c.plain) > maxReference { // it is left alone
+		return false
+	}
 	var b strings.Builder
 	var spans []span
 	known := c.spans

@@ -164,7 +164,7 @@ func (c *Check) mpd(text string) bool {
 			if !ok {
 				return c.unreadable(text)
 			}
-			if c.Site.Foreign(content.plain) {
+			if content.odd || c.Site.Foreign(content.plain) {
 				return true
 			}
 		}

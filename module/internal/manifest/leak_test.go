@@ -1,6 +1,9 @@
 package manifest
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What makes players themselves carry the token elsewhere, apart from how references carry
 // it. check says how the manifest was asked for: with a token in the query (q), in the path
@@ -28,6 +31,10 @@ func TestLeaks(t *testing.T) {
 		{"p", DASH, `<MPD><UrlQueryInfo useMPDUrlQuery="true" queryTemplate="$querypart$"/></MPD>`, false},
 		{"p", DASH, `<Period><UrlQueryInfo useMPDUrlQuery="true" queryTemplate="$querypart$"/></Period>`, true},
 		{"p", DASH, `<Patch><UrlQueryInfo useMPDUrlQuery="true"/></Patch>`, true},
+		{"p", DASH, `<MPD><ContentSteering>` + strings.Repeat("&#32;", 2000) + `&#104;ttps://evil.test/s</ContentSteering></MPD>`, true},
+		{"p", DASH, `<MPD><ContentSteering>&#104;ttps://evil.test/` + strings.Repeat("&#120;", 20_000) + `</ContentSteering></MPD>`, true},
+		{"p", DASH, `<MPD><ContentSteering>https://evil.test/s`, true},
+		{"p", DASH, `<MPD><ContentSteering>s<b/></ContentSteering></MPD>`, true},
 		{"p", DASH, `<MPD><Metrics><Reporting dvb:reportingUrl="https://evil.test/r"/></Metrics></MPD>`, true},
 		{"p", DASH, `<MPD><Metrics><Reporting dvb:reportingUrl="r"/></Metrics></MPD>`, false},
 		{"q", DASH, "\xff\xfe#\x00E\x00X\x00T\x00M\x003\x00U\x00\n\x00#\x00E\x00X\x00T\x00-\x00X\x00-\x00D\x00E\x00F\x00I\x00N\x00E\x00:\x00Q\x00U\x00E\x00R\x00Y\x00P\x00A\x00R\x00A\x00M\x00=\x00t\x00o\x00k\x00e\x00n\x00\n\x00", true},

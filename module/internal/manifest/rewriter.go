@@ -114,6 +114,22 @@ type state struct {
 	arena strings.Builder // full of strings that somebody may hold; only appended to
 }
 
+// Write appends the manifest src to dst with the token in it.
+func (rw *Rewriter) Write(dst []byte, f Format, src []byte) []byte {
+	switch f {
+	case HLS:
+		rw.Settle(src)
+		return rw.HLS(dst, src)
+	case DASH:
+		return rw.DASH(dst, src)
+	case JSON:
+		return rw.JSON(dst, src)
+	case VTT:
+		return rw.VTT(dst, src)
+	}
+	return append(dst, src...)
+}
+
 // Reference is one URI reference with the token in it, or as it is where it must not
 // carry the token.
 func (rw *Rewriter) Reference(ref string) string {

@@ -1,6 +1,10 @@
 package manifest
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // reference plans what is to be changed in one reference of a playlist.
 func (rw carrier) reference(uri string) []edit {
@@ -120,4 +124,39 @@ func authorityWritten(end int, written string, spans []span) bool {
 		}
 	}
 	return true
+}
+
+// Inherits tells, soon, whether all references of a playlist can only inherit the token as
+// they are: none climbs, begins at a root, has a token or a variable, or looks odd. Where
+// it is false that may be so, too.
+func (rw *Rewriter) Inherits(playlist []byte) bool {
+	if rw.Form != Inherited {
+		return false
+	}
+	for _, c := range []byte("~%\\\t") {
+		if bytes.IndexByte(playlist, c) >= 0 {
+			return false
+		}
+	}
+	for _, text := range [...]string{"..", "//", "{$", "\n/", "\n ", `="/`, `=" `} {
+		if bytes.Contains(playlist, []byte(text)) {
+			return false
+		}
+	}
+	return !rw.namesToken(playlist) && !mayBreak(textOf(playlist))
+}
+
+// namesToken tells whether a text has the name of a parameter that may carry a token.
+func (rw *Rewriter) namesToken(text []byte) bool {
+	has := func(name string) bool { return name != "" && bytes.Contains(text, []byte(name+"=")) }
+	return has(rw.Name) || slices.ContainsFunc(rw.Names, has)
+}
+
+// Settle settles, by its first lines, in which form a playlist carries the token: one that
+// names a steering server has the query form where there is one. Its clones carry a path to
+// another host, where a query can be emptied.
+func (rw *Rewriter) Settle(lines []byte) {
+	if rw.Form == InBase && rw.Name != "" && bytes.Contains(lines, []byte(steeringTag)) {
+		rw.Form = InQuery
+	}
 }
