@@ -89,6 +89,7 @@ type level struct {
 	number int
 	bases  []place // that hold around it
 	own    []place // of its own BaseURL elements, resolved
+	empty  bool    // one of these says nothing
 	sel    string  // of an element of a patch: where it goes
 	media  bool    // something has begun that a BaseURL is for
 	filled bool    // of an MPD, a Period or an AdaptationSet: it has a part
@@ -206,9 +207,11 @@ func (m *mpd) close(p *xmltext.Piece, name string) {
 	m.levels = m.levels[:len(m.levels)-1]
 }
 
-// hasBase tells whether the open element, or one around it, has a base URL.
+// hasBase tells whether the open element, or one around it, has base URLs, and none of
+// these is empty.
 func (m *mpd) hasBase() bool {
-	return slices.ContainsFunc(m.levels, func(l level) bool { return l.own != nil })
+	return slices.ContainsFunc(m.levels, func(l level) bool { return l.own != nil }) &&
+		!slices.ContainsFunc(m.levels, func(l level) bool { return l.empty })
 }
 
 // look takes note of what must be known of an element.

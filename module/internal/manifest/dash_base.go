@@ -118,7 +118,7 @@ func (m *mpd) text(name string, p *xmltext.Piece) (ok bool) {
 			places = append(places, m.leads(url, &top.bases[i]))
 		}
 	}
-	top.own = append(top.own, places...)
+	top.own, top.empty = append(top.own, places...), top.empty || url == ""
 	if len(top.own) > maxBases {
 		top.own = []place{{foreign: true}}
 	}

@@ -143,11 +143,16 @@ func (m *mpd) url(c *content) {
 // inherits the token, and only one of which the one base is known may have left it
 // behind.
 func (m *mpd) plan(c *content, bases, inner []place) (edits []edit) {
-	foreign := func(b place) bool { return b.foreign }
+	foreign, own := func(b place) bool { return b.foreign }, func(b place) bool { return !b.foreign }
 	if r, ok := m.rw.read(c.plain); !ok || r.root {
-		at := slices.IndexFunc(bases, func(b place) bool { return !b.foreign })
+		at := slices.IndexFunc(bases, own)
 		switch {
-		case !ok, c.named && c.firstName() < r.at, r.at == r.start && (slices.ContainsFunc(bases, foreign) || slices.ContainsFunc(inner, foreign)):
+		case !ok, c.named && c.firstName() < r.at:
+			return nil
+		case r.at == r.start && slices.ContainsFunc(slices.Concat(bases, inner), foreign):
+			if slices.ContainsFunc(slices.Concat(bases, inner), own) {
+				m.rw.miss("base", c.plain)
+			}
 			return nil
 		case at < 0:
 			m.stand(&m.self)
@@ -170,7 +175,7 @@ func (m *mpd) plan(c *content, bases, inner []place) (edits []edit) {
 				m.rw.miss(m.remote(), c.plain)
 				return nil
 			case list[i].foreign:
-				if slices.ContainsFunc(slices.Concat(bases, inner), func(b place) bool { return !b.foreign }) {
+				if slices.ContainsFunc(slices.Concat(bases, inner), own) {
 					m.rw.miss("base", c.plain)
 				}
 				return nil
@@ -204,7 +209,7 @@ func (m *mpd) planInherited(c *content, bases, inner []place) (edits []edit) {
 	if known {
 		return edits
 	}
-	if hasDots(c.plain) && slices.ContainsFunc(bases, func(b place) bool { return !b.foreign && !b.unknown }) {
+	if hasDots(strings.TrimFunc(c.plain, isEdge)) && slices.ContainsFunc(slices.Concat(bases, inner), func(b place) bool { return !b.foreign && !b.unknown }) {
 		m.rw.miss("base", c.plain)
 	}
 	return nil
