@@ -365,6 +365,45 @@ func TestDocsMediaMTX(t *testing.T) {
 	plays(t, g, "/org1/cam/index.m3u8", g.key.Token(t, "--org", "org1", "--stream", "cam"), 6)
 }
 
+// The recipe for MediaMTX and a cache: viewers share what MediaMTX gives a CDN, and its
+// restart is not hidden by a first playlist from memory.
+func TestDocsMediaMTXBehindTheCache(t *testing.T) {
+	t.Parallel()
+	origin, restart := harness.MediaMTXForCDN(t, "only for tests")
+	text := strings.Replace(block(t, "caddyfile", "HLS_CDN_SECRET"), "{$HLS_CDN_SECRET}", "only for tests", 1)
+	g := serveDocs(t, docBlock{info: "caddyfile site", text: text}, origin.Addr, "127.0.0.1:8888")
+	first := "/org1/cam/index.m3u8?token=" + g.key.Token(t, "--org", "org1", "--stream", "cam")
+	fetched := map[string]int{}
+	for viewer := range 6 {
+		if viewer == 4 {
+			restart()
+		}
+		for _, visit := range harness.Walk(t, g.Plain()+first) {
+			if visit.Status != http.StatusOK {
+				t.Errorf("viewer %d: %s: %d %s", viewer+1, visit.URL, visit.Status, visit.Body)
+			}
+		}
+	}
+	for _, call := range origin.Calls() {
+		fetched[call.Target]++
+		if len(call.Values("Cookie")) > 0 || strings.Contains(call.Target, "session=") {
+			t.Errorf("the origin has a session of a viewer:\n%s", call.Head)
+		}
+	}
+	for target, n := range fetched {
+		switch {
+		case target == "/org1/cam/index.m3u8" && n != 6:
+			t.Errorf("first playlist: %d requests", n)
+		case strings.HasSuffix(target, ".m4s") && n != 1, strings.HasSuffix(target, ".mp4") && n != 1:
+			t.Errorf("%s: %d requests for six viewers", target, n)
+		}
+	}
+	if len(fetched) < 5 {
+		t.Errorf("the origin got %v", fetched)
+	}
+	harness.Play(t, g.Plain()+first)
+}
+
 // The recipe for nginx-rtmp, with a real nginx and a real publisher: it plays,
 // and nobody gets around the gate by RTMP.
 func TestDocsNginxRTMP(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -45,7 +46,7 @@ func (m mediaMTX) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: mtxSession, Path: "/org1/cam/"})
 		playlist(w, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n\n"+
 			"#EXT-X-STREAM-INF:BANDWIDTH=132000,CODECS=\"avc1.42c00b,mp4a.40.2\",RESOLUTION=160x90,FRAME-RATE=25.000\n"+
-			"main_stream.m3u8?"+copied(query)+"\n")
+			"main_stream.m3u8?"+copied(query)+"\n", "private, no-cache")
 	case query.Get("session") != mtxSession && !hasCookie(r, "session"):
 		http.Error(w, "no session", http.StatusForbidden)
 	case r.URL.Path == mtxMedia:
@@ -73,7 +74,7 @@ func (m mediaMTX) media(w http.ResponseWriter, query url.Values) {
 		}
 		fmt.Fprintln(&out, line)
 	}
-	playlist(w, out.String())
+	playlist(w, out.String(), "private, no-cache")
 }
 
 func copied(query url.Values) string {
@@ -87,13 +88,54 @@ func copied(query url.Values) string {
 	return next.Encode()
 }
 
-func playlist(w http.ResponseWriter, text string) {
+func playlist(w http.ResponseWriter, text, caching string) {
 	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Cache-Control", caching)
 	w.Write([]byte(text))
 }
 
 func hasCookie(r *http.Request, name string) bool {
 	_, err := r.Cookie(name)
 	return err == nil
+}
+
+// mediaMTXForCDN is mediaMTX with hlsCDNSecret: who shows that gets media without a
+// session of a viewer. Since the start, or since Restart, a first playlist has to be
+// asked for with it before anything else is there.
+type mediaMTXForCDN struct {
+	mediaMTX
+	secret string
+	open   atomic.Bool
+}
+
+// MediaMTXForCDN starts MediaMTX with a secret for CDNs. What it returns makes it forget
+// its sessions, as a restart does.
+func MediaMTXForCDN(t testing.TB, secret string) (o *Origin, restart func()) {
+	t.Helper()
+	m := &mediaMTXForCDN{mediaMTX: mediaMTX{FragmentedMP4(t)}, secret: secret}
+	return NewOrigin(t, m), func() { m.open.Store(false) }
+}
+
+func (m *mediaMTXForCDN) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+m.secret:
+		w.Header().Set("Cache-Control", "private, no-cache")
+		m.mediaMTX.ServeHTTP(w, r)
+	case r.URL.Path == mtxFirst:
+		m.open.Store(true)
+		playlist(w, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n\n"+
+			"#EXT-X-STREAM-INF:BANDWIDTH=132000,CODECS=\"avc1.42c00b,mp4a.40.2\",RESOLUTION=160x90,FRAME-RATE=25.000\nmain_stream.m3u8\n", "public, max-age=30")
+	case !m.open.Load():
+		http.Error(w, "no session", http.StatusUnauthorized)
+	case r.URL.Path == mtxMedia:
+		text, err := os.ReadFile(filepath.Join(m.tree.Dir, m.tree.First))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		playlist(w, string(text), "public, max-age=1")
+	default:
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		http.ServeFile(w, r, filepath.Join(m.tree.Dir, filepath.Base(r.URL.Path)))
+	}
 }

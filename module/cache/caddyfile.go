@@ -20,12 +20,14 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //
 //	playgate_cache [<matcher>] {
 //		memory <size>                             # 512MiB; all caches of a process share it, and the largest counts
+//		cmcd drop|keep                            # drop; keep gives each viewer answers of its own
+//		ignore_query <name>...                    # names in the query that make no difference to answers
 //		ttl <path pattern> <duration>             # repeatable; where the origin says nothing
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() {
-		return d.Errf("playgate_cache takes no value (%s); write memory and ttl into its block", d.Val())
+		return d.Errf("playgate_cache takes no value (%s); write memory, cmcd, ignore_query and ttl into its block", d.Val())
 	}
 	once := directive.Once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -36,6 +38,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "memory":
 			if err := directive.OneArg(d, &h.Memory); err != nil {
 				return err
+			}
+		case "cmcd":
+			if err := directive.OneArg(d, &h.CMCD); err != nil {
+				return err
+			}
+		case "ignore_query":
+			if h.IgnoreQuery = d.RemainingArgs(); len(h.IgnoreQuery) == 0 {
+				return d.Err("ignore_query takes names of query pairs, as in ignore_query utm_source")
 			}
 		case "ttl":
 			args := d.RemainingArgs()
@@ -48,7 +58,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.TTL = append(h.TTL, TTL{Path: args[0], For: caddy.Duration(lasts)})
 		default:
-			return d.Errf("unknown option %s; playgate_cache knows memory and ttl", d.Val())
+			return d.Errf("unknown option %s; playgate_cache knows memory, cmcd, ignore_query and ttl", d.Val())
 		}
 	}
 	return nil

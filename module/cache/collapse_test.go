@@ -417,8 +417,7 @@ func TestSlowReadersOfWhatIsStored(t *testing.T) {
 	}
 }
 
-// Who has a cookie gets what is being fetched for all, but fetches for itself
-// alone.
+// Who has a cookie gets what is being fetched for all.
 func TestCookiesJoin(t *testing.T) {
 	h, o := newCache(t, 16<<20), newSteps("Cache-Control: max-age=60")
 	newViewer(h, o)

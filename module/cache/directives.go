@@ -14,6 +14,7 @@ type directives struct {
 	noStore, private, noCache       bool
 	mustRevalidate, proxyRevalidate bool
 	maxAge, sMaxAge, staleIfError   int64
+	staleWhileRevalidate            int64
 	targeted                        bool // Expires says nothing beside them
 }
 
@@ -21,7 +22,7 @@ type directives struct {
 // counts; a time that is none counts as zero; no-cache and private that name
 // fields concern the whole answer.
 func readDirectives(h http.Header) directives {
-	d := directives{maxAge: -1, sMaxAge: -1, staleIfError: -1}
+	d := directives{maxAge: -1, sMaxAge: -1, staleIfError: -1, staleWhileRevalidate: -1}
 	for _, line := range h["Cache-Control"] {
 		for line != "" {
 			var name, value string
@@ -50,20 +51,27 @@ func (d *directives) set(name, value string) {
 		d.sMaxAge = firstSeconds(d.sMaxAge, value)
 	case "stale-if-error":
 		d.staleIfError = firstSeconds(d.staleIfError, value)
+	case "stale-while-revalidate":
+		d.staleWhileRevalidate = firstSeconds(d.staleWhileRevalidate, value)
 	}
+}
+
+// tellsLifetime reports whether the origin says how long an answer is fresh.
+func (d *directives) tellsLifetime(h http.Header) bool {
+	return d.sMaxAge >= 0 || d.maxAge >= 0 || len(h["Expires"]) > 0
 }
 
 // readTargeted reads a targeted field, which is a dictionary of RFC 8941. One that
 // is not well-formed, or that gives a directive another type, says nothing.
 func readTargeted(lines []string) (d directives, ok bool) {
-	d = directives{maxAge: -1, sMaxAge: -1, staleIfError: -1, targeted: true}
+	d = directives{maxAge: -1, sMaxAge: -1, staleIfError: -1, staleWhileRevalidate: -1, targeted: true}
 	for _, line := range lines {
 		for line != "" {
 			var name, value string
 			name, value, line = nextDirective(line)
 			value, _, _ = strings.Cut(value, ";")
 			switch name {
-			case "max-age", "s-maxage", "stale-if-error":
+			case "max-age", "s-maxage", "stale-if-error", "stale-while-revalidate":
 				if seconds(value) < 0 {
 					return d, false
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ type outcome uint8
 const (
 	undecided outcome = iota
 	shared            // all who wait read its object
-	alone             // who leads it reads its object, the others ask on their own
+	alone             // who leads it reads its object, which is too large for more
 	again             // all of them ask on their own
 	renewed           // the stale object is good again, with the new header
 	failed            // nobody gets an answer
@@ -27,17 +28,19 @@ const (
 // same time. It does not belong to any of them: whoever leaves leaves the others
 // what they wait for.
 type fetch struct {
-	store   *store
-	key     key    // of the resource
-	at      key    // under which it can be joined
-	as      coding // that the origin was asked for
-	asked   time.Time
-	stale   *object // that the origin is asked to validate
-	body    *body
-	ttl     time.Duration
-	pages   bool
-	removed []string // fields that who leads has sent, and that the origin does not get
-	log     *zap.Logger
+	store *store
+	key   key    // of the resource
+	at    key    // under which it can be joined
+	as    coding // that the origin was asked for
+	asked time.Time
+	stale *object // that the origin is asked to validate
+	body  *body
+	ttl   time.Duration
+	log   *zap.Logger
+
+	questions  chan question // for the request that leads
+	leaderLeft chan struct{} // closed when that asks and answers no more
+	looked     []placeholder // that were asked for
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -57,7 +60,13 @@ type fetch struct {
 }
 
 func newFetch(s *store, k, at key, c coding, now time.Time, stale *object) *fetch {
-	f := &fetch{store: s, key: k, at: at, as: c, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{})}
+	f := &fetch{
+		store: s, key: k, at: at, as: c, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{}),
+		questions: make(chan question), leaderLeft: make(chan struct{}),
+	}
+	if stale != nil {
+		f.looked = slices.Clone(stale.looked) // those who asked for it agree in them
+	}
 	f.body = newBody(&s.room, s.most)
 	f.touched.Store(now.UnixNano())
 	return f
@@ -96,6 +105,8 @@ func (f *fetch) run(r *http.Request, next caddyhttp.Handler) {
 		case p == nil:
 		case p == any(http.ErrAbortHandler):
 			f.fail(errBrokeOff)
+		case p == any(errLeaderLeft):
+			f.giveUp()
 		default:
 			f.log.Error("a request failed below the cache", zap.Any("panic", p), zap.StackSkip("stack", 1))
 			f.fail(errBelow)
@@ -128,6 +139,13 @@ func (f *fetch) fail(err error) {
 	}
 	f.err = err
 	f.decide(failed)
+}
+
+// giveUp ends the fetch before the origin was asked. Those who wait begin another one.
+func (f *fetch) giveUp() {
+	f.store.unlist(f)
+	f.body.end(errAbandoned)
+	f.decide(again)
 }
 
 // land ends the fetch, and stores what is complete.
@@ -168,18 +186,15 @@ func (f *fetch) WriteHeader(status int) {
 		f.renew(now)
 		return
 	}
-	a := answer{status: status, header: f.header, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages, removed: f.removed}
+	a := answer{status: status, header: f.header, asked: f.asked, now: now, ttl: f.ttl, key: &f.key}
 	j := a.judge()
 	f.object = newObject(status, f.header, j, now, f.body)
-	switch j.use {
-	case useAgain:
+	f.object.looked = f.looked
+	if j.use == useAgain {
 		f.pass(again)
-	case useAlone:
-		f.body.begin(contentLength(f.header), 0)
-		f.pass(alone)
-	default:
-		f.share(&j)
+		return
 	}
+	f.share(&j)
 }
 
 // pass leaves the answer to who leads, or to nobody. The next ones go alone from
@@ -188,7 +203,7 @@ func (f *fetch) pass(o outcome) {
 	s := f.store
 	s.mu.Lock()
 	s.remove(f)
-	if !f.invalidated && f.object.status < http.StatusBadRequest {
+	if !f.invalidated && (f.object.status < http.StatusBadRequest || denies(f.object.status)) {
 		s.put(f.at, &object{kind: uncached})
 	}
 	s.mu.Unlock()
@@ -251,9 +266,10 @@ func (f *fetch) renew(now time.Time) {
 			h[name] = values
 		}
 	}
-	a := answer{status: http.StatusOK, header: h, asked: f.asked, now: now, ttl: f.ttl, pages: f.pages, removed: f.removed}
+	a := answer{status: http.StatusOK, header: h, asked: f.asked, now: now, ttl: f.ttl, key: &f.key}
 	j := a.judge()
 	f.object = newObject(http.StatusOK, h, j, now, f.stale.body)
+	f.object.looked = f.looked
 	if told := f.header.Get("Etag"); told != "" && told != f.stale.etag || j.use < useShared {
 		f.pass(again) // another one than was asked about, or no longer for everybody
 		return

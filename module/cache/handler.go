@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,15 @@ type Handler struct {
 	// process share their memory, and the largest value counts. Default: 512MiB;
 	// at least 16MiB.
 	Memory string `json:"memory,omitempty"`
+
+	// CMCD says what becomes of what players tell of themselves (CTA-5004), CMCD in the
+	// query and four header fields: "drop" keeps it from the origin, so that viewers get
+	// the same answer, "keep" passes it on, and no two get the same. Default: drop.
+	CMCD string `json:"cmcd,omitempty"`
+
+	// IgnoreQuery names pairs of the query that make no difference to answers. Requests
+	// that are made for everybody go to the origin without them.
+	IgnoreQuery []string `json:"ignore_query,omitempty"`
 
 	// TTL says how long answers are fresh of which the origin says nothing. The
 	// first rule whose pattern matches the public path counts.
@@ -87,6 +97,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("memory %s: write a size of at least 16MiB, as in memory 2GiB", h.Memory)
 		}
 		h.memory = int64(n)
+	}
+	if h.CMCD != "" && h.CMCD != dropCMCD && h.CMCD != keepCMCD {
+		return fmt.Errorf("cmcd %s: write cmcd drop or cmcd keep", h.CMCD)
+	}
+	for i, name := range h.IgnoreQuery {
+		switch {
+		case name == "" || strings.ContainsAny(name, "=&{}"):
+			return fmt.Errorf("ignore_query %q: write the names of query pairs, as in ignore_query utm_source", name)
+		case slices.Contains(h.IgnoreQuery[:i], name):
+			return fmt.Errorf("ignore_query: %s stands twice; take one out", name)
+		}
 	}
 	for i, rule := range h.TTL {
 		if slices.ContainsFunc(h.TTL[:i], func(t TTL) bool { return t.Path == rule.Path }) {
@@ -159,15 +180,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		l.why = "fwd=uri-miss"
 	case o.kind == uncached:
 		return l.alone("fwd=miss; detail=uncacheable")
+	case len(o.looked) > 0 && !suits(o.looked, r):
+		return l.alone("fwd=miss; detail=placeholder")
 	case o.kind == aResponse && o.fresh(l.now):
 		requests.hit.Inc()
 		return l.serve(o, "hit")
+	case o.inMeantime(l.now):
+		requests.stale.Inc()
+		l.refresh(o)
+		return l.serve(o, "hit; detail=stale-while-revalidate")
 	case o.kind == varied:
 		l.why = "fwd=vary-miss"
 	default:
 		l.why, l.stale = "fwd=stale", o
 	}
-	return l.fetch(t)
+	return l.fetch()
 }
 
 var errLeft = caddyhttp.Error(499, errors.New("the client has left"))

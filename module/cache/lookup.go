@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -30,7 +31,7 @@ type lookup struct {
 const tries = 3
 
 // fetch gets the answer from the origin, together with all who want the same.
-func (l *lookup) fetch(t *handoff.Target) error {
+func (l *lookup) fetch() error {
 	if len(l.r.Header["If-Match"]) > 0 || len(l.r.Header["If-Unmodified-Since"]) > 0 {
 		return l.alone(l.why)
 	}
@@ -39,9 +40,7 @@ func (l *lookup) fetch(t *handoff.Target) error {
 		if stale != nil && !stale.validates() {
 			stale = nil
 		}
-		// Who shows a cookie may join others. Nobody joins who shows one, and
-		// nobody fetches a whole to learn its header.
-		mayLead := l.r.Method == http.MethodGet && len(l.r.Header["Cookie"]) == 0
+		mayLead := l.r.Method == http.MethodGet // nobody fetches a whole to learn its header
 		f, lead, o := l.h.store.join(l.key, l.coding, l.now, mayLead, stale)
 		switch {
 		case o != nil && o.kind == uncached:
@@ -53,7 +52,9 @@ func (l *lookup) fetch(t *handoff.Target) error {
 			return l.alone(l.why)
 		}
 		if lead {
-			f.begin(l, t)
+			if err := f.begin(l); err != nil {
+				return err
+			}
 		}
 		done, err := l.await(f, lead)
 		if done {
@@ -65,9 +66,34 @@ func (l *lookup) fetch(t *handoff.Target) error {
 }
 
 // begin starts the fetch.
-func (f *fetch) begin(l *lookup, t *handoff.Target) {
-	f.ttl, f.pages, f.log = l.h.ttl(l.path()), t.Pages, l.h.logger
-	go f.run(f.request(l.r, t), l.next)
+func (f *fetch) begin(l *lookup) error {
+	f.ttl, f.log = l.h.ttl(l.path()), l.h.logger
+	server, _ := l.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	r, err := f.request(server, variablesOf(l.r))
+	if err != nil {
+		f.ctx, f.cancel = context.WithCancel(context.Background())
+		f.fail(err)
+		f.land()
+		return err
+	}
+	go f.run(r, l.next)
+	return nil
+}
+
+// refresh asks the origin for what a stale object is served for meanwhile.
+func (l *lookup) refresh(stale *object) {
+	if stale != nil && !stale.validates() {
+		stale = nil
+	}
+	f, lead, _ := l.h.store.join(l.key, l.coding, l.now, true, stale)
+	if f == nil {
+		return
+	}
+	defer f.leave()
+	if lead {
+		close(f.leaderLeft)
+		_ = f.begin(l) // it is in the log of the handler below
+	}
 }
 
 // path is the public path.
@@ -80,10 +106,17 @@ func (l *lookup) path() string {
 // the fetch was of another content coding.
 func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
 	defer f.leave()
-	select {
-	case <-f.decided:
-	case <-l.r.Context().Done():
+	if lead {
+		defer close(f.leaderLeft)
+	}
+	if !l.wait(f, lead) {
 		return true, errLeft
+	}
+	switch {
+	case f.outcome == again && f.object == nil:
+		return false, nil
+	case !lead && !suits(f.looked, l.r):
+		return true, l.alone("fwd=miss; detail=placeholder")
 	}
 	if l.failed(f) && l.stale != nil && l.stale.onFailure(time.Now()) {
 		requests.stale.Inc()
@@ -107,6 +140,25 @@ func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
 		}
 	}
 	return true, l.alone(l.why)
+}
+
+// wait waits for the header of the answer. Who leads answers questions meanwhile. It
+// reports false when the client has left.
+func (l *lookup) wait(f *fetch, lead bool) bool {
+	questions := f.questions
+	if !lead {
+		questions = nil
+	}
+	for {
+		select {
+		case q := <-questions:
+			q.answer <- placeholderOf(l.r, q.name)
+		case <-f.decided:
+			return true
+		case <-l.r.Context().Done():
+			return false
+		}
+	}
 }
 
 // failed reports whether the origin has not answered what was asked.
@@ -138,8 +190,17 @@ func (l *lookup) follow(f *fetch, lead bool) error {
 // alone asks the origin for this client alone.
 func (l *lookup) alone(why string) error {
 	requests.pass.Inc()
-	return l.next.ServeHTTP(&passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}, l.r)
+	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}
+	err := l.next.ServeHTTP(p, l.h.dropCMCDFrom(l.r))
+	if l.r.Method == http.MethodHead && err == nil && p.length > 0 && p.length <= mostAfterHead {
+		l.refresh(nil)
+	}
+	return err
 }
+
+// mostAfterHead is how long an answer may be that is fetched because its length was asked
+// for.
+const mostAfterHead = 8 << 20
 
 // bypass lets a request pass that is not for the cache.
 func (l *lookup) bypass(t *handoff.Target, why string) error {
@@ -149,10 +210,14 @@ func (l *lookup) bypass(t *handoff.Target, why string) error {
 	}
 	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}
 	if unsafe(l.r.Method) {
-		k := l.h.key(l.r, t)
-		p.changes = func() { l.h.store.invalidate(k) }
+		changed := l.h.key(l.r, t)
+		p.changes = func() { // it may have changed something (RFC 9111, section 4.4)
+			l.h.store.forget(func(k *key) bool {
+				return k.secure == changed.secure && k.host == changed.host && k.uri == changed.uri && k.org == changed.org && k.stream == changed.stream
+			})
+		}
 	}
-	return l.next.ServeHTTP(p, l.r)
+	return l.next.ServeHTTP(p, l.h.dropCMCDFrom(l.r))
 }
 
 // unsafe reports whether a method may change what it is applied to (RFC 9110,
@@ -171,12 +236,16 @@ type passing struct {
 	status  string
 	changes func() // called when the origin has not refused
 	begun   bool
+	length  int64 // that a 200 tells
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (p *passing) WriteHeader(status int) {
 	if status >= 200 && !p.begun {
 		p.begun = true
+		if status == http.StatusOK {
+			p.length = contentLength(p.Header())
+		}
 		setStatus(p.Header(), p.status)
 		if p.changes != nil && status < http.StatusBadRequest {
 			p.changes()

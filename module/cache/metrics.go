@@ -17,7 +17,7 @@ type requestCounters struct {
 	miss      prometheus.Counter // began a fetch
 	collapsed prometheus.Counter // joined one
 	renewed   prometheus.Counter // from memory, after the origin said that it is still good
-	stale     prometheus.Counter // from memory, because the origin failed
+	stale     prometheus.Counter // from memory, because the origin failed or is being asked
 	pass      prometheus.Counter // went to the origin alone
 	failed    prometheus.Counter // got no answer
 }
@@ -25,7 +25,7 @@ type requestCounters struct {
 func newRequestCounters() *requestCounters {
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "playgate_cache_requests_total",
-		Help: "Requests that came to a cache, by result: hit, miss (asked the origin for all), collapsed (joined another's request), renewed (the origin said that it is still good), stale (the origin failed), pass (asked the origin alone), failed.",
+		Help: "Requests that came to a cache, by result: hit, miss (asked the origin for all), collapsed (joined another's request), renewed (the origin said that it is still good), stale (the origin failed, or is being asked), pass (asked the origin alone), failed.",
 	}, []string{"result"})
 	return &requestCounters{
 		vec: vec,

@@ -40,6 +40,7 @@ type object struct {
 	etag      string
 	announced int64 // Content-Length, or -1
 	body      *body
+	looked    []placeholder // that it was made with
 
 	stamps atomic.Pointer[stamps]
 }
@@ -107,8 +108,16 @@ func (o *object) onFailure(now time.Time) bool {
 	return o.onError > 0 && o.left(now)+o.onError > 0
 }
 
+// inMeantime reports whether the object may serve though it is stale, while the origin is
+// asked for a new one (RFC 5861, section 3).
+func (o *object) inMeantime(now time.Time) bool {
+	return o.meantime > 0 && o.left(now)+o.meantime > 0
+}
+
 // validates reports whether the origin can be asked if it is still good.
-func (o *object) validates() bool { return o.etag != "" || !o.modified.IsZero() }
+func (o *object) validates() bool {
+	return o.status == http.StatusOK && (o.etag != "" || !o.modified.IsZero())
+}
 
 // keep is how long the store may keep it.
 func (o *object) keep() time.Duration {
@@ -118,7 +127,7 @@ func (o *object) keep() time.Duration {
 	case uncached:
 		return knownUncached
 	}
-	after := o.onError
+	after := max(o.onError, o.meantime)
 	if o.validates() {
 		after = max(after, keptStale)
 	}

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +13,8 @@ import (
 type use uint8
 
 const (
-	useAlone  use = iota // nobody but who asked may get it
-	useAgain             // it depends on what the cache took out of the request: ask once more
-	useShared            // who waits for it may get it too
+	useAgain  use = iota // nobody may get it, for it was nobody's request: each asks alone
+	useShared            // who waits for it may get it
 	useStored            // and who comes later
 )
 
@@ -27,20 +25,20 @@ type judged struct {
 	lifetime time.Duration // how long it is fresh, from its generation on
 	age      time.Duration // how old it was when it came
 	onError  time.Duration // how long after that it may serve when the origin fails
+	meantime time.Duration // and how long while the origin is asked for a new one
 }
 
-// answer is what is judged: an answer to a request without credentials.
+// missing is how long it is remembered that something is not there.
+const missing = 250 * time.Millisecond
+
+// answer is what is judged: an answer to a request for everybody.
 type answer struct {
 	status int
 	header http.Header
 	asked  time.Time     // when the request was sent
 	now    time.Time     // when the header came
 	ttl    time.Duration // by the site's rules, where the origin says nothing; 0 for none
-	pages  bool          // Origin was taken out of the request, and makes no difference
-
-	// removed are the fields that the request of the one who leads had, and the
-	// request to the origin had not.
-	removed []string
+	key    *key          // of what was asked
 }
 
 // judge decides what may be done with an answer. What it does not understand is
@@ -51,12 +49,13 @@ func (a *answer) judge() judged {
 	own, byCoding := a.varies()
 	j.varies = byCoding || a.header.Get("Content-Encoding") != ""
 	switch {
-	case own == varyByRemoved, a.status < 200, a.status == http.StatusPartialContent,
-		a.status == http.StatusNotModified, a.status == http.StatusPreconditionFailed,
-		denies(a.status) && len(a.removed) > 0:
-		j.use = useAgain
+	case own, d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
 		return j
-	case own == varyByOthers, d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
+	case a.status == http.StatusNotFound || a.status == http.StatusGone:
+		j.use = useShared
+		if told := a.lifetime(&d); !a.key.waits() && !d.noCache && (told > 0 || !d.tellsLifetime(a.header)) {
+			j.use, j.lifetime = useStored, missing
+		}
 		return j
 	case a.status != http.StatusOK:
 		if failure(a.status) {
@@ -66,8 +65,8 @@ func (a *answer) judge() judged {
 	}
 	j.age = a.age()
 	j.lifetime = a.lifetime(&d)
-	if d.staleIfError > 0 && !d.mustRevalidate && !d.proxyRevalidate && !d.noCache && d.sMaxAge < 0 {
-		j.onError = span(d.staleIfError)
+	if !d.mustRevalidate && !d.proxyRevalidate && !d.noCache && d.sMaxAge < 0 {
+		j.onError, j.meantime = span(max(d.staleIfError, 0)), span(max(d.staleWhileRevalidate, 0))
 	}
 	j.use = useShared
 	if j.lifetime > j.age || a.header.Get("Etag") != "" || a.header.Get("Last-Modified") != "" {
@@ -164,33 +163,42 @@ func (a *answer) age() time.Duration {
 	return max(apparent, span(n)+a.now.Sub(a.asked))
 }
 
-// variance is on what an answer depends besides the content coding.
-type variance uint8
-
-const (
-	varyByNothing variance = iota
-	varyByOthers           // fields that the origin has seen
-	varyByRemoved          // fields that it has not seen
-)
-
-// varies tells on which request fields an answer depends.
-func (a *answer) varies() (own variance, byCoding bool) {
+// varies tells whether an answer depends on request fields that are not in the key, and
+// whether on the content coding.
+func (a *answer) varies() (own, byCoding bool) {
 	for _, line := range a.header["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
 			switch name = http.CanonicalHeaderKey(strings.TrimSpace(name)); {
 			case name == "":
 			case name == "Accept-Encoding":
 				byCoding = true
-			case a.pages && name == "Origin":
-			case slices.Contains(a.removed, name), name == "*" && len(a.removed) > 0:
-				own = varyByRemoved
 			default:
-				own = max(own, varyByOthers)
+				own = own || !a.key.tells(name)
 			}
 		}
 	}
 	return own, byCoding
 }
+
+// tells reports whether a field is in what the key says, so that all who share an answer
+// agree in it. Where the gate tells browsers which pages may read answers, Origin makes no
+// difference.
+func (k *key) tells(name string) bool {
+	switch name {
+	case "Host", "X-Forwarded-Host", "X-Forwarded-Proto":
+		return true
+	case "X-Playgate-Org", "X-Playgate-Stream":
+		return k.identity
+	case "Origin":
+		return k.pages
+	}
+	_, added := k.fields()[name]
+	return added
+}
+
+// waits reports whether a request waits for what is not there yet: a blocking reload (RFC
+// 8216bis, section 6.2.5.2).
+func (k *key) waits() bool { return strings.Contains(k.uri, "_HLS_msn=") }
 
 // contentLength is the length that a header announces, or -1.
 func contentLength(h http.Header) int64 {

@@ -30,8 +30,7 @@ func TestJudge(t *testing.T) {
 		name, header string
 		status       int // 200
 		ttl          time.Duration
-		pages        bool
-		removed      []string
+		key          key
 		use          use
 		fresh        time.Duration // lifetime less age
 	}{
@@ -59,7 +58,7 @@ func TestJudge(t *testing.T) {
 		{name: "expires with an odd hour", header: "Expires: Sat, 28 Nov 2027 1:05:00 GMT", use: useShared},
 		{name: "expires in an old form", header: date + "Expires: Saturday, 28-Nov-26 12:05:00 GMT", use: useStored, fresh: 5 * time.Minute},
 		{name: "for caches like this", header: "CDN-Cache-Control: max-age=60\nCache-Control: no-store", use: useStored, fresh: time.Minute},
-		{name: "not for caches like this", header: "CDN-Cache-Control: private\nCache-Control: max-age=60", use: useAlone},
+		{name: "not for caches like this", header: "CDN-Cache-Control: private\nCache-Control: max-age=60", use: useAgain},
 		{name: "for caches like this no time is told", header: "CDN-Cache-Control: must-revalidate\n" + later, ttl: time.Hour, use: useShared},
 		{name: "for caches like this nothing that can be read", header: "CDN-Cache-Control: max-age=\"60\"\nCache-Control: max-age=30", use: useStored, fresh: 30 * time.Second},
 		{name: "expires twice", header: date + later + "\n" + later, use: useShared},
@@ -74,39 +73,49 @@ func TestJudge(t *testing.T) {
 		{name: "no-cache that names a field", header: `Cache-Control: no-cache="x-a, x-b", max-age=60`, use: useShared},
 		{name: "pragma", header: "Pragma: no-cache", ttl: time.Hour, use: useShared},
 
-		{name: "no-store", header: "Cache-Control: no-store, max-age=60", ttl: time.Hour, use: useAlone},
-		{name: "no-store in capitals", header: "Cache-Control: No-Store", use: useAlone},
-		{name: "no-store in a second line", header: "Cache-Control: max-age=60\nCache-Control: no-store", use: useAlone},
-		{name: "no-store behind odd things", header: `Cache-Control: =, ,;x="", no-store`, use: useAlone},
-		{name: "private", header: "Cache-Control: private, max-age=60", use: useAlone},
-		{name: "private that names a field", header: `Cache-Control: private="set-cookie", max-age=60`, use: useAlone},
-		{name: "a cookie", header: "Set-Cookie: a=b\nCache-Control: public, max-age=60", ttl: time.Hour, use: useAlone},
-		{name: "trailers", header: "Trailer: X-Sum\nCache-Control: max-age=60", use: useAlone},
+		{name: "no-store", header: "Cache-Control: no-store, max-age=60", ttl: time.Hour, use: useAgain},
+		{name: "no-store in capitals", header: "Cache-Control: No-Store", use: useAgain},
+		{name: "no-store in a second line", header: "Cache-Control: max-age=60\nCache-Control: no-store", use: useAgain},
+		{name: "no-store behind odd things", header: `Cache-Control: =, ,;x="", no-store`, use: useAgain},
+		{name: "private", header: "Cache-Control: private, max-age=60", use: useAgain},
+		{name: "private that names a field", header: `Cache-Control: private="set-cookie", max-age=60`, use: useAgain},
+		{name: "a cookie", header: "Set-Cookie: a=b\nCache-Control: public, max-age=60", ttl: time.Hour, use: useAgain},
+		{name: "trailers", header: "Trailer: X-Sum\nCache-Control: max-age=60", use: useAgain},
 
 		{name: "by coding", header: "Vary: Accept-Encoding\nCache-Control: max-age=60", use: useStored, fresh: time.Minute},
-		{name: "by anything", header: "Vary: *\nCache-Control: max-age=60", use: useAlone},
-		{name: "by anything, of which something was taken", header: "Vary: *\nCache-Control: max-age=60", removed: []string{"Range"}, use: useAgain},
-		{name: "by cookie", header: "Vary: Accept-Encoding, Cookie\nCache-Control: max-age=60", use: useAlone},
-		{name: "by a tag", header: "Vary: x-playgate-tag, accept\nCache-Control: max-age=60", removed: []string{"X-Playgate-Tag"}, use: useAgain},
-		{name: "by a tag that nobody has", header: "Vary: x-playgate-tag\nCache-Control: max-age=60", removed: []string{"Range"}, use: useAlone},
-		{name: "by page", header: "Vary: Origin\nCache-Control: max-age=60", use: useAlone},
-		{name: "by page, which the gate answers for", header: "Vary: origin\nCache-Control: max-age=60", pages: true, use: useStored, fresh: time.Minute},
+		{name: "by anything", header: "Vary: *\nCache-Control: max-age=60", use: useAgain},
+		{name: "by cookie", header: "Vary: Accept-Encoding, Cookie\nCache-Control: max-age=60", use: useAgain},
+		{name: "by tag", header: "Vary: x-playgate-tag, accept\nCache-Control: max-age=60", use: useAgain},
+		{name: "by player", header: "Vary: User-Agent\nCache-Control: max-age=60", use: useAgain},
+		{name: "by organisation", header: "Vary: x-playgate-org, X-Playgate-Stream\nCache-Control: max-age=60", key: key{identity: true}, use: useStored, fresh: time.Minute},
+		{name: "by organisation, which it is not told", header: "Vary: x-playgate-org\nCache-Control: max-age=60", use: useAgain},
+		{name: "by public origin", header: "Vary: X-Forwarded-Proto, x-forwarded-host, Host\nCache-Control: max-age=60", use: useStored, fresh: time.Minute},
+		{name: "by what the site has added", header: "Vary: X-Tier\nCache-Control: max-age=60", key: key{added: "\x06X-Tier\x01\x04gold"}, use: useStored, fresh: time.Minute},
+		{name: "by another than the site has added", header: "Vary: X-Tier, X-Other\nCache-Control: max-age=60", key: key{added: "\x06X-Tier\x01\x04gold"}, use: useAgain},
+		{name: "by page", header: "Vary: Origin\nCache-Control: max-age=60", use: useAgain},
+		{name: "by page, which the gate answers for", header: "Vary: origin\nCache-Control: max-age=60", key: key{pages: true}, use: useStored, fresh: time.Minute},
 
-		{name: "not found", status: 404, header: "Cache-Control: max-age=60", use: useShared},
-		{name: "not found, and with a cookie", status: 404, header: "Set-Cookie: a=b", use: useAlone},
+		{name: "not found", status: 404, use: useStored, fresh: missing},
+		{name: "not found for a minute", status: 404, header: "Cache-Control: max-age=60", use: useStored, fresh: missing},
+		{name: "gone", status: 410, header: "Expires: Sat, 28 Nov 2026 13:05:00 GMT", use: useStored, fresh: missing},
+		{name: "not found, for no time", status: 404, header: "Cache-Control: max-age=0", ttl: time.Minute, use: useShared},
+		{name: "not found, not to be kept", status: 404, header: "Cache-Control: no-cache", use: useShared},
+		{name: "not found, for nobody else", status: 404, header: "Cache-Control: no-store", use: useAgain},
+		{name: "not there yet", status: 404, key: key{uri: "/live/acme/cam1/index.m3u8?_HLS_msn=7&_HLS_part=1"}, use: useShared},
+		{name: "not found, and with a cookie", status: 404, header: "Set-Cookie: a=b", use: useAgain},
 		{name: "out of order", status: 503, use: useShared},
-		{name: "elsewhere", status: 302, header: "Cache-Control: max-age=60", use: useAlone},
-		{name: "who are you", status: 401, header: "Cache-Control: max-age=60", removed: []string{"X-Playgate-Token-Id"}, use: useAgain},
-		{name: "not you", status: 403, header: "Cache-Control: max-age=60", removed: []string{"X-Playgate-Token-Id"}, use: useAgain},
-		{name: "nobody", status: 403, header: "Cache-Control: max-age=60", use: useAlone},
+		{name: "elsewhere", status: 302, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "who are you", status: 401, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "not you", status: 403, header: "Cache-Control: max-age=60", use: useAgain},
+		{name: "through a proxy", status: 407, use: useAgain},
 		{name: "a part", status: 206, header: "Cache-Control: max-age=60", use: useAgain},
 		{name: "not modified, though nobody asked", status: 304, header: "Cache-Control: max-age=60", use: useAgain},
 		{name: "another protocol", status: 101, use: useAgain},
-		{name: "a status of tomorrow", status: 299, header: "Cache-Control: max-age=60", use: useAlone},
+		{name: "a status of tomorrow", status: 299, header: "Cache-Control: max-age=60", use: useAgain},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := answer{status: tt.status, header: headerOf(tt.header), asked: noon, now: noon, ttl: tt.ttl, pages: tt.pages, removed: tt.removed}
+			a := answer{status: tt.status, header: headerOf(tt.header), asked: noon, now: noon, ttl: tt.ttl, key: &tt.key}
 			if a.status == 0 {
 				a.status = http.StatusOK
 			}
@@ -133,16 +142,33 @@ func TestStaleIfErrorIsAsked(t *testing.T) {
 		"max-age=1, stale-if-error=60, proxy-revalidate": 0,
 		"max-age=1, stale-if-error=x":                    0,
 	} {
-		a := answer{status: http.StatusOK, header: headerOf("Cache-Control: " + header), asked: noon, now: noon}
+		a := answer{status: http.StatusOK, header: headerOf("Cache-Control: " + header), asked: noon, now: noon, key: new(key)}
 		if j := a.judge(); j.onError != want {
 			t.Errorf("%s: %v, want %v", header, j.onError, want)
 		}
 	}
 }
 
+// Stale answers serve while the origin is asked for new ones under the same conditions.
+func TestStaleWhileRevalidateIsAsked(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"max-age=1":                                             0,
+		"max-age=1, stale-while-revalidate=60":                  time.Minute,
+		"max-age=1, stale-while-revalidate=60, no-cache":        0,
+		"max-age=1, stale-while-revalidate=60, s-maxage=1":      0,
+		"max-age=1, stale-while-revalidate=60, must-revalidate": 0,
+		"max-age=1, stale-while-revalidate=x":                   0,
+	} {
+		a := answer{status: http.StatusOK, header: headerOf("Cache-Control: " + header), asked: noon, now: noon, key: new(key)}
+		if j := a.judge(); j.meantime != want {
+			t.Errorf("%s: %v, want %v", header, j.meantime, want)
+		}
+	}
+}
+
 // The age of an answer grows with the time it took (RFC 9111, section 4.2.3).
 func TestAgeCountsTheWay(t *testing.T) {
-	a := answer{status: http.StatusOK, header: headerOf("Age: 10\nCache-Control: max-age=60"), asked: noon, now: noon.Add(4 * time.Second)}
+	a := answer{status: http.StatusOK, header: headerOf("Age: 10\nCache-Control: max-age=60"), asked: noon, now: noon.Add(4 * time.Second), key: new(key)}
 	if j := a.judge(); j.age != 14*time.Second {
 		t.Errorf("age %v", j.age)
 	}

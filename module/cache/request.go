@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
-	"maps"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/handoff"
 )
 
@@ -24,102 +25,66 @@ func unfit(r *http.Request, t *handoff.Target) string {
 		return "fwd=bypass; detail=no-gate"
 	case t.Own, len(r.Header["Upgrade"]) > 0, r.ContentLength != 0:
 		return "fwd=bypass"
-	case len(r.Header["Authorization"]) > 0:
-		return "fwd=bypass; detail=authorization"
 	case len(r.Header["Cache-Control"]) > 0 && readDirectives(r.Header).noStore:
 		return "fwd=request; detail=no-store"
 	}
 	return ""
 }
 
-// key is what the answer to a request is stored under.
-func (h *Handler) key(r *http.Request, t *handoff.Target) key {
-	k := key{handler: h.id, secure: t.Secure, host: strings.ToLower(t.Host), uri: t.URI, org: t.Org, stream: t.Stream}
-	if !leadsTo(r.URL, t.URI) {
-		k.below = r.URL.RequestURI()
-	}
-	return k
-}
-
-// keeps reports whether a field that the client has sent goes to the origin: those
-// in which a trusted proxy says what the public origin is, and Origin where the
-// origin says which pages may read its answers.
-func keeps(name string, proxied, pages bool) bool {
-	switch name {
-	case "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host":
-		return proxied
-	case "Origin":
-		return !pages
-	}
-	return false
-}
-
-// leadsTo reports whether a URL has a path and query, without making a text of it
-// where that is simple.
-func leadsTo(u *url.URL, uri string) bool {
-	if u.RawPath != u.Path || u.Opaque != "" || u.ForceQuery {
-		return u.RequestURI() == uri
-	}
-	path, ok := strings.CutPrefix(uri, u.Path)
-	switch {
-	case !ok:
-		return false
-	case path == "":
-		return u.RawQuery == ""
-	}
-	return path[0] == '?' && u.RawQuery == path[1:] && u.RawQuery != ""
-}
-
-// ownFields are those request fields that are one client's own, whoever has set
-// them. What is asked of the origin is the whole.
-var ownFields = []string{
-	"X-Playgate-Token-Id", "X-Playgate-Tag",
-	"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-}
-
 // agent is what the cache is called where it asks for all.
 const agent = "Playgate"
 
-// request is what the origin is asked for everybody. It shares nothing with the
-// request that it was made of, which may be over long before. Of the header it has
-// what handlers of this site have set: what one client has sent must not decide
-// what all others get.
-func (f *fetch) request(r *http.Request, t *handoff.Target) *http.Request {
-	ctx := r.Context()
-	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	ask := r.Clone(f.ctx)
-	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
-	f.dropOwn(ask.Header, app.TrustedProxy(r), t)
-	f.setFields(ask.Header)
-	return detached(ctx, ask)
-}
-
-// dropOwn removes what is one client's own from the header of a copied request, and
-// keeps in mind what that was. proxied says that the request came over a trusted proxy.
-func (f *fetch) dropOwn(h http.Header, proxied bool, t *handoff.Target) {
-	for _, name := range ownFields {
-		if len(h[name]) > 0 {
-			f.removed = append(f.removed, name)
-			delete(h, name)
-		}
+// request is what the origin is asked for everybody. It is made of the key, the content
+// coding, the answer that is to be validated, and the variables of handlers of this site:
+// nothing of it is one client's.
+func (f *fetch) request(server *caddyhttp.Server, variables map[string]any) (*http.Request, error) {
+	uri := f.key.uri
+	if f.key.below != "" {
+		uri = f.key.below
 	}
-	for _, sent := range t.Sent {
-		values := h[sent.Name]
-		if len(values) != 1 || values[0] != sent.Value || keeps(sent.Name, proxied, t.Pages) {
-			continue
-		}
-		delete(h, sent.Name)
-		switch sent.Name {
-		case "Cache-Control", "Pragma": // between a client and its own caches
-		case "Origin": // the gate answers for it
-		default:
-			f.removed = append(f.removed, sent.Name)
-		}
+	u, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return nil, fmt.Errorf("the request for the origin: %w", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.ctx, f.cancel = ctx, cancel
+	r := &http.Request{
+		Method: http.MethodGet, URL: u, RequestURI: f.key.uri, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Host: f.key.host, Header: f.key.fields(), Body: http.NoBody,
+		RemoteAddr: "@", // as over a local socket: there is no client's address
+	}
+	if f.key.hostBelow != "" {
+		r.Host = f.key.hostBelow
+	}
+	if f.key.secure {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
+	f.setFields(r.Header)
+	r = r.WithContext(ctx)
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, nil, server)
+	vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	for name, value := range variables {
+		vars[name] = value
+	}
+	// X-Forwarded-Host and -Proto are our own word.
+	vars[caddyhttp.TrustedProxyVarKey], vars[caddyhttp.ClientIPVarKey] = true, ""
+	repl.Map(f.placeholder)
+	return r, nil
 }
 
 // setFields sets what the cache itself asks with.
 func (f *fetch) setFields(h http.Header) {
+	scheme := "http"
+	if f.key.secure {
+		scheme = "https"
+	}
+	h["X-Forwarded-For"] = nil // so that reverse_proxy writes none
+	h["X-Forwarded-Proto"] = []string{scheme}
+	h["X-Forwarded-Host"] = []string{f.key.host}
+	if f.key.identity {
+		h["X-Playgate-Org"], h["X-Playgate-Stream"] = []string{f.key.org}, []string{f.key.stream}
+	}
 	if len(h["User-Agent"]) == 0 {
 		h["User-Agent"] = []string{agent}
 	}
@@ -135,29 +100,64 @@ func (f *fetch) setFields(h http.Header) {
 	}
 }
 
-// detached makes a copied request ready for the handlers below: with variables and a
-// replacer of its own, since those of the request with context ctx go on to change.
-func detached(ctx context.Context, ask *http.Request) *http.Request {
-	repl := caddy.NewReplacer()
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	ask = caddyhttp.PrepareRequest(ask, repl, nil, server)
-	with := ask.Context()
-	if vars, ok := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
-		with = context.WithValue(with, caddyhttp.VarsCtxKey, maps.Clone(vars))
+// A question is for the value of a placeholder that handlers above the cache have set,
+// for the request that leads a fetch. Its own goroutine answers: nobody else may read it.
+type question struct {
+	name   string
+	answer chan placeholder
+}
+
+// placeholder is the value of one for a request.
+type placeholder struct {
+	name, value string
+	raw         any
+	known       bool
+}
+
+// placeholderOf reads a placeholder of a request.
+func placeholderOf(r *http.Request, name string) placeholder {
+	p := placeholder{name: name}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		p.raw, p.known = repl.Get(name)
+		p.value = fmt.Sprintf("%T %[1]v", p.raw)
 	}
-	if original, ok := ctx.Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		with = context.WithValue(with, caddyhttp.OriginalRequestCtxKey, original)
+	return p
+}
+
+// errLeaderLeft ends a fetch that would have to know more of a request that is over.
+var errLeaderLeft = errors.New("the request that began the fetch is over")
+
+// placeholder looks one up that the made request does not have: it may be set by a handler
+// above, in a way that depends on the client. The answer is only for those requests for
+// which it has the same value.
+func (f *fetch) placeholder(name string) (any, bool) {
+	if strings.HasPrefix(name, "http.request.") || strings.HasPrefix(name, "http.response.") || strings.HasPrefix(name, "http.vars.") ||
+		f.outcome != undecided {
+		return nil, false
 	}
-	*ask = *ask.WithContext(with)
-	if above, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		// What handlers above have set. Of the request and its answer there is
-		// nothing to look up in another request.
-		repl.Map(func(name string) (any, bool) {
-			if strings.HasPrefix(name, "http.request.") || strings.HasPrefix(name, "http.response.") || strings.HasPrefix(name, "http.vars.") {
-				return nil, false
-			}
-			return above.Get(name)
-		})
+	for _, p := range f.looked {
+		if p.name == name {
+			return p.raw, p.known
+		}
 	}
-	return ask
+	q := question{name, make(chan placeholder, 1)}
+	select {
+	case f.questions <- q:
+	case <-f.leaderLeft:
+		panic(errLeaderLeft)
+	}
+	p := <-q.answer
+	f.looked = append(f.looked, p)
+	return p.raw, p.known
+}
+
+// suits reports whether an answer that was made with the values of placeholders is for a
+// request as well.
+func suits(looked []placeholder, r *http.Request) bool {
+	for _, p := range looked {
+		if own := placeholderOf(r, p.name); own.known != p.known || own.value != p.value {
+			return false
+		}
+	}
+	return true
 }

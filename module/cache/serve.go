@@ -63,8 +63,8 @@ func (l *lookup) stamp(h http.Header, o *object, how string) {
 		}
 		return
 	}
-	if o.age > 0 {
-		h["Age"] = []string{strconv.FormatInt(int64(o.ageAt(l.now)/time.Second), 10)}
+	if age := o.ageAt(l.now); o.age > 0 || age >= time.Second {
+		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}
 	if o.lifetime > 0 {
 		how = withTTL(how, o.left(l.now))

@@ -95,11 +95,7 @@ func ask(method, url string, lines ...string) *http.Request {
 
 // targetOf is what a gate says of a request.
 func targetOf(r *http.Request) *handoff.Target {
-	t := &handoff.Target{Org: "acme", Stream: "cam1", Host: r.Host, URI: r.URL.RequestURI(), Pages: true}
-	for name, values := range r.Header {
-		t.Sent = append(t.Sent, handoff.Field{Name: name, Value: values[0]})
-	}
-	return t
+	return &handoff.Target{Org: "acme", Stream: "cam1", Host: r.Host, URI: r.URL.RequestURI(), Pages: true, Identity: true, Sent: handoff.Keep(r)}
 }
 
 // allowed is a request with what a gate and the server put into its context.

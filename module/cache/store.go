@@ -7,28 +7,6 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// key is what an answer is stored under.
-type key struct {
-	handler     string // which cache of the configuration
-	secure      bool
-	host        string
-	uri         string // public path and query, without a token
-	below       string // path and query where they were rewritten above the cache; else empty
-	org, stream string
-	coding      coding
-}
-
-// with is the key of the answer in a content coding.
-func (k key) with(c coding) key {
-	k.coding = c
-	return k
-}
-
-// weight is the memory that the key takes in the store.
-func (k *key) weight() int64 {
-	return int64(len(k.handler) + len(k.host) + len(k.uri) + len(k.below) + len(k.org) + len(k.stream) + 128)
-}
-
 // store has the objects and what is being fetched. Three quarters of its memory
 // are for what is stored, the rest for what comes and goes.
 type store struct {
@@ -171,20 +149,4 @@ func (s *store) forget(match func(k *key) bool) (n int) {
 		}
 	}
 	return n
-}
-
-// invalidate forgets one resource, after a request that may have changed it (RFC
-// 9111, section 4.4).
-func (s *store) invalidate(k key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for f := range s.fetches {
-		if f.key == k {
-			f.invalidated = true
-			s.remove(f)
-		}
-	}
-	for _, c := range [...]coding{anyCoding, identity, gzipped} {
-		s.objects.Invalidate(k.with(c))
-	}
 }

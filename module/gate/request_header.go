@@ -49,13 +49,15 @@ func forged(name string) bool {
 func (x *exchange) prepare() {
 	headers.DropHopByHop(x.r.Header)
 	x.strip()
-	x.tellTarget()
 	if x.target.Open {
+		x.tellTarget(false)
 		return
 	}
-	if on := x.h.Identity; on == nil || *on {
+	named := x.h.Identity == nil || *x.h.Identity
+	if named {
 		x.identify()
 	}
+	x.tellTarget(named)
 	if x.good() {
 		switch x.h.UpstreamToken {
 		case "bearer":
@@ -88,23 +90,19 @@ func (x *exchange) identify() {
 	}
 }
 
-// tellTarget lets the handlers below the gate know what was admitted.
-func (x *exchange) tellTarget() {
+// tellTarget lets the handlers below the gate know what was admitted. What the request
+// has now is not of a handler of the site.
+func (x *exchange) tellTarget(identity bool) {
 	t := &handoff.Target{
 		Org: x.target.Org, Stream: x.target.Stream, URI: x.r.RequestURI,
-		Own:   x.target.Kind == target.Socket || x.target.Kind == target.WHEP || x.h.UpstreamToken != "drop",
-		Pages: !x.h.cors.off,
+		Own:      x.target.Kind == target.Socket || x.target.Kind == target.WHEP || x.h.UpstreamToken != "drop",
+		Pages:    !x.h.cors.off,
+		Identity: identity && (x.public || x.good()),
 	}
 	x.below.admitted = t
 	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
 	scheme, host := app.PublicOrigin(x.r)
-	t.Secure, t.Host = scheme == "https", host
-	t.Sent = make([]handoff.Field, 0, len(x.r.Header))
-	for name, values := range x.r.Header {
-		if len(values) > 0 {
-			t.Sent = append(t.Sent, handoff.Field{Name: name, Value: values[0]})
-		}
-	}
+	t.Secure, t.Host, t.Sent = scheme == "https", host, handoff.Keep(x.r)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -25,16 +26,16 @@ func TestTargetBelow(t *testing.T) {
 		want                handoff.Target
 		method              string // GET
 	}{
-		{"a segment", "", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
-		{"with a query", "", media + "?a=1&token=" + text + "&b", nil, handoff.Target{Org: "acme", Stream: "cam", URI: media + "?a=1&b", Pages: true}, ""},
-		{"a token in the path", "", "/live/~" + text + media[len("/live"):], nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
-		{"a token in a header", "", media, []string{"Authorization: Bearer " + text}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true}, ""},
+		{"a segment", "", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true, Identity: true}, ""},
+		{"with a query", "", media + "?a=1&token=" + text + "&b", nil, handoff.Target{Org: "acme", Stream: "cam", URI: media + "?a=1&b", Pages: true, Identity: true}, ""},
+		{"a token in the path", "", "/live/~" + text + media[len("/live"):], nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true, Identity: true}, ""},
+		{"a token in a header", "", media, []string{"Authorization: Bearer " + text}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Pages: true, Identity: true}, ""},
 		{"an open path", "open /live/acme/poster.jpg", "/live/acme/poster.jpg", nil, handoff.Target{URI: "/live/acme/poster.jpg", Pages: true}, ""},
-		{"pages are the origin's", "cors off", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media}, ""},
-		{"the token goes on", "upstream_token keep", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"the token goes on as a bearer", "upstream_token bearer", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"a socket", "", media + "?token=" + text, []string{"Connection: Upgrade", "Upgrade: websocket"}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, ""},
-		{"WHEP", "stream /live/{org}/{stream}/* {\nmethods whep\n}", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true}, "POST"},
+		{"pages are the origin's", "cors off", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Identity: true}, ""},
+		{"the token goes on", "upstream_token keep", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true, Identity: true}, ""},
+		{"the token goes on as a bearer", "upstream_token bearer", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true, Identity: true}, ""},
+		{"a socket", "", media + "?token=" + text, []string{"Connection: Upgrade", "Upgrade: websocket"}, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true, Identity: true}, ""},
+		{"WHEP", "stream /live/{org}/{stream}/* {\nmethods whep\n}", media + "?token=" + text, nil, handoff.Target{Org: "acme", Stream: "cam", URI: media, Own: true, Pages: true, Identity: true}, "POST"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newGate(t, tt.lines)
@@ -59,8 +60,9 @@ func TestTargetForCaches(t *testing.T) {
 	h.app.Edge().Caches.Add(nil)
 	defer h.app.Edge().Caches.Remove()
 	var got *handoff.Target
+	var header http.Header
 	o := &origin{answer: func(w http.ResponseWriter, r *http.Request) error {
-		got = handoff.TargetOf(r.Context())
+		got, header = handoff.TargetOf(r.Context()), r.Header
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}}
@@ -73,10 +75,22 @@ func TestTargetForCaches(t *testing.T) {
 	if !got.Secure || got.Host != "example.com:8443" {
 		t.Errorf("the public origin is %v, %s", got.Secure, got.Host)
 	}
-	slices.SortFunc(got.Sent, func(a, b handoff.Field) int { return cmp.Compare(a.Name, b.Name) })
-	want := []handoff.Field{{Name: "Accept", Value: "video/mp4"}, {Name: "Referer", Value: "https://www.example.com/"}, {Name: "X-Forwarded-Host", Value: "evil.example.com"}}
-	if !slices.Equal(got.Sent, want) {
-		t.Errorf("%q", got.Sent)
+	want := http.Header{
+		"Accept": {"video/mp4"}, "Referer": {"https://www.example.com/"}, "X-Forwarded-Host": {"evil.example.com"},
+		"X-Playgate-Org": {"acme"}, "X-Playgate-Stream": {"cam"}, "X-Playgate-Token-Id": header["X-Playgate-Token-Id"],
+	}
+	if !maps.EqualFunc(header, want, slices.Equal) {
+		t.Errorf("%q", header)
+	}
+	for name, values := range header {
+		for _, v := range values {
+			if !got.Sent.Has(v) {
+				t.Errorf("%s: %s is not the client's", name, v)
+			}
+		}
+	}
+	if got.Sent.Has(strings.Clone("video/mp4")) {
+		t.Error("what a handler of the site sets is taken for the client's")
 	}
 	r := request(http.MethodGet, "http://example.com"+media+"?token="+text, "X-Forwarded-Host: live.example.com", "X-Forwarded-Proto: https")
 	setVar(r, caddyhttp.TrustedProxyVarKey, true)

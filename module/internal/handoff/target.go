@@ -24,13 +24,12 @@ type Target struct {
 	// answers, whatever the origin says.
 	Pages bool
 
-	// Sent are the header fields that the client has sent, those excepted that the
-	// gate has taken away. Any of them can be a lie.
-	Sent []Field
-}
+	// Identity says that the origin is told organisation and stream.
+	Identity bool
 
-// Field is a header field, and the first of its values.
-type Field struct{ Name, Value string }
+	// Sent is what of the request is the client's.
+	Sent Sent
+}
 
 type targetKey struct{}
 
