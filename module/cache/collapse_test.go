@@ -314,43 +314,6 @@ func TestWhatIsStaleAtOnceIsNotJoined(t *testing.T) {
 	}
 }
 
-// Who waits for an answer in another content coding than it comes in gets one of
-// its own.
-func TestCodingsAreNotJoined(t *testing.T) {
-	for _, lines := range [][]string{{"Cache-Control: max-age=60", "Vary: Accept-Encoding"}, {"Cache-Control: no-cache", "Content-Encoding: gzip"}} {
-		synctest.Test(t, func(t *testing.T) {
-			h := newCache(t, 16<<20)
-			o := &origin{answer: func(_ int, w http.ResponseWriter, r *http.Request) error {
-				time.Sleep(time.Second)
-				for _, line := range lines {
-					name, value, _ := strings.Cut(line, ": ")
-					if name != "Content-Encoding" || r.Header.Get("Accept-Encoding") == "gzip" {
-						w.Header().Set(name, value)
-					}
-				}
-				_, err := io.WriteString(w, r.Header.Get("Accept-Encoding"))
-				return err
-			}}
-			got := make(chan [2]string, 6)
-			for i := range cap(got) {
-				accepts := []string{"gzip", "identity"}[i%2]
-				go func() { got <- [2]string{accepts, bodyOf(get(t, h, o, seg, "Accept-Encoding: "+accepts))} }()
-			}
-			for range cap(got) {
-				// Who takes gzip may get what is not coded, where that is no matter to the
-				// origin.
-				if g := <-got; g[0] != g[1] && (g[1] == "gzip" || strings.Contains(lines[1], "Vary")) {
-					t.Errorf("%v: who takes %s got %s", lines, g[0], g[1])
-				}
-			}
-			if o.count() > 3 {
-				t.Errorf("%v: %d requests", lines, o.count())
-			}
-			h.store.close()
-		})
-	}
-}
-
 // A reader whose body has had to go learns it, also when all of it was there.
 func TestDroppedReadersEnd(t *testing.T) {
 	room := &budget{limit: 1 << 20}

@@ -29,9 +29,7 @@ const (
 // what they wait for.
 type fetch struct {
 	store *store
-	key   key    // of the resource
-	at    key    // under which it can be joined
-	as    coding // that the origin was asked for
+	key   key
 	asked time.Time
 	stale *object // that the origin is asked to validate
 	body  *body
@@ -59,9 +57,9 @@ type fetch struct {
 	header http.Header
 }
 
-func newFetch(s *store, k, at key, c coding, now time.Time, stale *object) *fetch {
+func newFetch(s *store, k key, now time.Time, stale *object) *fetch {
 	f := &fetch{
-		store: s, key: k, at: at, as: c, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{}),
+		store: s, key: k, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{}),
 		questions: make(chan question), leaderLeft: make(chan struct{}),
 	}
 	if stale != nil {
@@ -158,18 +156,10 @@ func (f *fetch) land() {
 	keep := f.keeps && !f.invalidated && f.body.ended && f.body.err == nil && !f.body.window
 	f.count(keep)
 	if keep {
-		s.put(f.storedAt(), f.object)
+		s.put(f.key, f.object)
 		return
 	}
 	f.body.leaveStore()
-}
-
-// storedAt is the key of the fetch's object.
-func (f *fetch) storedAt() key {
-	if f.object.varies {
-		return f.key.with(f.as)
-	}
-	return f.key
 }
 
 // Header implements [http.ResponseWriter].
@@ -204,7 +194,7 @@ func (f *fetch) pass(o outcome) {
 	s.mu.Lock()
 	s.remove(f)
 	if !f.invalidated && (f.object.status < http.StatusBadRequest || denies(f.object.status)) {
-		s.put(f.at, &object{kind: uncached})
+		s.put(f.key, &object{kind: uncached})
 	}
 	s.mu.Unlock()
 	f.decide(o)
@@ -242,9 +232,6 @@ func (f *fetch) share(j *judged) {
 		s.remove(f)
 	case !f.keeps || !f.object.fresh(f.object.came):
 		s.remove(f) // those who wait get it, and nobody else
-	case j.varies && f.at == f.key && !f.invalidated:
-		s.put(f.key, &object{kind: varied})
-		s.listAs(f, f.key.with(f.as))
 	}
 	s.mu.Unlock()
 	f.decide(shared)
@@ -278,7 +265,7 @@ func (f *fetch) renew(now time.Time) {
 	s.mu.Lock()
 	s.remove(f)
 	if j.use == useStored && !f.invalidated {
-		s.put(f.storedAt(), f.object)
+		s.put(f.key, f.object)
 	}
 	s.mu.Unlock()
 	f.decide(renewed)

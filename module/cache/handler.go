@@ -173,8 +173,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		return l.bypass(t, why)
 	}
-	l.key, l.now, l.coding = h.key(r, t), time.Now(), codingOf(r.Header)
-	o := h.store.find(l.key, l.coding)
+	l.key, l.now = h.key(r, t), time.Now()
+	o := h.store.find(l.key)
 	switch {
 	case o == nil:
 		l.why = "fwd=uri-miss"
@@ -189,8 +189,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		requests.stale.Inc()
 		l.refresh(o)
 		return l.serve(o, "hit; detail=stale-while-revalidate")
-	case o.kind == varied:
-		l.why = "fwd=vary-miss"
 	default:
 		l.why, l.stale = "fwd=stale", o
 	}

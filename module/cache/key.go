@@ -16,7 +16,7 @@ import (
 
 // key is what an answer is stored under. The origin is asked for the answer with what
 // stands in the key and with nothing else, so that what is stored and what was asked for
-// cannot differ. Only the content coding is added when that is known to matter.
+// cannot differ.
 type key struct {
 	handler     string // which cache of the configuration
 	secure      bool   // of the public origin, as is host
@@ -28,13 +28,6 @@ type key struct {
 	hostBelow   string // Host where handlers of the site have changed it; else empty
 	org, stream string
 	added       string // by handlers of the site: see additions
-	coding      coding
-}
-
-// with is the key of the answer in a content coding.
-func (k key) with(c coding) key {
-	k.coding = c
-	return k
 }
 
 // weight is the memory that the key takes in the store.

@@ -16,15 +16,14 @@ import (
 
 // lookup is one request on its way through the cache.
 type lookup struct {
-	h      *Handler
-	w      http.ResponseWriter
-	r      *http.Request
-	next   caddyhttp.Handler
-	key    key
-	coding coding
-	now    time.Time
-	stale  *object
-	why    string // the request is forwarded, as a parameter of Cache-Status
+	h     *Handler
+	w     http.ResponseWriter
+	r     *http.Request
+	next  caddyhttp.Handler
+	key   key
+	now   time.Time
+	stale *object
+	why   string // the request is forwarded, as a parameter of Cache-Status
 }
 
 // tries is how often a request looks for a fetch to join, before it goes alone.
@@ -41,7 +40,7 @@ func (l *lookup) fetch() error {
 			stale = nil
 		}
 		mayLead := l.r.Method == http.MethodGet // nobody fetches a whole to learn its header
-		f, lead, o := l.h.store.join(l.key, l.coding, l.now, mayLead, stale)
+		f, lead, o := l.h.store.join(l.key, l.now, mayLead, stale)
 		switch {
 		case o != nil && o.kind == uncached:
 			return l.alone("fwd=miss; detail=uncacheable")
@@ -85,7 +84,7 @@ func (l *lookup) refresh(stale *object) {
 	if stale != nil && !stale.validates() {
 		stale = nil
 	}
-	f, lead, _ := l.h.store.join(l.key, l.coding, l.now, true, stale)
+	f, lead, _ := l.h.store.join(l.key, l.now, true, stale)
 	if f == nil {
 		return
 	}
@@ -102,8 +101,8 @@ func (l *lookup) path() string {
 	return path
 }
 
-// await waits for the header of the answer, and serves it. It is not done when
-// the fetch was of another content coding.
+// await waits for the header of the answer, and serves it. It is not done when the fetch
+// was given up before the origin was asked.
 func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
 	defer f.leave()
 	if lead {
@@ -130,9 +129,6 @@ func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
 		requests.renewed.Inc()
 		return true, l.serve(f.object, l.why+"; fwd-status=304")
 	case shared:
-		if f.object.varies && f.as != l.coding {
-			return false, nil
-		}
 		return true, l.follow(f, lead)
 	case alone:
 		if lead {

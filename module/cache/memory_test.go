@@ -49,10 +49,10 @@ func TestMemoryOfTheProcess(t *testing.T) {
 	leave(a)
 	leave(b)
 	largest(first, 32<<20, 1)
-	if first.find(key{uri: "/x"}, identity) == nil {
+	if first.find(key{uri: "/x"}) == nil {
 		t.Error("what was stored is gone after a reload")
 	}
-	if n := purge(func(c *cluster.Cached) bool { return c.URI == "/x" }); n != 0 || first.find(key{uri: "/x"}, identity) != nil {
+	if n := purge(func(c *cluster.Cached) bool { return c.URI == "/x" }); n != 0 || first.find(key{uri: "/x"}) != nil {
 		t.Errorf("a purge counts %d answers where there is a note alone, or leaves that", n)
 	}
 	leave(reloaded)
@@ -80,7 +80,7 @@ func TestMemoryOfManyCaches(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				s.find(key{uri: "/x"}, identity)
+				s.find(key{uri: "/x"})
 				if err := release(h); err != nil {
 					t.Error(err)
 				}

@@ -12,7 +12,6 @@ type kind uint8
 
 const (
 	aResponse kind = iota
-	varied         // the answers are stored by content coding
 	uncached       // the origin's answers are for those alone who ask
 )
 
@@ -20,7 +19,6 @@ const (
 	// knownUncached is how long requests go to the origin side by side, after an
 	// answer that could not be shared.
 	knownUncached = 30 * time.Second
-	knownVaried   = time.Hour
 
 	// keptStale is how long an object that can be validated is kept after its
 	// time, and longest how long one is kept at all.
@@ -121,10 +119,7 @@ func (o *object) validates() bool {
 
 // keep is how long the store may keep it.
 func (o *object) keep() time.Duration {
-	switch o.kind {
-	case varied:
-		return knownVaried
-	case uncached:
+	if o.kind == uncached {
 		return knownUncached
 	}
 	after := max(o.onError, o.meantime)

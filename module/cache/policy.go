@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/playgate/playgate/module/internal/handoff"
 )
 
 // use is what may be done with an answer.
@@ -21,7 +19,6 @@ const (
 // judged is an answer, judged by RFC 9111 for a shared cache.
 type judged struct {
 	use      use
-	varies   bool          // by Accept-Encoding
 	lifetime time.Duration // how long it is fresh, from its generation on
 	age      time.Duration // how old it was when it came
 	onError  time.Duration // how long after that it may serve when the origin fails
@@ -46,10 +43,8 @@ type answer struct {
 func (a *answer) judge() judged {
 	var j judged
 	d := a.directives()
-	own, byCoding := a.varies()
-	j.varies = byCoding || a.header.Get("Content-Encoding") != ""
 	switch {
-	case own, d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
+	case a.varies(), d.noStore, d.private, len(a.header["Set-Cookie"]) > 0, len(a.header["Trailer"]) > 0:
 		return j
 	case a.status == http.StatusNotFound || a.status == http.StatusGone:
 		j.use = useShared
@@ -163,29 +158,24 @@ func (a *answer) age() time.Duration {
 	return max(apparent, span(n)+a.now.Sub(a.asked))
 }
 
-// varies tells whether an answer depends on request fields that are not in the key, and
-// whether on the content coding.
-func (a *answer) varies() (own, byCoding bool) {
+// varies tells whether an answer depends on request fields that are not in the key.
+func (a *answer) varies() bool {
 	for _, line := range a.header["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
-			switch name = http.CanonicalHeaderKey(strings.TrimSpace(name)); {
-			case name == "":
-			case name == "Accept-Encoding":
-				byCoding = true
-			default:
-				own = own || !a.key.tells(name)
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name != "" && !a.key.tells(name) {
+				return true
 			}
 		}
 	}
-	return own, byCoding
+	return false
 }
 
-// tells reports whether a field is in what the key says, so that all who share an answer
-// agree in it. Where the gate tells browsers which pages may read answers, Origin makes no
+// tells reports whether a field is in what the key says, or always the same, so that all
+// who share an answer agree in it. Where the gate tells browsers which pages may read answers, Origin makes no
 // difference.
 func (k *key) tells(name string) bool {
 	switch name {
-	case "Host", "X-Forwarded-Host", "X-Forwarded-Proto":
+	case "Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Accept-Encoding":
 		return true
 	case "X-Playgate-Org", "X-Playgate-Stream":
 		return k.identity
@@ -211,29 +201,4 @@ func contentLength(h http.Header) int64 {
 		return -1
 	}
 	return n
-}
-
-// coding is what of Accept-Encoding a cache tells apart.
-type coding uint8
-
-const (
-	anyCoding coding = iota // of an answer that does not depend on it
-	identity
-	gzipped
-)
-
-func (c coding) String() string {
-	if c == gzipped {
-		return "gzip"
-	}
-	return "identity"
-}
-
-// codingOf is the coding that is asked of the origin: gzip where the client takes
-// it, else none. Others make no difference for media.
-func codingOf(h http.Header) coding {
-	if handoff.TakesGzip(h) {
-		return gzipped
-	}
-	return identity
 }

@@ -34,9 +34,9 @@ func unfit(r *http.Request, t *handoff.Target) string {
 // agent is what the cache is called where it asks for all.
 const agent = "Playgate"
 
-// request is what the origin is asked for everybody. It is made of the key, the content
-// coding, the answer that is to be validated, and the variables of handlers of this site:
-// nothing of it is one client's.
+// request is what the origin is asked for everybody. It is made of the key, the answer that
+// is to be validated, and the variables of handlers of this site: nothing of it is one
+// client's.
 func (f *fetch) request(server *caddyhttp.Server, variables map[string]any) (*http.Request, error) {
 	uri := f.key.uri
 	if f.key.below != "" {
@@ -88,7 +88,7 @@ func (f *fetch) setFields(h http.Header) {
 	if len(h["User-Agent"]) == 0 {
 		h["User-Agent"] = []string{agent}
 	}
-	h["Accept-Encoding"] = []string{f.as.String()}
+	h["Accept-Encoding"] = []string{"identity"} // media are compressed, and the gate asks so for manifests
 	if f.stale == nil {
 		return
 	}

@@ -48,16 +48,9 @@ func (s *store) resize(memory int64) {
 
 func (s *store) close() { s.objects.StopAllGoroutines() }
 
-// find returns what is stored for a request, or nil. Both codings share an answer
-// that does not depend on them.
-func (s *store) find(k key, c coding) *object {
-	o, ok := s.objects.GetIfPresent(k)
-	if ok && o.kind == varied {
-		o, ok = s.objects.GetIfPresent(k.with(c))
-	}
-	if !ok {
-		return nil
-	}
+// find returns what is stored for a request, or nil.
+func (s *store) find(k key) *object {
+	o, _ := s.objects.GetIfPresent(k)
 	return o
 }
 
@@ -78,17 +71,13 @@ const stalled = 10 * time.Second
 // is under way, or, if it may lead, a new one, which the caller has to start. It
 // returns an object instead when one has been stored meanwhile, and neither when
 // the request has to go alone.
-func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object) (f *fetch, lead bool, o *object) {
+func (s *store) join(k key, now time.Time, mayLead bool, stale *object) (f *fetch, lead bool, o *object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.find(k, c); o != nil && o != stale && (o.kind == uncached || o.fresh(now)) {
+	if o := s.find(k); o != nil && o != stale && (o.kind == uncached || o.fresh(now)) {
 		return nil, false, o
 	}
-	at := k
-	if o, ok := s.objects.GetIfPresent(k); ok && o.kind == varied {
-		at = k.with(c)
-	}
-	f = s.open[at]
+	f = s.open[k]
 	if f != nil && now.UnixNano()-f.touched.Load() < int64(stalled) {
 		f.body.hold()
 		return f, false, nil
@@ -99,9 +88,9 @@ func (s *store) join(k key, c coding, now time.Time, mayLead bool, stale *object
 	if f != nil {
 		f.invalidated = true
 	}
-	f = newFetch(s, k, at, c, now, stale)
+	f = newFetch(s, k, now, stale)
 	f.body.hold()
-	s.open[at] = f
+	s.open[k] = f
 	s.fetches[f] = struct{}{}
 	return f, true, nil
 }
@@ -114,17 +103,8 @@ func (s *store) unlist(f *fetch) {
 }
 
 func (s *store) remove(f *fetch) {
-	if s.open[f.at] == f {
-		delete(s.open, f.at)
-	}
-}
-
-// listAs lets later requests join a fetch under another key.
-func (s *store) listAs(f *fetch, at key) {
-	s.remove(f)
-	f.at = at
-	if s.open[at] == nil {
-		s.open[at] = f
+	if s.open[f.key] == f {
+		delete(s.open, f.key)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/playgate/playgate/module/app"
-	"github.com/playgate/playgate/module/internal/handoff"
+	"github.com/playgate/playgate/module/internal/body"
 	"github.com/playgate/playgate/module/internal/manifest"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
@@ -42,7 +42,7 @@ func narrowCodings(h http.Header) (gzipWanted bool) {
 		return false
 	}
 	coding := "identity"
-	if gzipWanted = handoff.TakesGzip(h); gzipWanted {
+	if gzipWanted = body.TakesGzip(h); gzipWanted {
 		coding = "gzip"
 	}
 	h["Accept-Encoding"] = []string{coding}

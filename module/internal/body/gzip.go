@@ -1,4 +1,4 @@
-package handoff
+package body
 
 import (
 	"net/http"
