@@ -15,6 +15,10 @@ const (
 	// maxPiece is also what a reader holds on to that does not get on.
 	maxPiece = 256 << 10
 
+	// maxWhole is up to which size a complete body is made one piece, and written in one
+	// go: a megabyte costs 1.06 of what the smallest handler needs, in four pieces 1.19.
+	maxWhole = 1 << 20
+
 	// maxAhead is how far a body that is not kept is read ahead of its fastest
 	// reader, and maxLag how far another reader may be behind that one.
 	maxAhead = 1 << 20
@@ -55,6 +59,7 @@ type body struct {
 	holders atomic.Int32
 	stored  atomic.Int32
 	dropped atomic.Bool
+	stuck   sync.Map      // *lookup: those that write all of it in one go
 	pinned  *list.Element // in the budget, under its lock
 
 	derived derived
@@ -224,7 +229,7 @@ func (b *body) shrink() {
 	if len(b.pieces) == 0 {
 		return
 	}
-	if b.base == 0 && b.size <= maxPiece && len(b.pieces) > 1 {
+	if b.base == 0 && b.size <= maxWhole && len(b.pieces) > 1 {
 		whole := make([]byte, 0, b.size)
 		for i := range b.pieces {
 			whole = append(whole, b.pieces[i].data...)
@@ -278,6 +283,16 @@ func (b *body) leaveStore() {
 		b.room.unpin(b)
 		b.forgetDerived()
 	}
+}
+
+// drop tells readers to give up. Who writes all of it in one go is interrupted: the
+// client does not take it.
+func (b *body) drop() {
+	b.dropped.Store(true)
+	go b.stuck.Range(func(l, _ any) bool {
+		l.(*lookup).interrupt()
+		return true
+	})
 }
 
 // move lets the writer look again how far readers are.

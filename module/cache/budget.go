@@ -81,7 +81,7 @@ func (m *budget) unpin(b *body) {
 }
 
 // drop ends the readers of the body that was pinned first: each after the piece
-// that it is writing.
+// that it is writing, or at once if that is all of it.
 func (m *budget) drop() bool {
 	first := m.pinned.Front()
 	if first == nil {
@@ -89,7 +89,7 @@ func (m *budget) drop() bool {
 	}
 	b := m.pinned.Remove(first).(*body)
 	b.pinned = nil
-	b.dropped.Store(true)
+	b.drop()
 	m.used -= b.memory
 	return true
 }

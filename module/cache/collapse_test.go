@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type client struct {
 	body   *io.PipeReader
 	leave  context.CancelFunc
 	err    chan error // of the handler
+	by     *visitor
 }
 
 // visitor is a response writer that hands on what it gets, as fast as its reader
@@ -39,11 +41,17 @@ type visitor struct {
 	begun chan int
 	once  sync.Once
 	to    *io.PipeWriter
+
+	interrupted atomic.Bool
 }
 
 func (v *visitor) Header() http.Header    { return v.h }
 func (v *visitor) WriteHeader(status int) { v.once.Do(func() { v.begun <- status }) }
 func (v *visitor) FlushError() error      { return nil }
+func (v *visitor) SetWriteDeadline(time.Time) error {
+	defer v.interrupted.Store(true)
+	return v.to.CloseWithError(os.ErrDeadlineExceeded)
+}
 func (v *visitor) Write(p []byte) (int, error) {
 	v.WriteHeader(http.StatusOK)
 	return v.to.Write(p)
@@ -54,7 +62,7 @@ func begin(h *Handler, o caddyhttp.Handler, r *http.Request) (*client, *visitor)
 	ctx, leave := context.WithCancel(r.Context())
 	from, to := io.Pipe()
 	v := &visitor{h: make(http.Header), begun: make(chan int, 1), to: to}
-	c := &client{header: v.h, body: from, leave: func() { leave(); from.CloseWithError(errors.New("left")) }, err: make(chan error, 1)}
+	c := &client{header: v.h, body: from, leave: func() { leave(); from.CloseWithError(errors.New("left")) }, err: make(chan error, 1), by: v}
 	go func() {
 		err := serve(h, v, r.WithContext(ctx), o)
 		v.once.Do(func() { v.begun <- 0 })
@@ -369,6 +377,7 @@ func TestSlowReadersOfWhatIsStored(t *testing.T) {
 				t.Fatal("one reader holds the memory")
 			}
 			defer h.store.room.give(all)
+			eventually(t, "it is interrupted", slow.by.interrupted.Load)
 		}
 		got, err := io.ReadAll(slow.body)
 		if room && (err != nil || len(got) != len(whole)) {

@@ -74,14 +74,21 @@ func (l *lookup) stamp(h http.Header, o *object, how string) {
 
 // writeWhole writes a complete body. Who does not get on holds one piece of it.
 func (l *lookup) writeWhole(b *body) error {
+	if b.size > maxPiece {
+		b.holdWhole()
+		b.stuck.Store(l, nil)
+		defer func() {
+			b.stuck.Delete(l)
+			b.letGo()
+		}()
+		if b.dropped.Load() {
+			return errSlow
+		}
+	}
 	if _, one := b.whole(); one {
 		if to, ok := l.w.(handoff.SharedWriter); ok {
 			return to.WriteShared(b)
 		}
-	}
-	if len(b.pieces) > 1 {
-		b.holdWhole()
-		defer b.letGo()
 	}
 	for i := range b.pieces {
 		if b.dropped.Load() {
@@ -92,6 +99,11 @@ func (l *lookup) writeWhole(b *body) error {
 		}
 	}
 	return nil
+}
+
+// interrupt ends what is being written to the client.
+func (l *lookup) interrupt() {
+	_ = http.NewResponseController(l.w).SetWriteDeadline(time.Unix(1, 0)) // long past
 }
 
 var (

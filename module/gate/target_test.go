@@ -137,6 +137,20 @@ func TestContextBelow(t *testing.T) {
 	<-never.Done()
 }
 
+// A context that nobody waits for is over when it is cut, and so is what is derived of it
+// afterwards.
+func TestContextBelowThatNobodyWaitsFor(t *testing.T) {
+	b := &below{Context: context.Background()}
+	b.mayEnd()()
+	if b.own.Load() != nil || !errors.Is(b.Err(), context.Canceled) || !errors.Is(context.Cause(b), context.Canceled) {
+		t.Errorf("%v, %v", b.Err(), context.Cause(b))
+	}
+	child, stop := context.WithCancel(b)
+	defer stop()
+	<-child.Done()
+	<-b.Done()
+}
+
 // The rest of the context is that of the server.
 func TestValuesBelow(t *testing.T) {
 	type key struct{}

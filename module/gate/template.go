@@ -111,6 +111,10 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 	if rw.stage == undecided {
 		rw.WriteHeader(http.StatusOK)
 	}
+	if rw.stage == sniffing && !rw.mayBeManifest(s.Bytes()) {
+		rw.release()
+		rw.commit(rw.status)
+	}
 	if rw.stage == sniffing && mayCarry(rw.status) {
 		if t := rw.x.template(s, rw.Header()); t.template != nil {
 			if tokens, ok := rw.x.tokens(t.template.Names); ok {
@@ -121,6 +125,13 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 	}
 	_, err := rw.Write(s.Bytes())
 	return err
+}
+
+// mayBeManifest reports whether a whole body may be a manifest. What it does not know may
+// be one.
+func (rw *response) mayBeManifest(whole []byte) bool {
+	f, sure, err := body.Sniff(whole, rw.Header(), rw.x.rewritable(), true)
+	return err != nil || !sure || f != manifest.NoFormat
 }
 
 // writeCopy writes one viewer's copy of a manifest.

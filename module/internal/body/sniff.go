@@ -25,6 +25,7 @@ func Sniff(head []byte, h http.Header, byPath, complete bool) (f manifest.Format
 	announced := manifest.FormatOf(h.Get("Content-Type"))
 	coded := CodingOf(h)
 	complete = complete || len(head) >= Head
+	head = head[:min(len(head), Head)]
 	if coding := h.Get("Content-Encoding"); byPath && coded == Identity && coding != "" && !strings.EqualFold(coding, "identity") {
 		return manifest.NoFormat, true, ErrCoding
 	}

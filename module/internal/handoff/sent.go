@@ -15,28 +15,24 @@ type Sent struct{ text string }
 
 // Keep makes the header and the Host of a request parts of one text.
 func Keep(r *http.Request) Sent {
-	size, n := len(r.Host), 0
+	size := len(r.Host)
 	for _, values := range r.Header {
-		n += len(values)
 		for _, v := range values {
 			size += len(v)
 		}
 	}
 	var b strings.Builder
 	b.Grow(size + 1)
-	all := make([]string, 0, n)
 	part := func(s string) string {
 		from := b.Len()
 		b.WriteString(s)
 		return b.String()[from:]
 	}
 	r.Host = part(r.Host)
-	for name, values := range r.Header {
-		from := len(all)
-		for _, v := range values {
-			all = append(all, part(v))
+	for _, values := range r.Header {
+		for i := range values {
+			values[i] = part(values[i])
 		}
-		r.Header[name] = all[from:len(all):len(all)]
 	}
 	b.WriteByte(0) // so that there is a text if everything is empty
 	return Sent{b.String()}
