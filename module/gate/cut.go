@@ -44,7 +44,7 @@ func (x *exchange) run() {
 	}
 	conn, _ := x.below.Value(connKey{}).(net.Conn)
 	x.running = new(conns.Running)
-	x.running.Start(x.w, x.r, conn, x.below.mayEnd())
+	x.running.Start(x.w, x.r, conn, x.below.Cancelable())
 	x.running.Subject, x.running.TokenID, x.running.Viewer = x.subject, x.tokenID(), x.viewer
 	if noMessages && x.r.ProtoMajor > 1 {
 		x.r.Body = conns.NoMessages(x.r.Body, x.message)

@@ -23,7 +23,7 @@ func (x *exchange) pass(next caddyhttp.Handler) (err error) {
 	method := x.r.Method
 	answered := false // with a failure
 	if x.running != nil {
-		defer x.below.end()
+		defer x.below.Cancel()
 		defer x.running.Release()
 	}
 	defer func() {

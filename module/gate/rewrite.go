@@ -84,7 +84,7 @@ func cover(path string, t *target.Target, token string) (c manifest.Cover) {
 // it, references only leave a segment behind.
 func (x *exchange) rewriter() *manifest.Rewriter {
 	rw := &manifest.Rewriter{
-		Site: x.site(), Path: x.path, Name: x.token.Name, Names: x.h.places.Query,
+		Site: x.site(), Path: x.path, Name: x.h.places.NameFor(&x.token), Names: x.h.places.Query,
 		Token: x.inner(), Form: manifest.Inherited,
 		IsToken:   redact.IsToken,
 		IsSegment: func(s string) bool { text, hidden := redact.Segment(s); return text != "" || hidden },
@@ -92,9 +92,6 @@ func (x *exchange) rewriter() *manifest.Rewriter {
 			t, token, ok := x.plays(path, rawQuery)
 			return cover(path, &t, token), ok
 		},
-	}
-	if rw.Name == "" && len(x.h.places.Query) > 0 {
-		rw.Name = x.h.places.Query[0]
 	}
 	if x.h.places.Path {
 		rw.Segments = x.tokenPlaces()

@@ -20,8 +20,9 @@ import (
 // the original request that placeholders and error routes go back to.
 func (x *exchange) strip() {
 	r := x.r
-	b := &below{Context: r.Context()}
-	b.original, b.hasOriginal = b.Context.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	b := new(below)
+	b.Context.Context = r.Context()
+	b.original, b.hasOriginal = r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 
 	bare := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: "/"}
 	path, query := x.path, x.query.WithoutTokens()

@@ -3,7 +3,6 @@ package gate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -115,46 +114,11 @@ func TestNoTargetOfRefusedRequests(t *testing.T) {
 	}
 }
 
-// The context below the gate is that of the server until it is cut.
-func TestContextBelow(t *testing.T) {
-	server, leave := context.WithCancel(context.Background())
-	cut, left, never := &below{Context: server}, &below{Context: server}, &below{Context: server}
-	end := cut.mayEnd()
-	left.mayEnd()
-	child, stop := context.WithCancel(cut)
-	defer stop()
-	if cut.Err() != nil || child.Err() != nil {
-		t.Fatalf("over before it was cut: %v, %v", cut.Err(), child.Err())
-	}
-	end()
-	<-child.Done()
-	end() // again
-	if !errors.Is(cut.Err(), context.Canceled) || left.Err() != nil {
-		t.Errorf("after the cut of another: %v, %v", cut.Err(), left.Err())
-	}
-	leave()
-	<-left.Done()
-	<-never.Done()
-}
-
-// A context that nobody waits for is over when it is cut, and so is what is derived of it
-// afterwards.
-func TestContextBelowThatNobodyWaitsFor(t *testing.T) {
-	b := &below{Context: context.Background()}
-	b.mayEnd()()
-	if b.own.Load() != nil || !errors.Is(b.Err(), context.Canceled) || !errors.Is(context.Cause(b), context.Canceled) {
-		t.Errorf("%v, %v", b.Err(), context.Cause(b))
-	}
-	child, stop := context.WithCancel(b)
-	defer stop()
-	<-child.Done()
-	<-b.Done()
-}
-
 // The rest of the context is that of the server.
 func TestValuesBelow(t *testing.T) {
 	type key struct{}
-	b := &below{Context: context.WithValue(context.Background(), key{}, "x"), hasOriginal: true}
+	b := &below{hasOriginal: true}
+	b.Context.Context = context.WithValue(context.Background(), key{}, "x")
 	b.original.RequestURI = "/clean"
 	for range 2 {
 		if b.Value(key{}) != "x" {
@@ -163,6 +127,7 @@ func TestValuesBelow(t *testing.T) {
 		if r := b.Value(caddyhttp.OriginalRequestCtxKey).(http.Request); !strings.HasPrefix(r.RequestURI, "/clean") {
 			t.Errorf("the original request is %q", r.RequestURI)
 		}
-		b.mayEnd()
+		b.Cancelable()
+		b.Done()
 	}
 }

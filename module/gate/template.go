@@ -52,6 +52,30 @@ func (x *exchange) template(s handoff.SharedBody, h http.Header) *templated {
 	}).(*templated)
 }
 
+// forAll is all on which it depends whether a playlist below the first one is the same for
+// all, besides the playlist.
+type forAll struct {
+	gate    *Handler
+	own     weborigin.Origin
+	name    string
+	queried bool
+}
+
+// isForAll reports whether an answer is a playlist below the first one that each viewer gets
+// as it is. That is worked out once.
+func (rw *response) isForAll(s handoff.SharedBody) bool {
+	x, h := rw.x, rw.Header()
+	if rw.mode != splice || x.inner() == "" || len(s.Bytes()) > body.Head || body.CodingOf(h) != body.Identity {
+		return false
+	}
+	key := forAll{x.h, x.site().Own, x.h.places.NameFor(&x.token), x.queried()}
+	return s.Derive(key, func() (any, int) {
+		f, _, err := body.Sniff(s.Bytes(), h, x.rewritable(), true)
+		w := x.rewriter()
+		return err == nil && f == manifest.HLS && w.Inherits(s.Bytes()) && x.check(w).Manifest(f, s.Bytes()) == nil, 0
+	}).(bool)
+}
+
 // makeTemplate rewrites a manifest with marks in the place of tokens; nil where a
 // viewer's copy cannot be made of that.
 func (x *exchange) makeTemplate(rw *manifest.Rewriter, f manifest.Format, body []byte) *template.Template {
@@ -112,6 +136,11 @@ func (rw *response) WriteShared(s handoff.SharedBody) error {
 		rw.WriteHeader(http.StatusOK)
 	}
 	if rw.stage == sniffing && !rw.mayBeManifest(s.Bytes()) {
+		rw.release()
+		rw.commit(rw.status)
+	}
+	if rw.stage == sniffing && rw.isForAll(s) {
+		rw.tellMissed(new(manifest.Missed))
 		rw.release()
 		rw.commit(rw.status)
 	}

@@ -296,3 +296,31 @@ func BenchmarkBase(b *testing.B) {
 		})
 	}
 }
+
+// Two dots are found wherever they stand.
+func TestTwoDotsAreFound(t *testing.T) {
+	for n := range 40 {
+		for at := range n + 1 {
+			text := strings.Repeat("a.", n)[:n]
+			with := text[:at] + ".." + text[at:]
+			if !mayHaveTwoDots([]byte(with)) {
+				t.Errorf("not found in %q", with)
+			}
+		}
+		if text := []byte(strings.Repeat("a.", n)); mayHaveTwoDots(text) {
+			t.Errorf("found in %q", text)
+		}
+	}
+}
+
+// BenchmarkInherits is the whole look at a low-latency playlist below the first one.
+func BenchmarkInherits(b *testing.B) {
+	rw := based("/live/org/cam/index.m3u8", 3)
+	playlist := []byte(lowLatencyPlaylist())
+	b.SetBytes(int64(len(playlist)))
+	for b.Loop() {
+		if !rw.Inherits(playlist) {
+			b.Fatal("it does not inherit")
+		}
+	}
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -133,17 +134,44 @@ func (rw *Rewriter) Inherits(playlist []byte) bool {
 	if rw.Form != Inherited {
 		return false
 	}
-	for _, c := range []byte("~%\\\t") {
-		if bytes.IndexByte(playlist, c) >= 0 {
-			return false
-		}
+	has := func(c byte) bool { return bytes.IndexByte(playlist, c) >= 0 }
+	if has('~') || has('%') || has('\\') || has('\t') {
+		return false
 	}
-	for _, text := range [...]string{"..", "//", "{$", "\n/", "\n ", `="/`, `=" `} {
+	// One byte is found much sooner than two, and most playlists have none of these.
+	var odd []string
+	if mayHaveTwoDots(playlist) {
+		odd = append(odd, "..")
+	}
+	if has('/') {
+		odd = append(odd, "//", "\n/", `="/`)
+	}
+	if has(' ') {
+		odd = append(odd, "\n ", `=" `)
+	}
+	if has('{') {
+		odd = append(odd, "{$")
+	}
+	for _, text := range odd {
 		if bytes.Contains(playlist, []byte(text)) {
 			return false
 		}
 	}
 	return !rw.namesToken(playlist) && !mayBreak(textOf(playlist))
+}
+
+// mayHaveTwoDots tells, eight bytes at a time, whether a text may have two dots in a row.
+// Names in playlists have single ones, at each of which [bytes.Contains] would stop.
+func mayHaveTwoDots(text []byte) bool {
+	const ones, dots = 0x0101010101010101, '.' * 0x0101010101010101
+	for ; len(text) > 8; text = text[7:] { // so that each two neighbours are seen together
+		x := binary.LittleEndian.Uint64(text) ^ dots
+		x = (x - ones) &^ x & (ones << 7) // the high bit of each byte that was a dot
+		if x&(x<<8) != 0 {
+			return true
+		}
+	}
+	return bytes.Contains(text, []byte(".."))
 }
 
 // namesToken tells whether a text has the name of a parameter that may carry a token.

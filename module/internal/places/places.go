@@ -66,6 +66,15 @@ func (p *Places) inQuery(name, value string) bool {
 	return slices.Contains(p.Query, name) && redact.IsToken(value)
 }
 
+// NameFor is the name under which a token that was found goes into a query: that which it
+// had in one, else the first. It is "" where no query has tokens.
+func (p *Places) NameFor(f *Found) string {
+	if f.Name == "" && len(p.Query) > 0 {
+		return p.Query[0]
+	}
+	return f.Name
+}
+
 // ReadQuery reads a raw query once, tokens and all.
 func (p *Places) ReadQuery(raw string) (target.Query, error) {
 	return target.ParseQuery(raw, p.inQuery)
