@@ -156,6 +156,26 @@ func TestPlaylistsInheritTheirBase(t *testing.T) {
 	}
 }
 
+// Where a token segment goes out of a reference, what is left does not become a path from
+// the root, another host or another scheme: the token would go there.
+func TestWhatATokenStoodBeforeLeadsNowhereElse(t *testing.T) {
+	for _, rest := range []string{"/", "//", "/evil.test/x", "//evil.test/x", "https://evil.test/x", "a:b", "javascript:x", "/live/org/cam/x"} {
+		for _, front := range []string{"~J.J.J/", "./~J.J.J/", "~J.J.J/~J.J.J/", "x/../~J.J.J/", "../cam/~J.J.J/", "~T.T.T/"} {
+			ref := front + rest
+			inQuery := based("/live/org/cam/index.m3u8")
+			inQuery.Form = InQuery
+			for name, rw := range map[string]*Rewriter{"query": inQuery, "base": based("/live/org/cam/index.m3u8"), "inner": based("/live/org/cam/index.m3u8", 3), "further out": based("/live/org/cam/index.m3u8", 1)} {
+				got := rw.Reference(ref)
+				base, _ := url.Parse("https://live.test/live/org/cam/index.m3u8")
+				u, err := base.Parse(got)
+				if err != nil || u.Host != "live.test" || u.Scheme != "https" || !strings.HasPrefix(u.Path, "/live/") {
+					t.Errorf("%s: %q has become %q, which leads to %v", name, ref, got, u)
+				}
+			}
+		}
+	}
+}
+
 // Each reference that stays on this site and in scope leads, by net/url, to a path whose
 // token segment is there exactly once, and whose rest is what the origin's manifest
 // meant; every other reference is as it was, and applied twice nothing changes.

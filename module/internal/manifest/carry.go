@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -143,9 +142,9 @@ func (rw carrier) written(r *reference, d destination, c Cover, covered bool) st
 	case same && d.least >= rw.inherited(), rw.Form == InQuery && len(rw.Segments) == 0:
 		switch {
 		case d.again:
-			return cmp.Or(strings.Repeat("../", rw.depth-d.least)+d.rest, "./")
+			return below(strings.Repeat("../", rw.depth-d.least), d.rest)
 		case r.path == "" && rw.file != "":
-			return d.rest
+			return below("", d.rest)
 		}
 		return r.path
 	}
@@ -166,7 +165,7 @@ func (rw carrier) written(r *reference, d destination, c Cover, covered bool) st
 	}
 	climbs := strings.Repeat("../", up)
 	if !covered || rw.Form == InQuery {
-		return climbs + rest
+		return below(climbs, rest)
 	}
 	start := ""
 	if level < c.Start { // the literal start goes before the segment
@@ -176,6 +175,16 @@ func (rw carrier) written(r *reference, d destination, c Cover, covered bool) st
 		rest = strings.Join(segments[n:], "/")
 	}
 	return climbs + start + rw.front + rest
+}
+
+// below is a relative reference that goes up and then to a rest. Without a token segment
+// in front, the rest must not become a path from the root, another host or another scheme.
+func below(climbs, rest string) string {
+	first, _, _ := strings.Cut(rest, "/")
+	if climbs == "" && (first == "" || strings.Contains(first, ":")) {
+		return "./" + rest
+	}
+	return climbs + rest
 }
 
 // sameAddress tells whether two paths with token segments lead to the same from the

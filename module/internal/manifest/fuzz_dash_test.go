@@ -30,7 +30,7 @@ func FuzzDASH(f *testing.F) {
 		if first, second := mustDASH(t, other, in), mustDASH(t, other, got); first != second {
 			t.Errorf("other token after the first:\n got %q\nwant %q\nfrom %q", second, first, in)
 		}
-		if !mayHaveTokenPair(in) && withoutPairs(got, in, "&amp;") != in {
+		if !mayHaveTokenPair(in) && !strings.Contains(in, "~") && withoutPairs(got, in, "&amp;") != in {
 			t.Errorf("more than the token changed:\n got %q\nfrom %q", got, in)
 		}
 		if got != in {

@@ -34,7 +34,7 @@ func FuzzHLS(f *testing.F) {
 		if first, second := mustHLS(t, other, in), mustHLS(t, other, got); first != second {
 			t.Errorf("other token after the first:\n got %q\nwant %q", second, first)
 		}
-		if !hasTokenPair(in) && withoutAdded(got, in) != in {
+		if !hasTokenPair(in) && !strings.Contains(in, "~") && withoutAdded(got, in) != in {
 			t.Errorf("more than the token changed:\n got %q\nfrom %q", got, in)
 		}
 		checkTemplate(t, writeHLS, in)
