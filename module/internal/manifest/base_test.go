@@ -176,6 +176,23 @@ func TestWhatATokenStoodBeforeLeadsNowhereElse(t *testing.T) {
 	}
 }
 
+// The same from the root, where a rule has no literal start.
+func TestWhatATokenStoodBeforeAtTheRootLeadsNowhereElse(t *testing.T) {
+	for _, ref := range []string{"/~J.J.J//evil.test/x", "/~J.J.J/~J.J.J//evil.test/x", "/~T.T.T//evil.test/x", "/./~J.J.J//evil.test/x", "/x/../~J.J.J//evil.test/x"} {
+		for _, form := range []Form{InQuery, InBase, Inherited} {
+			rw := based("/org/cam/index.m3u8")
+			if form == Inherited {
+				rw = based("/org/cam/index.m3u8", 2)
+			}
+			rw.Form, rw.Covers = form, func(string, string) (Cover, bool) { return Cover{Insert: 1}, true }
+			base, _ := url.Parse("https://live.test/org/cam/index.m3u8")
+			if u, err := base.Parse(rw.Reference(ref)); err != nil || u.Host != "live.test" {
+				t.Errorf("form %d: %q leads to %v", form, ref, u)
+			}
+		}
+	}
+}
+
 // Each reference that stays on this site and in scope leads, by net/url, to a path whose
 // token segment is there exactly once, and whose rest is what the origin's manifest
 // meant; every other reference is as it was, and applied twice nothing changes.

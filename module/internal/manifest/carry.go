@@ -257,7 +257,7 @@ func (rw carrier) carryFromRoot(r *reference) {
 	bare, cuts := rw.cutSegments(path)
 	query, _ := rw.withoutTokens(r.query)
 	c, ok := rw.covers(rw.judged(bare), query)
-	if !ok {
+	if !ok || strings.HasPrefix(bare, "//") { // that would be another host
 		return
 	}
 	for i, e := range cuts { // before the literal start of its rule none is a token
