@@ -395,6 +395,10 @@ func TestMappedBackendsAreNotShared(t *testing.T) {
 	g := guard(t, s, http.HandlerFunc(fresh))
 	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
 	for range 2 {
+		head := harness.Clients()[0].Do(t, g.Server, harness.Request{Method: "HEAD", Target: target(token)})
+		if head.Status != http.StatusOK {
+			t.Errorf("HEAD: %d", head.Status)
+		}
 		if a := g.get(t, target(token), "X-Wants: other"); string(a.Body) != "the other" {
 			t.Errorf("who wants the other got %q", a.Body)
 		}
@@ -402,4 +406,37 @@ func TestMappedBackendsAreNotShared(t *testing.T) {
 			t.Errorf("who wants nothing got %q", a.Body)
 		}
 	}
+}
+
+// A new configuration gives no block the answers of another one, and keeps those of one
+// that is as it was.
+func TestReloadGivesNobodyTheAnswersOfAnotherBlock(t *testing.T) {
+	t.Parallel()
+	staff := harness.NewOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		fmt.Fprint(w, "for the staff")
+	}))
+	const public = "handle {\nplaygate_cache\nreverse_proxy {$ORIGIN}\n}\n"
+	inside := "@staff header X-Staff yes\nhandle @staff {\nplaygate_cache\nreverse_proxy " + staff.Addr + "\n}\n"
+	g := guard(t, setup{site: inside + public}, http.HandlerFunc(fresh))
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	warm := func(name, header, want string) {
+		t.Helper()
+		for range 2 {
+			if a := g.get(t, "/live/org1/cam/"+name+"?token="+token, header); !strings.Contains(string(a.Body), want) {
+				t.Errorf("%s with %s got %q", name, header, a.Body)
+			}
+		}
+	}
+	warm("staff.ts", "X-Staff: yes", "for the staff")
+	warm("public.ts", "X-Staff: no", "public.ts of")
+	g.Reload(setup{site: public}.caddyfile())
+	asked := len(g.origin.Calls())
+	warm("public.ts", "X-Staff: no", "public.ts of")
+	if n := len(g.origin.Calls()); n != asked {
+		t.Error("an answer is lost with a reload that does not concern it")
+	}
+	warm("staff.ts", "X-Staff: yes", "staff.ts of")
+	g.Reload(setup{site: inside + public}.caddyfile())
+	warm("staff.ts", "X-Staff: yes", "for the staff")
 }

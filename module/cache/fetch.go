@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -36,10 +35,6 @@ type fetch struct {
 	ttl   time.Duration
 	log   *zap.Logger
 
-	questions  chan question // for the request that leads
-	leaderLeft chan struct{} // closed when that asks and answers no more
-	looked     []placeholder // that were asked for
-
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -60,10 +55,6 @@ type fetch struct {
 func newFetch(s *store, k key, now time.Time, stale *object) *fetch {
 	f := &fetch{
 		store: s, key: k, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{}),
-		questions: make(chan question), leaderLeft: make(chan struct{}),
-	}
-	if stale != nil {
-		f.looked = slices.Clone(stale.looked) // those who asked for it agree in them
 	}
 	f.body = newBody(&s.room, s.most)
 	f.touched.Store(now.UnixNano())
@@ -103,8 +94,6 @@ func (f *fetch) run(r *http.Request, next caddyhttp.Handler) {
 		case p == nil:
 		case p == any(http.ErrAbortHandler):
 			f.fail(errBrokeOff)
-		case p == any(errLeaderLeft):
-			f.giveUp()
 		default:
 			f.log.Error("a request failed below the cache", zap.Any("panic", p), zap.StackSkip("stack", 1))
 			f.fail(errBelow)
@@ -137,13 +126,6 @@ func (f *fetch) fail(err error) {
 	}
 	f.err = err
 	f.decide(failed)
-}
-
-// giveUp ends the fetch before the origin was asked. Those who wait begin another one.
-func (f *fetch) giveUp() {
-	f.store.unlist(f)
-	f.body.end(errAbandoned)
-	f.decide(again)
 }
 
 // land ends the fetch, and stores what is complete.
@@ -179,7 +161,6 @@ func (f *fetch) WriteHeader(status int) {
 	a := answer{status: status, header: f.header, asked: f.asked, now: now, ttl: f.ttl, key: &f.key}
 	j := a.judge()
 	f.object = newObject(status, f.header, j, now, f.body)
-	f.object.looked = f.looked
 	if j.use == useAgain {
 		f.pass(again)
 		return
@@ -235,6 +216,9 @@ func (f *fetch) share(j *judged) {
 	}
 	s.mu.Unlock()
 	f.decide(shared)
+	if !f.keeps && f.body.holders.Load() == 0 {
+		f.cancel() // it is of no use to anybody
+	}
 }
 
 // renew makes the stale object a new one, with what the origin says of it now
@@ -256,7 +240,6 @@ func (f *fetch) renew(now time.Time) {
 	a := answer{status: http.StatusOK, header: h, asked: f.asked, now: now, ttl: f.ttl, key: &f.key}
 	j := a.judge()
 	f.object = newObject(http.StatusOK, h, j, now, f.stale.body)
-	f.object.looked = f.looked
 	if told := f.header.Get("Etag"); told != "" && told != f.stale.etag || j.use < useShared {
 		f.pass(again) // another one than was asked about, or no longer for everybody
 		return

@@ -4,11 +4,12 @@
 package cache
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,8 @@ type Handler struct {
 	// first rule whose pattern matches the public path counts.
 	TTL []TTL `json:"ttl,omitempty"`
 
-	id       string // of this cache among those of the configuration
+	id       string // of what answers come from, and how long they are fresh
+	behind   loadcheck.Behind
 	memory   int64
 	patterns []target.Pattern
 	store    *store
@@ -101,14 +103,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.CMCD != "" && h.CMCD != dropCMCD && h.CMCD != keepCMCD {
 		return fmt.Errorf("cmcd %s: write cmcd drop or cmcd keep", h.CMCD)
 	}
-	for i, name := range h.IgnoreQuery {
-		switch {
-		case name == "" || strings.ContainsAny(name, "=&{}"):
-			return fmt.Errorf("ignore_query %q: write the names of query pairs, as in ignore_query utm_source", name)
-		case slices.Contains(h.IgnoreQuery[:i], name):
-			return fmt.Errorf("ignore_query: %s stands twice; take one out", name)
-		}
-	}
 	for i, rule := range h.TTL {
 		if slices.ContainsFunc(h.TTL[:i], func(t TTL) bool { return t.Path == rule.Path }) {
 			return fmt.Errorf("ttl %s stands twice; the first one counts, so take the other out", rule.Path)
@@ -122,23 +116,50 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		h.patterns = append(h.patterns, p)
 	}
-	if err := loadcheck.Cache(ctx); err != nil {
+	number := a.(*app.App).Ordinal("cache of " + loadcheck.Site(ctx))
+	if h.behind, err = loadcheck.Cache(ctx, number); err != nil {
+		return err
+	}
+	if err := h.checkNames(); err != nil {
 		return err
 	}
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	name := ""
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
-		name = server.Name()
-	}
-	h.id = name + "/" + strconv.Itoa(a.(*app.App).Ordinal("cache of "+name))
+	h.id = h.identity()
 	h.edge = a.(*app.App).Edge()
 	if h.store, err = acquire(h, h.memory); err != nil {
 		return err
 	}
 	h.edge.Caches.Add(purge)
 	return nil
+}
+
+// checkNames checks the names of query pairs that make no difference.
+func (h *Handler) checkNames() error {
+	for i, name := range h.IgnoreQuery {
+		switch {
+		case name == "" || strings.ContainsAny(name, "=&{}"):
+			return fmt.Errorf("ignore_query %q: write the names of query pairs, as in ignore_query utm_source", name)
+		case slices.Contains(h.IgnoreQuery[:i], name):
+			return fmt.Errorf("ignore_query: %s stands twice; take one out", name)
+		case slices.Contains(h.behind.QueryNames, name):
+			return fmt.Errorf("ignore_query %s: the gate has it as query or pin, and the origin needs it; take it out", name)
+		}
+	}
+	if h.CMCD != keepCMCD && slices.Contains(h.behind.QueryNames, cmcdName) {
+		return errors.New("the gate has CMCD as query or pin, and the origin needs it; write cmcd keep")
+	}
+	return nil
+}
+
+// identity is a text that caches have in common whose answers come from the same and are
+// fresh for as long. It does not depend on where they stand, so that another
+// configuration gives none the answers of another.
+func (h *Handler) identity() string {
+	sum := sha256.New()
+	_ = json.NewEncoder(sum).Encode([]any{h.behind.Text, h.TTL})
+	return string(sum.Sum(nil)[:16])
 }
 
 // Cleanup leaves the cache of the process.
@@ -180,8 +201,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		l.why = "fwd=uri-miss"
 	case o.kind == uncached:
 		return l.alone("fwd=miss; detail=uncacheable")
-	case len(o.looked) > 0 && !suits(o.looked, r):
-		return l.alone("fwd=miss; detail=placeholder")
 	case o.kind == aResponse && o.fresh(l.now):
 		requests.hit.Inc()
 		return l.serve(o, "hit")

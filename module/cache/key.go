@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/playgate/playgate/module/internal/handoff"
@@ -67,10 +68,10 @@ func leadsTo(u *url.URL, uri string) bool {
 	return path[0] == '?' && u.RawQuery == path[1:] && u.RawQuery != ""
 }
 
-// additions are the header fields and the variables that handlers of the site have added
-// to a request, as one text: for each its name and the number of its values, and then
-// these, in order of their names. Text has its length in front. A variable's name begins
-// with a blank, as no field's does.
+// additions are what handlers of the site have added to a request: header fields, variables
+// and placeholders. It is one text: for each its name and the number of its values, and
+// then these, in order of their names. Text has its length in front. What is no field has
+// a name that begins with a blank.
 func (h *Handler) additions(r *http.Request, t *handoff.Target) string {
 	var names []string
 	for name, values := range r.Header {
@@ -78,8 +79,8 @@ func (h *Handler) additions(r *http.Request, t *handoff.Target) string {
 			names = append(names, name)
 		}
 	}
-	vars := variablesOf(r)
-	if len(names) == 0 && len(vars) == 0 {
+	given := h.given(r)
+	if len(names) == 0 && len(given.variables)+len(given.placeholders) == 0 {
 		return ""
 	}
 	slices.Sort(names)
@@ -92,10 +93,12 @@ func (h *Handler) additions(r *http.Request, t *handoff.Target) string {
 			b = appendText(b, v)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		b = appendText(b, " "+name)
-		b = binary.AppendUvarint(b, 1)
-		b = appendText(b, fmt.Sprintf("%T %[1]v", vars[name]))
+	for kind, values := range []map[string]any{given.variables, given.placeholders} {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			b = appendText(b, fmt.Sprint(" ", kind, " ", name))
+			b = binary.AppendUvarint(b, 1)
+			b = appendText(b, fmt.Sprintf("%T %[1]v", values[name]))
+		}
 	}
 	return string(b)
 }
@@ -115,29 +118,41 @@ func ownField(name string) bool {
 	switch name {
 	case "X-Playgate-Token-Id", "X-Playgate-Tag",
 		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-		"Accept-Encoding", "Content-Length":
+		"Accept-Encoding", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto":
 		return true
 	}
 	return hopByHop(name)
 }
 
-// variablesOf are the variables of a request that handlers of the site have set, and
-// Caddy has not.
-func variablesOf(r *http.Request) map[string]any {
+// given is what handlers of the site have given a request for those behind the cache.
+type given struct{ variables, placeholders map[string]any }
+
+// given is read in the request's own goroutine: nobody else may read it.
+func (h *Handler) given(r *http.Request) (g given) {
 	all, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	var some map[string]any
 	for name, value := range all {
 		switch name {
-		case caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey, caddyhttp.AccessLoggerNameVarKey,
-			caddyhttp.MatcherErrorVarKey, caddyhttp.LogSkipVar, "uuid", "trace_id", "span_id", "start_time":
-		default:
-			if some == nil {
-				some = make(map[string]any)
+		case caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey: // Caddy's own, in each request
+			continue
+		}
+		if strings.Contains(h.behind.Text, name) { // who does not name it does not need it
+			if g.variables == nil {
+				g.variables = make(map[string]any)
 			}
-			some[name] = value
+			g.variables[name] = value
 		}
 	}
-	return some
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok || len(h.behind.Placeholders) == 0 {
+		return g
+	}
+	g.placeholders = make(map[string]any)
+	for _, name := range h.behind.Placeholders {
+		if value, known := repl.Get(name); known {
+			g.placeholders[name] = value
+		}
+	}
+	return g
 }
 
 // fields are the header fields of the additions.

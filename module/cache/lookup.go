@@ -26,49 +26,35 @@ type lookup struct {
 	why   string // the request is forwarded, as a parameter of Cache-Status
 }
 
-// tries is how often a request looks for a fetch to join, before it goes alone.
-const tries = 3
-
 // fetch gets the answer from the origin, together with all who want the same.
 func (l *lookup) fetch() error {
 	if len(l.r.Header["If-Match"]) > 0 || len(l.r.Header["If-Unmodified-Since"]) > 0 {
 		return l.alone(l.why)
 	}
-	for range tries {
-		stale := l.stale
-		if stale != nil && !stale.validates() {
-			stale = nil
-		}
-		mayLead := l.r.Method == http.MethodGet // nobody fetches a whole to learn its header
-		f, lead, o := l.h.store.join(l.key, l.now, mayLead, stale)
-		switch {
-		case o != nil && o.kind == uncached:
-			return l.alone("fwd=miss; detail=uncacheable")
-		case o != nil:
-			requests.hit.Inc()
-			return l.serve(o, "hit")
-		case f == nil:
-			return l.alone(l.why)
-		}
-		if lead {
-			if err := f.begin(l); err != nil {
-				return err
-			}
-		}
-		done, err := l.await(f, lead)
-		if done {
+	mayLead := l.r.Method == http.MethodGet // nobody fetches a whole to learn its header
+	f, lead, o := l.h.store.join(l.key, l.now, mayLead, l.stale)
+	switch {
+	case o != nil && o.kind == uncached:
+		return l.alone("fwd=miss; detail=uncacheable")
+	case o != nil:
+		requests.hit.Inc()
+		return l.serve(o, "hit")
+	case f == nil:
+		return l.alone(l.why)
+	}
+	if lead {
+		if err := f.begin(l); err != nil {
 			return err
 		}
-		l.now = time.Now()
 	}
-	return l.alone(l.why)
+	return l.await(f, lead)
 }
 
 // begin starts the fetch.
 func (f *fetch) begin(l *lookup) error {
 	f.ttl, f.log = l.h.ttl(l.path()), l.h.logger
 	server, _ := l.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	r, err := f.request(server, variablesOf(l.r))
+	r, err := f.request(server, l.h.given(l.r))
 	if err != nil {
 		f.ctx, f.cancel = context.WithCancel(context.Background())
 		f.fail(err)
@@ -81,16 +67,12 @@ func (f *fetch) begin(l *lookup) error {
 
 // refresh asks the origin for what a stale object is served for meanwhile.
 func (l *lookup) refresh(stale *object) {
-	if stale != nil && !stale.validates() {
-		stale = nil
-	}
 	f, lead, _ := l.h.store.join(l.key, l.now, true, stale)
 	if f == nil {
 		return
 	}
 	defer f.leave()
 	if lead {
-		close(f.leaderLeft)
 		_ = f.begin(l) // it is in the log of the handler below
 	}
 }
@@ -101,60 +83,33 @@ func (l *lookup) path() string {
 	return path
 }
 
-// await waits for the header of the answer, and serves it. It is not done when the fetch
-// was given up before the origin was asked.
-func (l *lookup) await(f *fetch, lead bool) (done bool, err error) {
+// await waits for the header of the answer, and serves it.
+func (l *lookup) await(f *fetch, lead bool) error {
 	defer f.leave()
-	if lead {
-		defer close(f.leaderLeft)
-	}
-	if !l.wait(f, lead) {
-		return true, errLeft
-	}
-	switch {
-	case f.outcome == again && f.object == nil:
-		return false, nil
-	case !lead && !suits(f.looked, l.r):
-		return true, l.alone("fwd=miss; detail=placeholder")
+	select {
+	case <-f.decided:
+	case <-l.r.Context().Done():
+		return errLeft
 	}
 	if l.failed(f) && l.stale != nil && l.stale.onFailure(time.Now()) {
 		requests.stale.Inc()
-		return true, l.serve(l.stale, "fwd=stale; detail=stale-if-error")
+		return l.serve(l.stale, "fwd=stale; detail=stale-if-error")
 	}
 	switch f.outcome {
 	case failed:
 		requests.failed.Inc()
-		return true, f.err
+		return f.err
 	case renewed:
 		requests.renewed.Inc()
-		return true, l.serve(f.object, l.why+"; fwd-status=304")
+		return l.serve(f.object, l.why+"; fwd-status=304")
 	case shared:
-		return true, l.follow(f, lead)
+		return l.follow(f, lead)
 	case alone:
 		if lead {
-			return true, l.follow(f, lead)
+			return l.follow(f, lead)
 		}
 	}
-	return true, l.alone(l.why)
-}
-
-// wait waits for the header of the answer. Who leads answers questions meanwhile. It
-// reports false when the client has left.
-func (l *lookup) wait(f *fetch, lead bool) bool {
-	questions := f.questions
-	if !lead {
-		questions = nil
-	}
-	for {
-		select {
-		case q := <-questions:
-			q.answer <- placeholderOf(l.r, q.name)
-		case <-f.decided:
-			return true
-		case <-l.r.Context().Done():
-			return false
-		}
-	}
+	return l.alone(l.why)
 }
 
 // failed reports whether the origin has not answered what was asked.
@@ -187,11 +142,25 @@ func (l *lookup) follow(f *fetch, lead bool) error {
 func (l *lookup) alone(why string) error {
 	requests.pass.Inc()
 	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}
+	if l.r.Method == http.MethodHead {
+		p.judge = l.wouldKeep
+	}
 	err := l.next.ServeHTTP(p, l.h.dropCMCDFrom(l.r))
-	if l.r.Method == http.MethodHead && err == nil && p.length > 0 && p.length <= mostAfterHead {
+	if err == nil && p.fills {
 		l.refresh(nil)
 	}
 	return err
+}
+
+// wouldKeep reports whether an answer with this header would be stored, and is short enough
+// to be fetched though only its length was asked for.
+func (l *lookup) wouldKeep(status int, h http.Header) bool {
+	n := contentLength(h)
+	if n <= 0 || n > mostAfterHead || status != http.StatusOK {
+		return false
+	}
+	a := answer{status: status, header: h, asked: l.now, now: time.Now(), ttl: l.h.ttl(l.path()), key: &l.key}
+	return a.judge().use == useStored
 }
 
 // mostAfterHead is how long an answer may be that is fetched because its length was asked
@@ -232,16 +201,15 @@ type passing struct {
 	status  string
 	changes func() // called when the origin has not refused
 	begun   bool
-	length  int64 // that a 200 tells
+	judge   func(status int, h http.Header) bool
+	fills   bool // it said that such an answer would be stored
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (p *passing) WriteHeader(status int) {
 	if status >= 200 && !p.begun {
 		p.begun = true
-		if status == http.StatusOK {
-			p.length = contentLength(p.Header())
-		}
+		p.fills = p.judge != nil && p.judge(status, p.Header())
 		setStatus(p.Header(), p.status)
 		if p.changes != nil && status < http.StatusBadRequest {
 			p.changes()

@@ -11,6 +11,8 @@ import (
 const (
 	dropCMCD = "drop"
 	keepCMCD = "keep"
+
+	cmcdName = "CMCD" // in the query
 )
 
 // isCMCD reports whether a header field is one of those in which players tell how
@@ -25,7 +27,7 @@ func isCMCD(name string) bool {
 
 // isNoise reports whether a name in the query makes no difference to an answer.
 func (h *Handler) isNoise(name string) bool {
-	return name == "CMCD" && h.CMCD != keepCMCD || slices.Contains(h.IgnoreQuery, name)
+	return name == cmcdName && h.CMCD != keepCMCD || slices.Contains(h.IgnoreQuery, name)
 }
 
 // withoutNoise is a path and query without the pairs that make no difference. Every

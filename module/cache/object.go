@@ -38,7 +38,6 @@ type object struct {
 	etag      string
 	announced int64 // Content-Length, or -1
 	body      *body
-	looked    []placeholder // that it was made with
 
 	stamps atomic.Pointer[stamps]
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -188,7 +189,10 @@ func (k *key) tells(name string) bool {
 
 // waits reports whether a request waits for what is not there yet: a blocking reload (RFC
 // 8216bis, section 6.2.5.2).
-func (k *key) waits() bool { return strings.Contains(k.uri, "_HLS_msn=") }
+func (k *key) waits() bool {
+	decoded, err := url.QueryUnescape(k.uri)
+	return err != nil || strings.Contains(decoded, "_HLS_msn")
+}
 
 // contentLength is the length that a header announces, or -1.
 func contentLength(h http.Header) int64 {

@@ -3,11 +3,10 @@ package cache
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -35,9 +34,9 @@ func unfit(r *http.Request, t *handoff.Target) string {
 const agent = "Playgate"
 
 // request is what the origin is asked for everybody. It is made of the key, the answer that
-// is to be validated, and the variables of handlers of this site: nothing of it is one
-// client's.
-func (f *fetch) request(server *caddyhttp.Server, variables map[string]any) (*http.Request, error) {
+// is to be validated, and what handlers of this site have given, which is in the key:
+// nothing of it is one client's.
+func (f *fetch) request(server *caddyhttp.Server, g given) (*http.Request, error) {
 	uri := f.key.uri
 	if f.key.below != "" {
 		uri = f.key.below
@@ -64,12 +63,12 @@ func (f *fetch) request(server *caddyhttp.Server, variables map[string]any) (*ht
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, nil, server)
 	vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	for name, value := range variables {
-		vars[name] = value
-	}
+	maps.Copy(vars, g.variables)
 	// X-Forwarded-Host and -Proto are our own word.
 	vars[caddyhttp.TrustedProxyVarKey], vars[caddyhttp.ClientIPVarKey] = true, ""
-	repl.Map(f.placeholder)
+	for name, value := range g.placeholders {
+		repl.Set(name, value)
+	}
 	return r, nil
 }
 
@@ -98,66 +97,4 @@ func (f *fetch) setFields(h http.Header) {
 	if !f.stale.modified.IsZero() {
 		h["If-Modified-Since"] = []string{f.stale.modified.UTC().Format(http.TimeFormat)}
 	}
-}
-
-// A question is for the value of a placeholder that handlers above the cache have set,
-// for the request that leads a fetch. Its own goroutine answers: nobody else may read it.
-type question struct {
-	name   string
-	answer chan placeholder
-}
-
-// placeholder is the value of one for a request.
-type placeholder struct {
-	name, value string
-	raw         any
-	known       bool
-}
-
-// placeholderOf reads a placeholder of a request.
-func placeholderOf(r *http.Request, name string) placeholder {
-	p := placeholder{name: name}
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		p.raw, p.known = repl.Get(name)
-		p.value = fmt.Sprintf("%T %[1]v", p.raw)
-	}
-	return p
-}
-
-// errLeaderLeft ends a fetch that would have to know more of a request that is over.
-var errLeaderLeft = errors.New("the request that began the fetch is over")
-
-// placeholder looks one up that the made request does not have: it may be set by a handler
-// above, in a way that depends on the client. The answer is only for those requests for
-// which it has the same value.
-func (f *fetch) placeholder(name string) (any, bool) {
-	if strings.HasPrefix(name, "http.request.") || strings.HasPrefix(name, "http.response.") || strings.HasPrefix(name, "http.vars.") ||
-		f.outcome != undecided {
-		return nil, false
-	}
-	for _, p := range f.looked {
-		if p.name == name {
-			return p.raw, p.known
-		}
-	}
-	q := question{name, make(chan placeholder, 1)}
-	select {
-	case f.questions <- q:
-	case <-f.leaderLeft:
-		panic(errLeaderLeft)
-	}
-	p := <-q.answer
-	f.looked = append(f.looked, p)
-	return p.raw, p.known
-}
-
-// suits reports whether an answer that was made with the values of placeholders is for a
-// request as well.
-func suits(looked []placeholder, r *http.Request) bool {
-	for _, p := range looked {
-		if own := placeholderOf(r, p.name); own.known != p.known || own.value != p.value {
-			return false
-		}
-	}
-	return true
 }

@@ -88,6 +88,9 @@ func (s *store) join(k key, now time.Time, mayLead bool, stale *object) (f *fetc
 	if f != nil {
 		f.invalidated = true
 	}
+	if stale != nil && (!stale.validates() || s.find(k) != stale) { // it has been purged meanwhile
+		stale = nil
+	}
 	f = newFetch(s, k, now, stale)
 	f.body.hold()
 	s.open[k] = f

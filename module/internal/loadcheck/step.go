@@ -13,13 +13,15 @@ import (
 
 // step is a handler of a route, loaded or still in JSON.
 type step struct {
-	name     string              // of the module, without its namespace
-	routes   caddyhttp.RouteList // of a subroute
-	errors   caddyhttp.RouteList // of a subroute
-	invokes  string              // the named route that invoke runs
-	loggers  []string            // that vars name for the access log
-	passes   bool                // it is a gate that hands refusals on to error routes
-	passesOn bool                // it hands on what it does not refuse, or does not have
+	name          string              // of the module, without its namespace
+	routes        caddyhttp.RouteList // of a subroute
+	errors        caddyhttp.RouteList // of a subroute
+	invokes       string              // the named route that invoke runs
+	loggers       []string            // that vars name for the access log
+	passes        bool                // it is a gate that hands refusals on to error routes
+	passesOn      bool                // it hands on what it does not refuse, or does not have
+	asksFirst     bool                // it is a reverse_proxy of forward_auth
+	proxyProtocol bool                // it tells the upstream the client's address
 	// What is somewhere in the JSON of another handler.
 	holdsGate, holdsProxy bool
 }
@@ -137,7 +139,10 @@ func rawStep(raw json.RawMessage) step {
 		}
 	default:
 		passThru, _ := members["pass_thru"].(bool)
-		s.passesOn = passThru || asksFirst(members)
+		s.asksFirst = asksFirst(members)
+		s.passesOn = passThru || s.asksFirst
+		transport, _ := members["transport"].(map[string]any)
+		s.proxyProtocol = transport["proxy_protocol"] != nil
 		s.holdsGate = holds(members, "playgate")
 		s.holdsProxy = holds(members, "reverse_proxy")
 	}

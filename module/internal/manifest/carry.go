@@ -181,8 +181,8 @@ func (rw carrier) written(r *reference, d destination, c Cover, covered bool) st
 // in front, the rest must not become a path from the root, another host or another scheme.
 func below(climbs, rest string) string {
 	first, _, _ := strings.Cut(rest, "/")
-	if climbs == "" && (first == "" || strings.Contains(first, ":")) {
-		return "./" + rest
+	if climbs == "" && (rest == "" || rest[0] <= ' ' || rest[0] == '/' || rest[0] == '\\' || strings.Contains(first, ":")) {
+		return "./" + rest // browsers take a backslash for a slash
 	}
 	return climbs + rest
 }
@@ -257,7 +257,7 @@ func (rw carrier) carryFromRoot(r *reference) {
 	bare, cuts := rw.cutSegments(path)
 	query, _ := rw.withoutTokens(r.query)
 	c, ok := rw.covers(rw.judged(bare), query)
-	if !ok || strings.HasPrefix(bare, "//") { // that would be another host
+	if !ok || strings.HasPrefix(bare, "//") || strings.HasPrefix(bare, `/\`) { // that would be another host
 		return
 	}
 	for i, e := range cuts { // before the literal start of its rule none is a token

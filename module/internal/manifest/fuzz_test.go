@@ -107,7 +107,7 @@ var definition = regexp.MustCompile(`(?m)^#EXT-X-DEFINE:.*?NAME="([^"]*)".*?VALU
 func checkTokenURIs(t *testing.T, playlist string) {
 	t.Helper()
 	values := make(map[string]string)
-	for line := range strings.SplitSeq(playlist, "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(playlist, "\r", "\n"), "\n") {
 		if m := definition.FindStringSubmatch(line); m != nil {
 			values["{$"+m[1]+"}"] = m[2]
 		}

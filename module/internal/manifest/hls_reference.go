@@ -135,14 +135,11 @@ func (rw *Rewriter) Inherits(playlist []byte) bool {
 		return false
 	}
 	has := func(c byte) bool { return bytes.IndexByte(playlist, c) >= 0 }
-	if has('~') || has('%') || has('\\') || has('\t') {
+	if has('~') || has('%') || has('\\') || has('\t') || mayHaveTwoDots(playlist) {
 		return false
 	}
 	// One byte is found much sooner than two, and most playlists have none of these.
 	var odd []string
-	if mayHaveTwoDots(playlist) {
-		odd = append(odd, "..")
-	}
 	if has('/') {
 		odd = append(odd, "//", "\n/", `="/`)
 	}
