@@ -128,8 +128,15 @@ func TestBucketSetBack(t *testing.T) {
 	if err := bucket.js.DeleteKeyValue(t.Context(), bucket.kv.Bucket()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
+	// The server may still be removing the files of the old one.
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := s.Open(t.Context())
+		if err == nil {
+			break
+		}
+		if time.Since(begun) > 10*time.Second {
+			t.Fatal(err)
+		}
 	}
 	for i := range now.Last + 1 {
 		if _, err := b.Create(t.Context(), fmt.Sprintf("x.%d", i), nil); err != nil {
