@@ -125,12 +125,13 @@ func (rw carrier) destination(r *reference) (d destination, ok bool) {
 		folders = slices.DeleteFunc(folders, rw.isSegment)
 		d.least = len(folders)
 		d.rest = strings.Join(slices.DeleteFunc(strings.Split(d.rest, "/"), rw.isSegment), "/")
+		ok = d.rest == "" || d.rest[0] > ' ' && d.rest[0] != '\\' // these are read in different ways
 	}
 	d.path = "/" + strings.Join(append(folders, d.rest), "/")
 	if !d.again && d.least == rw.depth {
 		d.rest = r.path // with dot segments that do not leave the folder
 	}
-	return d, true
+	return d, ok
 }
 
 // written is how the path of a relative reference is written that leads to d. What
@@ -181,8 +182,8 @@ func (rw carrier) written(r *reference, d destination, c Cover, covered bool) st
 // in front, the rest must not become a path from the root, another host or another scheme.
 func below(climbs, rest string) string {
 	first, _, _ := strings.Cut(rest, "/")
-	if climbs == "" && (rest == "" || rest[0] <= ' ' || rest[0] == '/' || rest[0] == '\\' || strings.Contains(first, ":")) {
-		return "./" + rest // browsers take a backslash for a slash
+	if climbs == "" && (first == "" || strings.Contains(first, ":")) {
+		return "./" + rest
 	}
 	return climbs + rest
 }

@@ -138,8 +138,7 @@ func (rw *Rewriter) Inherits(playlist []byte) bool {
 	if has('~') || has('%') || has('\\') || has('\t') || mayHaveTwoDots(playlist) {
 		return false
 	}
-	// One byte is found much sooner than two, and most playlists have none of these.
-	var odd []string
+	var odd []string // one byte is found much sooner than two
 	if has('/') {
 		odd = append(odd, "//", "\n/", `="/`)
 	}
@@ -157,8 +156,8 @@ func (rw *Rewriter) Inherits(playlist []byte) bool {
 	return !rw.namesToken(playlist) && !mayBreak(textOf(playlist))
 }
 
-// mayHaveTwoDots tells, eight bytes at a time, whether a text may have two dots in a row.
-// Names in playlists have single ones, at each of which [bytes.Contains] would stop.
+// mayHaveTwoDots tells, eight bytes at a time, whether a text may have two dots in a row:
+// [bytes.Contains] would stop at each dot of a name.
 func mayHaveTwoDots(text []byte) bool {
 	const ones, dots = 0x0101010101010101, '.' * 0x0101010101010101
 	for ; len(text) > 8; text = text[7:] { // so that each two neighbours are seen together
