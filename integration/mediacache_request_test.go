@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -439,4 +441,23 @@ func TestReloadGivesNobodyTheAnswersOfAnotherBlock(t *testing.T) {
 	warm("staff.ts", "X-Staff: yes", "staff.ts of")
 	g.Reload(setup{site: inside + public}.caddyfile())
 	warm("staff.ts", "X-Staff: yes", "for the staff")
+}
+
+// Files behind a cache are those of the site's root, though their server does not name it.
+func TestFilesBehindTheCacheAreThoseOfTheRoot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "live/org1/cam"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "live/org1/cam/seg.ts"), []byte("a file"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g := guard(t, setup{site: "handle {\nroot * " + dir + "\nplaygate_cache {\nttl /live/* 1m\n}\nfile_server\n}"}, nil)
+	token := g.key.Token(t, "--org", "org1", "--stream", "cam")
+	for _, how := range []string{"stored", "hit"} {
+		if a := g.get(t, target(token)); string(a.Body) != "a file" || !strings.Contains(a.Header.Get("Cache-Status"), how) {
+			t.Errorf("%d %q, %s", a.Status, a.Body, a.Header.Get("Cache-Status"))
+		}
+	}
 }

@@ -292,6 +292,7 @@ func TestPositionOfTheCache(t *testing.T) {
 	}
 	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+proxy+"}\n}\nhttp://a.example.com {\ninvoke media\n}"), "")
 	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+"}\n}\nhttp://a.example.com {\ninvoke media\n"+proxy+"}"), "no handler behind it")
+	expect(t, loads(t, "", "&(media) {\n"+proxy+"}\nhttp://a.example.com {\nroute {\n"+testGate+cache+"invoke media\n}\n}"), "an invoke")
 	const (
 		other = `{"match":[{"host":["a.example.com"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + proxyJSON + `]}]}]`
 		own   = `{"handle":[` + gateJSON + `,{"handler":"playgate_cache"},` + proxyJSON + `]}`

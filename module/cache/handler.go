@@ -194,7 +194,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		return l.bypass(t, why)
 	}
-	l.key, l.now = h.key(r, t), time.Now()
+	l.given, l.now = h.given(r), time.Now()
+	l.key = h.key(r, t, l.given)
 	o := h.store.find(l.key)
 	switch {
 	case o == nil:

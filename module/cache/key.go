@@ -36,8 +36,8 @@ func (k *key) weight() int64 {
 	return int64(len(k.handler) + len(k.host) + len(k.uri) + len(k.below) + len(k.hostBelow) + len(k.org) + len(k.stream) + len(k.added) + 160)
 }
 
-// key is the key of a request.
-func (h *Handler) key(r *http.Request, t *handoff.Target) key {
+// key is the key of a request that handlers of the site have given something.
+func (h *Handler) key(r *http.Request, t *handoff.Target, g given) key {
 	k := key{
 		handler: h.id, secure: t.Secure, pages: t.Pages, identity: t.Identity,
 		host: strings.ToLower(t.Host), uri: h.withoutNoise(t.URI), org: t.Org, stream: t.Stream,
@@ -48,7 +48,7 @@ func (h *Handler) key(r *http.Request, t *handoff.Target) key {
 	if !t.Sent.Has(r.Host) {
 		k.hostBelow = r.Host
 	}
-	k.added = h.additions(r, t)
+	k.added = h.additions(r, t, g)
 	return k
 }
 
@@ -72,15 +72,14 @@ func leadsTo(u *url.URL, uri string) bool {
 // and placeholders. It is one text: for each its name and the number of its values, and
 // then these, in order of their names. Text has its length in front. What is no field has
 // a name that begins with a blank.
-func (h *Handler) additions(r *http.Request, t *handoff.Target) string {
+func (h *Handler) additions(r *http.Request, t *handoff.Target, g given) string {
 	var names []string
 	for name, values := range r.Header {
 		if !ownField(name) && slices.ContainsFunc(values, func(v string) bool { return h.isAdded(name, v, t) }) {
 			names = append(names, name)
 		}
 	}
-	given := h.given(r)
-	if len(names) == 0 && len(given.variables)+len(given.placeholders) == 0 {
+	if len(names) == 0 && len(g.variables)+len(g.placeholders) == 0 {
 		return ""
 	}
 	slices.Sort(names)
@@ -93,7 +92,7 @@ func (h *Handler) additions(r *http.Request, t *handoff.Target) string {
 			b = appendText(b, v)
 		}
 	}
-	for kind, values := range []map[string]any{given.variables, given.placeholders} {
+	for kind, values := range []map[string]any{g.variables, g.placeholders} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			b = appendText(b, fmt.Sprint(" ", kind, " ", name))
 			b = binary.AppendUvarint(b, 1)
@@ -127,7 +126,8 @@ func ownField(name string) bool {
 // given is what handlers of the site have given a request for those behind the cache.
 type given struct{ variables, placeholders map[string]any }
 
-// given is read in the request's own goroutine: nobody else may read it.
+// given is read once, in the request's own goroutine: nobody else may read it, and the key
+// and the request for everybody have the same.
 func (h *Handler) given(r *http.Request) (g given) {
 	all, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	for name, value := range all {
@@ -135,7 +135,8 @@ func (h *Handler) given(r *http.Request) (g given) {
 		case caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey: // Caddy's own, in each request
 			continue
 		}
-		if strings.Contains(h.behind.Text, name) { // who does not name it does not need it
+		// Who does not name it does not need it, but for files: their defaults are these two.
+		if name == "root" || name == "fs" || strings.Contains(h.behind.Text, name) {
 			if g.variables == nil {
 				g.variables = make(map[string]any)
 			}

@@ -21,6 +21,7 @@ type lookup struct {
 	r     *http.Request
 	next  caddyhttp.Handler
 	key   key
+	given given // by handlers of the site
 	now   time.Time
 	stale *object
 	why   string // the request is forwarded, as a parameter of Cache-Status
@@ -54,7 +55,7 @@ func (l *lookup) fetch() error {
 func (f *fetch) begin(l *lookup) error {
 	f.ttl, f.log = l.h.ttl(l.path()), l.h.logger
 	server, _ := l.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	r, err := f.request(server, l.h.given(l.r))
+	r, err := f.request(server, l.given)
 	if err != nil {
 		f.ctx, f.cancel = context.WithCancel(context.Background())
 		f.fail(err)
@@ -175,7 +176,7 @@ func (l *lookup) bypass(t *handoff.Target, why string) error {
 	}
 	p := &passing{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: l.w}, status: why}
 	if unsafe(l.r.Method) {
-		changed := l.h.key(l.r, t)
+		changed := l.h.key(l.r, t, given{})
 		p.changes = func() { // it may have changed something (RFC 9111, section 4.4)
 			l.h.store.forget(func(k *key) bool {
 				return k.secure == changed.secure && k.host == changed.host && k.uri == changed.uri && k.org == changed.org && k.stream == changed.stream

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,25 +31,22 @@ func (h *Handler) isNoise(name string) bool {
 	return name == cmcdName && h.CMCD != keepCMCD || slices.Contains(h.IgnoreQuery, name)
 }
 
-// withoutNoise is a path and query without the pairs that make no difference. Every
-// other byte stays.
+// withoutNoise is a path and query without the pairs that make no difference.
 func (h *Handler) withoutNoise(uri string) string {
-	path, query, found := strings.Cut(uri, "?")
-	if !found {
+	path, query, _ := strings.Cut(uri, "?")
+	kept := withoutPairs(query, h.isNoise)
+	switch {
+	case len(kept) == len(query):
 		return uri
-	}
-	if query = h.queryWithoutNoise(query); query == "" {
+	case kept == "":
 		return path
 	}
-	if len(path)+1+len(query) == len(uri) {
-		return uri
-	}
-	return path + "?" + query
+	return path + "?" + kept
 }
 
-// queryWithoutNoise is the same for a query.
-func (h *Handler) queryWithoutNoise(query string) string {
-	var kept []string // once there is noise
+// withoutPairs is a query without the pairs of some names. Every other byte stays.
+func withoutPairs(query string, drop func(name string) bool) string {
+	var kept []string // once there is something to drop
 	for at := 0; at <= len(query); {
 		pair, _, _ := strings.Cut(query[at:], "&")
 		name, _, _ := strings.Cut(pair, "=")
@@ -57,13 +55,13 @@ func (h *Handler) queryWithoutNoise(query string) string {
 				name = decoded
 			}
 		}
-		switch noise := h.isNoise(name); {
-		case noise && kept == nil:
+		switch dropped := drop(name); {
+		case dropped && kept == nil:
 			kept = []string{}
 			if at > 0 {
 				kept = append(kept, query[:at-1])
 			}
-		case !noise && kept != nil:
+		case !dropped && kept != nil:
 			kept = append(kept, pair)
 		}
 		at += len(pair) + 1
@@ -79,8 +77,7 @@ func (h *Handler) dropCMCDFrom(r *http.Request) *http.Request {
 	if h.CMCD == keepCMCD {
 		return r
 	}
-	only := Handler{CMCD: dropCMCD}
-	query := only.queryWithoutNoise(r.URL.RawQuery)
+	query := withoutPairs(r.URL.RawQuery, func(name string) bool { return name == cmcdName })
 	found := len(query) != len(r.URL.RawQuery)
 	for name := range r.Header {
 		found = found || isCMCD(name)
@@ -91,10 +88,6 @@ func (h *Handler) dropCMCDFrom(r *http.Request) *http.Request {
 	copied, u := *r, *r.URL
 	u.RawQuery = query
 	copied.URL, copied.Header = &u, r.Header.Clone()
-	for name := range copied.Header {
-		if isCMCD(name) {
-			delete(copied.Header, name)
-		}
-	}
+	maps.DeleteFunc(copied.Header, func(name string, _ []string) bool { return isCMCD(name) })
 	return &copied
 }

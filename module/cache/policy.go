@@ -172,8 +172,8 @@ func (a *answer) varies() bool {
 }
 
 // tells reports whether a field is in what the key says, or always the same, so that all
-// who share an answer agree in it. Where the gate tells browsers which pages may read answers, Origin makes no
-// difference.
+// who share an answer agree in it. Where the gate tells browsers which pages may read
+// answers, Origin makes no difference.
 func (k *key) tells(name string) bool {
 	switch name {
 	case "Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Accept-Encoding":

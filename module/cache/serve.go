@@ -76,9 +76,9 @@ func (l *lookup) stamp(h http.Header, o *object, how string) {
 func (l *lookup) writeWhole(b *body) error {
 	if b.size > maxPiece {
 		b.holdWhole()
-		b.stuck.Store(l, nil)
+		b.writers.Store(l, nil)
 		defer func() {
-			b.stuck.Delete(l)
+			b.writers.Delete(l)
 			b.letGo()
 		}()
 		if b.dropped.Load() {

@@ -242,6 +242,8 @@ func judgeIn(steps []step) string {
 			return "a forward_auth"
 		case s.proxyProtocol:
 			return "a proxy_protocol"
+		case s.name == "invoke":
+			return "an invoke, whose route may judge viewers"
 		}
 		for i := range s.routes {
 			if judge := judgeOf(&s.routes[i]); judge != "" {

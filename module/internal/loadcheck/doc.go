@@ -1,6 +1,7 @@
 // Package loadcheck refuses configurations of a server in which a gate would stand open,
-// its tokens would be written into logs, or a cache would keep nothing. It judges what Caddy has loaded, so that
-// Caddyfile and JSON are one to it.
+// its tokens would be written into logs, or a cache would keep nothing or give answers to
+// those whom a rule behind it refuses. It judges what Caddy has loaded, so that Caddyfile
+// and JSON are one to it.
 package loadcheck
 
 import (
