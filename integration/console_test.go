@@ -169,7 +169,7 @@ func TestConsole(t *testing.T) {
 	}
 	c.status(t, "revoking", c.post(t, "oscar", "/console/tokens/org1/"+id+"/revoke", url.Values{"reason": {"copied"}}), http.StatusSeeOther)
 	c.plays(t, token[1], 401)
-	if body := c.page(t, "reed", "/console/tokens/org1/"+id).body; !strings.Contains(body, "copied") || strings.Contains(body, "Take the revocation back") {
+	if body := c.page(t, "reed", "/console/tokens/org1/"+id).body; !strings.Contains(body, "copied") || strings.Contains(body, "Undo the revocation") {
 		t.Errorf("the revoked token:\n%s", body)
 	}
 	c.status(t, "taking back", c.post(t, "oscar", "/console/tokens/org1/"+id+"/unrevoke", url.Values{}), http.StatusSeeOther)
@@ -242,7 +242,7 @@ func TestConsoleRevocations(t *testing.T) {
 	c.status(t, "replacing at no time", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/replace", url.Values{"in": {"2m"}}), http.StatusUnprocessableEntity)
 	c.status(t, "replacing later", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/replace", url.Values{"in": {"5m"}}), http.StatusSeeOther)
 	c.plays(t, kept, 200)
-	if body := c.page(t, "oscar", "/console/tokens/org1/"+keptID).body; !strings.Contains(body, "Take the revocation back") || strings.Contains(body, "Replace this token") || !strings.Contains(body, `class="status active"`) {
+	if body := c.page(t, "oscar", "/console/tokens/org1/"+keptID).body; !strings.Contains(body, "Undo the revocation") || strings.Contains(body, "Replace this token") || !strings.Contains(body, `class="status active"`) {
 		t.Errorf("the plan:\n%s", body)
 	}
 	c.status(t, "taking the plan back", c.post(t, "oscar", "/console/tokens/org1/"+keptID+"/unrevoke", url.Values{}), http.StatusSeeOther)
@@ -556,7 +556,7 @@ func TestConsoleEscapes(t *testing.T) {
 	for _, path := range []string{"/console/orgs", "/console/streams", "/console/tokens", "/console/explain", "/console/revocations", "/console/orgs/org1/break", "/console/tokens/check", "/console/tokens/revoke?tag=" + q, "/console/keys", "/console/apikeys", "/console/streams/org1/cam/settings"} {
 		bodies["POST "+path] = c.post(t, "ann", path, url.Values{
 			"org": {evil}, "name": {evil}, "stream": {evil}, "title": {evil}, "expires": {evil}, "ip": {evil}, "referer": {evil}, "tag": {evil},
-			"user": {evil}, "token": {evil, "org1/" + id[1]}, "sure": {"yes"}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_before": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
+			"user": {evil}, "token": {evil, "org1/" + id[1]}, "sure": {"yes"}, "kind": {evil}, "value": {evil}, "reason": {evil}, "for": {evil}, "issued_until": {evil}, "future": {evil}, "address": {evil}, "page": {evil}, "until": {evil}, "not_before": {evil},
 		}).body
 	}
 	for path, body := range bodies {

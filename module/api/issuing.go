@@ -65,11 +65,30 @@ func (c issuing) issueUnsaved(ctx context.Context, r issue.Request) (*issue.Issu
 	if err := c.orgInBody("body.org", r.Org); err != nil {
 		return nil, err
 	}
+	future, after := c.registry.Revocations.Ahead(&registry.Token{Org: r.Org, Streams: r.Streams, OrgWide: r.OrgWide, Tag: r.Tag, User: r.User})
+	if future != nil {
+		return nil, revokedAhead(future)
+	}
 	issuer, err := c.app.Issuer(ctx, r.Org)
 	if err != nil {
 		return nil, err
 	}
+	r.IssuedAfter = after
 	return issuer.Issue(r)
+}
+
+// revokedAhead says that a token would be refused, and how to have it play.
+func revokedAhead(v *registry.Condition) error {
+	field := map[string]string{"tag": "tag", "user": "user", "stream": "streams"}[v.Kind]
+	what := "this " + v.Kind
+	if field == "" {
+		field, what = "org", "this organisation"
+	}
+	text := what + " is revoked for later tokens too"
+	if v.By != "" {
+		text += ", by " + v.By
+	}
+	return mistake("body."+field, text+"; the token would be refused. To undo that: playgate token unrevoke "+v.ID+" --org "+v.Org)
 }
 
 // issue makes a token and keeps its record. It returns the token only when the
@@ -116,8 +135,8 @@ func recordOf(g *token.Grant) *registry.Token {
 		ID: g.ID, Org: g.Org, Streams: g.Streams, OrgWide: g.OrgWide, Tag: g.Tag, User: g.Subject,
 		Expires: g.ExpiresAt().UTC(), Key: g.KeyID,
 	}
-	if g.IssuedAt != 0 {
-		t.Created = time.Unix(g.IssuedAt, 0).UTC()
+	if t.IssuedAt = g.IssuedSecond(); t.IssuedAt != 0 {
+		t.Created = time.Unix(t.IssuedAt, 0).UTC()
 	}
 	if g.NotBefore != 0 {
 		t.NotBefore = time.Unix(g.NotBefore, 0).UTC()

@@ -22,7 +22,7 @@ var ListRevocations = operation(toRead, huma.Operation{
 // Revoke revokes all tokens of an organisation that have a value.
 var Revoke = operation(toIssue, huma.Operation{
 	OperationID: "revoke", Method: http.MethodPost, Path: "/api/v1/revocations", DefaultStatus: http.StatusCreated, Tags: []string{"revocations"},
-	Summary: "Revokes tokens", Description: "They are refused from now on, or from a time on, on every edge.",
+	Summary: "Revokes tokens", Description: "Those that were issued until now are refused from now on, or from a time on, on every edge.",
 }, revoke)
 
 // PreviewRevocation says whom Revoke would end, and revokes nothing.
@@ -111,10 +111,10 @@ func beginning(c *call, location, text string) (time.Time, error) {
 	return from, nil
 }
 
-func describeRevocation(v *registry.Revocation) types.Revocation {
+func describeRevocation(v *registry.Condition) types.Revocation {
 	return types.Revocation{
-		ID: v.ID(), Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedBefore: moment(v.IssuedBefore), From: moment(v.From),
-		Reason: v.Reason, At: v.At.UTC(), By: v.By, Until: v.Until.UTC(),
+		ID: v.ID, Org: v.Org, Kind: v.Kind, Value: v.Value, IssuedUntil: moment(v.IssuedUntil), Future: v.Future(), From: moment(v.From),
+		Reason: v.Reason, At: v.At.UTC(), By: v.By, Until: moment(v.Until),
 	}
 }
 
@@ -139,23 +139,32 @@ func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (
 		viewers, streams := c.app.Peers().Ended(c.registry.Revocations.Selection(&asked))
 		ending <- types.Ending{Viewers: viewers, Streams: streams}
 	}()
-	if err := c.registry.Revocations.Add(ctx, v, c.Name); err != nil {
+	expires := time.Time{}
+	if v.Kind == "token" {
+		if kept, err := c.registry.Tokens.Get(ctx, v.Org, v.Value); err == nil {
+			expires = kept.Expires
+		}
+	}
+	if err := c.registry.Revocations.Add(ctx, v, expires, c.Name); err != nil {
 		return nil, err
 	}
 	d, ends := describeRevocation(v), <-ending
+	if v.Kind == "token" && expires.IsZero() {
+		d.Warning = "when this token expires is not known here; it is refused until " + v.Until.UTC().Format(time.RFC3339)
+	}
 	d.Viewers, d.Streams = &ends.Viewers, &ends.Streams
 	return &d, nil
 }
 
 // revocationOf reads what is to be revoked.
-func revocationOf(c *call, b *types.NewRevocation) (*registry.Revocation, error) {
+func revocationOf(c *call, b *types.NewRevocation) (*registry.Condition, error) {
 	if err := mayRevoke(c, b.Kind); err != nil {
 		return nil, err
 	}
 	if err := c.orgInBody("body.org", b.Org); err != nil {
 		return nil, err
 	}
-	v := &registry.Revocation{Org: b.Org, Kind: b.Kind, Value: b.Value, Reason: b.Reason}
+	v := &registry.Condition{Org: b.Org, Kind: b.Kind, Value: b.Value, Reason: b.Reason}
 	if (b.Kind == "org") != (b.Value == "") {
 		return nil, mistake("body.value", "write the id, tag, user or stream that is revoked; for kind org leave it out")
 	}
@@ -169,16 +178,25 @@ func revocationOf(c *call, b *types.NewRevocation) (*registry.Revocation, error)
 	if err := checkText("body.reason", b.Reason); err != nil {
 		return nil, err
 	}
-	if b.IssuedBefore != "" {
-		var err error
-		if v.IssuedBefore, err = issue.ParseTime(b.IssuedBefore, c.now); err != nil {
-			return nil, mistake("body.issued_before", err.Error())
+	var err error
+	switch {
+	case b.Kind == "token" && b.IssuedUntil != "":
+		return nil, mistake("body.issued_until", "leave it out for kind token: a token was issued once")
+	case b.Kind == "token" && b.Future:
+		return nil, mistake("body.future", "leave it out for kind token: no other token has its id")
+	case b.Future && b.IssuedUntil != "":
+		return nil, mistake("body.future", "write this or issued_until, not both")
+	case b.Kind == "token" || b.Future:
+	case b.IssuedUntil == "":
+		v.IssuedUntil = c.now
+	default:
+		if v.IssuedUntil, err = issue.ParseTime(b.IssuedUntil, c.now); err != nil {
+			return nil, mistake("body.issued_until", err.Error())
 		}
-		if v.IssuedBefore.After(c.now) {
-			return nil, mistake("body.issued_before", "that is in the future; leave it out to revoke later tokens too")
+		if v.IssuedUntil.After(c.now) {
+			return nil, mistake("body.issued_until", "that is in the future; write future to refuse later tokens too")
 		}
 	}
-	var err error
 	v.From, err = beginning(c, "body.from", b.From)
 	return v, err
 }

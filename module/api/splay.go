@@ -249,9 +249,5 @@ func splayRevoke(ctx context.Context, c *call, body []byte) (string, error) {
 	if err != nil {
 		return "", &splayError{http.StatusBadRequest, splayNotKnown, "The token is not allowed for revocation"}
 	}
-	// What has been said of it already, and why, stays.
-	if v := c.registry.Revocations.ByTokenID(g.Org, g.ID); v != nil && v.Holds(c.now) && v.IssuedBefore.IsZero() && !v.Until.Before(g.ExpiresAt()) {
-		return "", nil
-	}
-	return "", c.registry.Revocations.Add(ctx, &registry.Revocation{Org: g.Org, Kind: "token", Value: g.ID, Until: g.ExpiresAt()}, c.Name)
+	return "", c.registry.Revocations.Add(ctx, &registry.Condition{Org: g.Org, Kind: "token", Value: g.ID}, g.ExpiresAt(), c.Name)
 }

@@ -53,7 +53,7 @@ func describeTokens(ctx context.Context, c *call, tokens []*registry.Token, now 
 // describeWithout tells what is kept of a token, but not who uses it.
 func describeWithout(c *call, t *registry.Token, now time.Time) types.Token {
 	d := describeToken(t, now)
-	if v := c.registry.Revocations.Of(t); v != nil {
+	if v := c.registry.Revocations.Revoked(t); v != nil {
 		d.Status = c.registry.Revocations.StatusOf(t, now)
 		d.Revoked = &types.Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
@@ -161,7 +161,7 @@ func revokeToken(ctx context.Context, c *call, in *types.RevokeToken) (*types.No
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.registry.Revocations.Add(ctx, &registry.Revocation{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, c.Name)
+	return nil, c.registry.Revocations.Add(ctx, &registry.Condition{Org: found.Org, Kind: "token", Value: found.ID, From: from, Reason: in.Reason}, found.Expires, c.Name)
 }
 
 // findToken finds the record of a token that the caller may see.

@@ -93,22 +93,19 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 	told := describeTokens(ctx, c, []*registry.Token{t}, q.At.Truncate(time.Second))[0]
 	answer := &types.TokenAnswer{Allowed: e.Allowed, Reason: e.Reason, Checks: e.Checks, Token: &told}
 	revocation := types.Check{Name: "revocation", Result: issue.OK, Text: "it has not been revoked"}
-	refused := slices.DeleteFunc(slices.Clone(t.Streams), func(stream string) bool {
+	refused := slices.DeleteFunc(t.Playable(), func(stream string) bool {
 		s := access.SubjectOf(e.Grant, stream, trust.Hasher)
-		return !c.app.Revoked(&s)
+		return !c.app.Revoked(&s, q.At)
 	})
 	switch {
-	case len(refused) == 0:
-	case len(refused) < len(t.Streams):
-		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
-	default:
-		revocation = types.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it has been revoked for all of its streams"}
-	}
-	if told.Revoked != nil {
-		revocation = types.Check{Name: "revocation", Result: issue.Failed, Reason: string(access.Revoked), Text: "it was revoked at " + told.Revoked.At.Format(time.RFC3339)}
-	}
-	if revocation.Result == issue.Failed {
+	case len(refused) == len(t.Playable()):
+		revocation.Result, revocation.Reason, revocation.Text = issue.Failed, string(access.Revoked), "it has been revoked"
+		if told.Revoked != nil {
+			revocation.Text = "it was revoked at " + told.Revoked.At.Format(time.RFC3339)
+		}
 		answer.Allowed, answer.Reason = false, cmp.Or(answer.Reason, revocation.Reason)
+	case len(refused) > 0:
+		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
 	}
 	answer.Checks = append(answer.Checks, revocation)
 	if check, ok := references(c, e.Grant.Org, e.URL); ok {

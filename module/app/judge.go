@@ -27,7 +27,7 @@ func (j judge) Ends(s *access.Subject, now time.Time) access.Reason {
 		return access.Expired
 	case !j.keyCounts(s):
 		return access.UnknownKey
-	case a.Revoked(s):
+	case a.Revoked(s, now):
 		return access.Revoked
 	}
 	return ""

@@ -50,7 +50,7 @@ func warnOfGlass(r *registry.Registry, logger *zap.Logger, now time.Time) {
 }
 
 // Revoked reports whether a playback token, or the one that a session began
-// with, has been revoked for its stream.
-func (a *App) Revoked(s *access.Subject) bool {
-	return a.registry != nil && a.registry.View().Revoked(s)
+// with, is revoked for its stream at a time.
+func (a *App) Revoked(s *access.Subject, at time.Time) bool {
+	return a.registry != nil && a.registry.View().Revoked(s, at)
 }

@@ -178,7 +178,7 @@ func revokeAll(c *client, before string) error {
 		return err
 	}
 	for _, o := range list.Orgs {
-		in := types.NewRevocation{Org: o.Org, Kind: "org", IssuedBefore: before, Reason: "restored from a backup"}
+		in := types.NewRevocation{Org: o.Org, Kind: "org", IssuedUntil: before, Reason: "restored from a backup"}
 		if _, err := c.post("revocations", in, nil); err != nil {
 			return fmt.Errorf("%s: %w", o.Org, err)
 		}

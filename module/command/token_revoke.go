@@ -13,7 +13,7 @@ import (
 // revoking is what the flags say about tokens to be revoked.
 type revoking struct {
 	org, tag, user, stream, before, from, reason string
-	all                                          bool
+	all, future                                  bool
 }
 
 func tokenRevoke() *cobra.Command {
@@ -22,12 +22,16 @@ func tokenRevoke() *cobra.Command {
 		Use:   "revoke ID | --org ORG (--tag TAG | --user USER | --stream STREAM | --all) [flags]",
 		Short: "Refuses tokens from now on, or from a time on, on every edge",
 		Long: `Refuses tokens from now on, or from a time on, on every edge: one by its id, or all of an
-organisation that have a tag, a user or a stream, or all there are. Tokens that
-are made later with the same tag, user or stream are refused too, unless
---issued-before spares them. Sessions that began with a revoked token end with it.`,
+organisation that have a tag, a user or a stream, or all there are. Sessions that
+started with a revoked token end with it.
+
+A tag, a user, a stream or an organisation is revoked for the tokens that were
+issued until now. New tokens play. With --future they are refused too, and
+cannot be made here, until you undo it with playgate token unrevoke.`,
 		Example: `  playgate token revoke 5N2hmK8clF7qRkLR --reason "posted in a forum"
   playgate token revoke 5N2hmK8clF7qRkLR --from 10m --reason "replaced"
   playgate token revoke --org acme --tag press
+  playgate token revoke --org acme --user ann --future --reason "contract ended"
   playgate token revoke --org acme --all --issued-before 2027-01-31T20:00:00Z`,
 	}
 	f := cmd.Flags()
@@ -36,7 +40,8 @@ are made later with the same tag, user or stream are refused too, unless
 	f.StringVar(&x.user, "user", "", "all for this user")
 	f.StringVar(&x.stream, "stream", "", "all, for this stream")
 	f.BoolVar(&x.all, "all", false, "all of the organisation")
-	f.StringVar(&x.before, "issued-before", "", "spare those that were issued after this time")
+	f.StringVar(&x.before, "issued-before", "", "spare those that were issued after this time (default: now)")
+	f.BoolVar(&x.future, "future", false, "refuse those that are issued later too, until it is undone")
 	f.StringVar(&x.from, "from", "", "begin at this time, or after a duration like 10m (default: at once)")
 	f.StringVar(&x.reason, "reason", "", "why, for the records")
 	return online(cmd, x.ask)
@@ -63,13 +68,16 @@ func (x *revoking) ask(c *client, args []string) error {
 	if n != 1 {
 		return errors.New("say which tokens: an id, or one of --tag, --user, --stream and --all")
 	}
-	if len(args) == 1 && x.before == "" {
-		return x.one(c, args[0])
+	if len(args) == 0 {
+		return x.many(c, kind, value)
 	}
-	if len(args) == 1 {
+	if x.before != "" {
 		return errors.New("--issued-before belongs to --tag, --user, --stream or --all: a token was issued once")
 	}
-	return x.many(c, kind, value)
+	if x.future {
+		return errors.New("--future belongs to --tag, --user, --stream or --all: no other token has this id")
+	}
+	return x.one(c, args[0])
 }
 
 // one revokes a token by its id.
@@ -87,7 +95,7 @@ func (x *revoking) one(c *client, id string) error {
 
 // many revokes all tokens of an organisation that have a value.
 func (x *revoking) many(c *client, kind, value string) error {
-	in := types.NewRevocation{Org: x.org, Kind: kind, Value: value, IssuedBefore: x.before, From: x.from, Reason: x.reason}
+	in := types.NewRevocation{Org: x.org, Kind: kind, Value: value, IssuedUntil: x.before, Future: x.future, From: x.from, Reason: x.reason}
 	var v types.Revocation
 	answer, err := c.post("revocations", in, &v)
 	if err != nil {
@@ -97,7 +105,11 @@ func (x *revoking) many(c *client, kind, value string) error {
 	if v.From != nil {
 		begins = when(*v.From)
 	}
-	return c.done(answer, "These tokens are refused from %s on. To take it back: playgate token unrevoke %s --org %s", begins, clean(v.ID), clean(v.Org))
+	which := "Those that were issued until " + whenever(v.IssuedUntil)
+	if v.Future {
+		which = "These tokens, and those that are issued later,"
+	}
+	return c.done(answer, "%s are refused from %s on. To undo it: playgate token unrevoke %s --org %s", which, begins, clean(v.ID), clean(v.Org))
 }
 
 func tokenUnrevoke() *cobra.Command {
@@ -151,9 +163,13 @@ func tokenRevocations() *cobra.Command {
 		return c.show(answer, func(w io.Writer) error {
 			rows := make([][]string, len(list.Revocations))
 			for i, v := range list.Revocations {
-				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, whenever(v.IssuedBefore), whenever(v.From), v.Reason, when(v.At), v.By}
+				until := whenever(v.IssuedUntil)
+				if v.Future {
+					until = "later too"
+				}
+				rows[i] = []string{v.ID, v.Org, v.Kind, v.Value, until, whenever(v.From), v.Reason, when(v.At), v.By}
 			}
-			return table(w, []string{"ID", "ORG", "BY", "VALUE", "ISSUED BEFORE", "FROM", "REASON", "AT", "WHO"}, rows)
+			return table(w, []string{"ID", "ORG", "BY", "VALUE", "ISSUED UNTIL", "FROM", "REASON", "AT", "WHO"}, rows)
 		})
 	})
 }

@@ -117,15 +117,15 @@ func (o order) Direction() string {
 // notices are what a page says after a form was sent, by the value of done.
 var notices = map[string]string{
 	"revoked":   "The token is revoked. What it was playing has ended.",
-	"unrevoked": "The revocation is taken back. The token plays again.",
+	"unrevoked": "The revocation is undone. The token plays again, if nothing else refuses it.",
 	"stream":    "The stream is there.",
 	"org":       "The organisation is there. Now make a stream.",
 	"many":      "They are revoked. What they were playing has ended.",
-	"undone":    "The revocation is taken back. Its tokens play again.",
+	"undone":    "The revocation is undone. Its tokens play again, if nothing else refuses them.",
 	"switched":  "The switch is set.",
 	"broken":    "The glass is broken: everybody is let in.",
 	"mended":    "The break-glass has ended.",
-	"planned":   "The revocation is planned. You can take it back until then, and after.",
+	"planned":   "The revocation is planned. You can undo it until then, and after.",
 	"settings":  "The stream is changed.",
 	"deleted":   "The stream is deleted. Its tokens are not: revoke them if nobody may play it by its name any more.",
 	"key":       "The key is added. Tokens that it has signed are let in.",

@@ -44,7 +44,11 @@ func listRevocations(r *pageRequest) error {
 // Sure names what has been asked about. A form that was changed since is about
 // something else, and is asked about again.
 func (p *revocationsPage) Sure() string {
-	return strings.Join([]string{p.New.Org, p.New.Kind, p.New.IssuedBefore, p.New.Value}, " ")
+	which := p.New.IssuedUntil
+	if p.New.Future {
+		which += "future"
+	}
+	return strings.Join([]string{p.New.Org, p.New.Kind, which, p.New.Value}, " ")
 }
 
 // revokeMany revokes all tokens with a tag, for a user or a stream, or all there
@@ -53,12 +57,12 @@ func revokeMany(r *pageRequest) error {
 	f := r.request.PostForm
 	n := types.NewRevocation{
 		Org: f.Get("org"), Kind: f.Get("kind"), Value: strings.TrimSpace(f.Get("value")),
-		IssuedBefore: f.Get("issued_before"), Reason: strings.TrimSpace(f.Get("reason")),
+		IssuedUntil: f.Get("issued_until"), Future: f.Get("future") == "yes", Reason: strings.TrimSpace(f.Get("reason")),
 	}
 	asked := revocationsPage{New: n} // as the form has it
 	status, err := http.StatusOK, error(nil)
-	if n.IssuedBefore, err = formTime(n.IssuedBefore); err != nil {
-		asked.Mistakes = map[string]string{"issued_before": "write a date and a time, or nothing"}
+	if n.IssuedUntil, err = formTime(n.IssuedUntil); err != nil {
+		asked.Mistakes = map[string]string{"issued_until": "write a date and a time, or nothing"}
 	} else if f.Get("sure") == asked.Sure() {
 		if _, err = ask(r, api.Revoke, body(n)); err == nil {
 			return r.redirect("/revocations", "many")

@@ -242,11 +242,11 @@ func showToken(r *pageRequest) error {
 	}
 	p.Token = *found
 	if p.Token.Revoked != nil {
-		revocation, err := r.revocationOf(org, id)
+		alone, err := r.revocationsOf(org, id)
 		if err != nil {
 			return err
 		}
-		p.Undo = revocation != ""
+		p.Undo = len(alone) > 0
 	}
 	return r.render(http.StatusOK, "token", "tokens", "Token "+id, p)
 }
@@ -295,24 +295,26 @@ func replaceToken(r *pageRequest) error {
 
 func unrevokeToken(r *pageRequest) error {
 	org, id := r.request.PathValue("org"), r.request.PathValue("id")
-	revocation, err := r.revocationOf(org, id)
+	alone, err := r.revocationsOf(org, id)
 	if err != nil {
 		return err
 	}
-	if revocation == "" {
+	if len(alone) == 0 {
 		return api.Refuse(http.StatusConflict, "Nothing revokes this token alone. A tag, a user, a stream or the organisation is revoked; see Revocations.")
 	}
-	if _, err := ask(r, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: revocation}); err != nil {
-		return err
+	for _, revocation := range alone {
+		if _, err := ask(r, api.UndoRevocation, &types.RevocationPath{OrgPath: types.OrgPath{Org: org}, ID: revocation.ID}); err != nil {
+			return err
+		}
 	}
 	return r.redirect(at("/tokens", org, id), "unrevoked")
 }
 
-// revocationOf is the id of the revocation of one token, or "".
-func (r *pageRequest) revocationOf(org, id string) (string, error) {
+// revocationsOf are what revokes one token by its id.
+func (r *pageRequest) revocationsOf(org, id string) ([]types.Revocation, error) {
 	list, err := ask(r, api.ListRevocations, &types.ListRevocations{Org: org, Kind: "token", Value: id})
-	if err != nil || len(list.Revocations) == 0 {
-		return "", err
+	if err != nil {
+		return nil, err
 	}
-	return list.Revocations[0].ID, nil
+	return list.Revocations, nil
 }

@@ -150,7 +150,7 @@ func (s *stage) serve() (address string, err error) {
 	return listener.Addr().String(), nil
 }
 
-// revoke revokes a token of the demo, or takes that back. Once it returns, the
+// revoke revokes a token of the demo, or undoes that. Once it returns, the
 // gate knows.
 func revoke(ctx context.Context, id string, back bool) error {
 	a, err := caddy.ActiveContext().App(app.ID)
@@ -158,11 +158,16 @@ func revoke(ctx context.Context, id string, back bool) error {
 		return err
 	}
 	store := a.(*app.App).Registry()
-	v := registry.Revocation{Org: org, Kind: "token", Value: id, Reason: "the button of the demo"}
-	if back {
-		return store.Revocations.Undo(ctx, org, v.ID(), "demo")
+	if !back {
+		c := registry.Condition{Org: org, Kind: "token", Value: id, Reason: "the button of the demo"}
+		return store.Revocations.Add(ctx, &c, time.Time{}, "demo")
 	}
-	return store.Revocations.Add(ctx, &v, "demo")
+	for _, c := range store.Revocations.OfToken(org, id) {
+		if err := store.Revocations.Undo(ctx, org, c.ID, "demo"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stop ends everything that start began.

@@ -90,7 +90,7 @@ func (in *incoming) judgeToken(d decision) decision {
 	if !d.trust.Hasher.Valid() { // from before that was known
 		return d.denied(access.Deny(access.StoreUnavailable, ""))
 	}
-	if in.h.app.Revoked(&d.subject) {
+	if in.h.app.Revoked(&d.subject, d.at) {
 		return d.denied(access.Deny(access.Revoked, "the token has been revoked; get a new one"))
 	}
 	return d

@@ -2,20 +2,22 @@ package types
 
 import "time"
 
-// Revocation refuses all tokens of an organisation that have a value.
+// Revocation is one condition: it refuses tokens of an organisation that have a value.
 type Revocation struct {
-	ID           string     `json:"id"`
-	Org          string     `json:"org"`
-	Kind         string     `json:"kind" enum:"token,tag,user,stream,org"`
-	Value        string     `json:"value,omitempty" doc:"Left out for all of the organisation."`
-	IssuedBefore *time.Time `json:"issued_before,omitempty" doc:"Tokens that were issued later are spared. Those that do not say when are not."`
-	From         *time.Time `json:"from,omitempty" doc:"When it begins to hold; left out: it holds since at."`
-	Reason       string     `json:"reason,omitempty"`
-	At           time.Time  `json:"at"`
-	By           string     `json:"by,omitempty"`
-	Viewers      *int       `json:"viewers,omitempty" doc:"How many viewers it ends, on all nodes that could be asked, where it is new."`
-	Streams      *int       `json:"streams,omitempty" doc:"On how many streams those are."`
-	Until        time.Time  `json:"until" doc:"Then it is forgotten: no token that it can concern is valid any more."`
+	ID          string     `json:"id"`
+	Org         string     `json:"org"`
+	Kind        string     `json:"kind" enum:"token,tag,user,stream,org"`
+	Value       string     `json:"value,omitempty" doc:"Left out for all of the organisation."`
+	IssuedUntil *time.Time `json:"issued_until,omitempty" doc:"It concerns tokens that were issued up to then, plus 2 seconds. A token without iat counts as issued 365 days before it expires. Left out for kind token, and with future."`
+	Future      bool       `json:"future,omitempty" doc:"It concerns tokens that are issued later too, until it is undone."`
+	From        *time.Time `json:"from,omitempty" doc:"When it begins to hold; left out: it holds since at."`
+	Reason      string     `json:"reason,omitempty"`
+	At          time.Time  `json:"at"`
+	By          string     `json:"by,omitempty"`
+	Viewers     *int       `json:"viewers,omitempty" doc:"How many viewers it ends, on all nodes that could be asked, where it is new."`
+	Streams     *int       `json:"streams,omitempty" doc:"On how many streams those are."`
+	Until       *time.Time `json:"until,omitempty" doc:"Then it is removed: no token that it concerns is valid any more. Left out with future: it stays until it is undone."`
+	Warning     string     `json:"warning,omitempty" doc:"What it may not do, where it is new."`
 }
 
 // Revocations is a list of them, the newest first.
@@ -26,12 +28,13 @@ type Revocations struct {
 
 // NewRevocation is what is to be revoked.
 type NewRevocation struct {
-	Org          string `json:"org"`
-	Kind         string `json:"kind" enum:"token,tag,user,stream,org" doc:"By what the tokens are known. stream and org need an admin."`
-	Value        string `json:"value,omitempty" doc:"The token's id, the tag, the user or the stream; left out for org."`
-	IssuedBefore string `json:"issued_before,omitempty" doc:"Spares tokens that were issued later than this time. Default: none is spared, those of the future included."`
-	From         string `json:"from,omitempty" doc:"When it begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
-	Reason       string `json:"reason,omitempty" doc:"Why; at most 128 characters."`
+	Org         string `json:"org"`
+	Kind        string `json:"kind" enum:"token,tag,user,stream,org" doc:"By what the tokens are known. stream and org need an admin."`
+	Value       string `json:"value,omitempty" doc:"The token's id, the tag, the user or the stream; left out for org."`
+	IssuedUntil string `json:"issued_until,omitempty" doc:"Spares tokens that were issued later than this time, plus 2 seconds. Default: now. Not for kind token."`
+	Future      bool   `json:"future,omitempty" doc:"Spares none: tokens that are issued later are refused too, and cannot be made here, until this is undone. Not for kind token, and not beside issued_until."`
+	From        string `json:"from,omitempty" doc:"When it begins: a time, or a duration from now like 10m; at most 30d ahead. Default: at once."`
+	Reason      string `json:"reason,omitempty" doc:"Why; at most 128 characters."`
 }
 
 // Ending is whom a revocation ends.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"hash/maphash"
+	"time"
 
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -19,7 +20,8 @@ type Subject struct {
 	TokenID, Tag, User, Key uint64
 	// LocalKey is what the key is known by in this process, whatever secret hashes have.
 	LocalKey uint64
-	// IssuedAt is its iat, rounded down.
+	// IssuedAt is its iat, rounded down. A token without one counts as issued as long
+	// before its end as tokens may live at most.
 	IssuedAt int64
 	// Expires is its exp, where Public: then no deadline says it. 0 for none.
 	Expires int64
@@ -28,13 +30,21 @@ type Subject struct {
 // SubjectOf is what a playback token can be revoked by, as it plays a stream.
 func SubjectOf(g *token.Grant, stream string, h sessiontoken.Hasher) Subject {
 	return Subject{
-		Org: g.Org, Stream: stream, IssuedAt: g.IssuedSecond(),
+		Org: g.Org, Stream: stream, IssuedAt: issuedAt(g.IssuedSecond(), g.Expires),
 		TokenID:  h.Hash("token", g.Org, g.ID),
 		Tag:      h.Hash("tag", g.Org, g.Tag),
 		User:     h.Hash("user", g.Org, g.Subject),
 		Key:      h.Key(g.Key),
 		LocalKey: LocalKey(g.Key),
 	}
+}
+
+// issuedAt is when a token counts as issued.
+func issuedAt(iat, expires int64) int64 {
+	if iat == 0 {
+		return expires - int64(token.MaxLifetime/time.Second)
+	}
+	return iat
 }
 
 var localSeed = maphash.MakeSeed()
@@ -54,7 +64,7 @@ func LocalKey(k *token.Key) uint64 {
 // SubjectOfSession is the same of the token that a session began with, and its key.
 func SubjectOfSession(t *sessiontoken.Token, org, stream string, key *token.Key) Subject {
 	return Subject{
-		Org: org, Stream: stream, IssuedAt: t.IssuedAt,
+		Org: org, Stream: stream, IssuedAt: issuedAt(t.IssuedAt, t.Expires),
 		TokenID: t.TokenID, Tag: t.Tag, User: t.User, Key: t.Key, LocalKey: LocalKey(key),
 	}
 }

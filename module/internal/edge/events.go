@@ -151,18 +151,18 @@ func (e *Events) listener(name string) *Emitter {
 	return nil
 }
 
-// TellRevoked tells of a revocation that has come into force on this node. It
-// does not block.
-func (e *Events) TellRevoked(v *registry.Revocation) {
+// TellRevoked tells of a condition that has begun to hold on this node. It does not
+// block.
+func (e *Events) TellRevoked(c *registry.Condition) {
 	m := e.listener(revokedEvent)
 	if m == nil {
 		return
 	}
 	data := map[string]any{
-		"id": v.ID(), "org": v.Org, "kind": v.Kind, "value": v.Value, "reason": v.Reason, "by": v.By, "issued_before": "",
+		"id": c.ID, "org": c.Org, "kind": c.Kind, "value": c.Value, "reason": c.Reason, "by": c.By, "issued_until": "",
 	}
-	if !v.IssuedBefore.IsZero() {
-		data["issued_before"] = v.IssuedBefore.UTC().Format(time.RFC3339)
+	if !c.IssuedUntil.IsZero() {
+		data["issued_until"] = c.IssuedUntil.UTC().Format(time.RFC3339)
 	}
 	m.post(event{revokedEvent, data})
 }

@@ -20,7 +20,7 @@ const (
 type sweeper struct {
 	state          *State
 	config, coming Config // that judges, and that will
-	since          time.Time
+	since, asked   time.Time
 	started        bool
 }
 
@@ -43,6 +43,7 @@ func (s *sweeper) run() {
 
 func (s *sweeper) sweep(now time.Time) {
 	all := s.settle(now)
+	s.noteRevocations(now)
 	changes := s.state.Changes.Count()
 	s.state.running.Each(func(r *conns.Running) {
 		switch {
@@ -57,6 +58,19 @@ func (s *sweeper) sweep(now time.Time) {
 			r.Seen = changes
 		}
 	})
+}
+
+// noteRevocations finds out whether planned revocations have begun since the last look.
+// It asks with the time: a clock that is set and a machine that slept change nothing.
+func (s *sweeper) noteRevocations(now time.Time) {
+	asked := s.asked
+	s.asked = now
+	if s.config == nil || asked.IsZero() {
+		return
+	}
+	if r := s.config.Registry(); r != nil && r.View().RevocationsBegun(asked, now) {
+		s.state.Changes.RegistryChanged()
+	}
 }
 
 // settle chooses the configuration that judges, and reports whether it is another

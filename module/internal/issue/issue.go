@@ -27,6 +27,10 @@ type Request struct {
 	// NotBefore is when it begins; the zero time means at once.
 	NotBefore time.Time
 
+	// IssuedAfter is a unix second after which the token must be issued: what was
+	// issued until then is revoked. 0 for none.
+	IssuedAfter int64
+
 	IPs      []string
 	Referers []string
 	Tag      string
@@ -167,7 +171,7 @@ func (i *Issuer) times(r Request, g *token.Grant) error {
 	case expires.Sub(now) > most:
 		return wrong("expires", "a token lives at most %s; the latest is %s", Days(most), now.Add(most).UTC().Format(time.RFC3339))
 	}
-	g.IssuedAt, g.Expires = now.Unix(), expires.Unix()
+	g.IssuedAt, g.Expires = max(now.Unix(), r.IssuedAfter+1), expires.Unix()
 	if g.Expires <= g.IssuedAt {
 		return wrong("expires", "a token lives at least a second")
 	}

@@ -163,6 +163,18 @@ func (b *NATSBucket) Get(ctx context.Context, key string) (e Entry, err error) {
 	return e, err
 }
 
+// Written is when a key was written last, by the clock of the store.
+func (b *NATSBucket) Written(ctx context.Context, key string) (at time.Time, err error) {
+	err = b.persist(ctx, func(ctx context.Context) error {
+		var found jetstream.KeyValueEntry
+		if found, err = b.kv().Get(ctx, key); err == nil {
+			at = found.Created()
+		}
+		return err
+	}, nil)
+	return at, err
+}
+
 func entry(e jetstream.KeyValueEntry) Entry {
 	return Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
 }

@@ -20,12 +20,12 @@ import (
 
 func revoke(t *testing.T, r *Registry, id string) {
 	t.Helper()
-	if err := r.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: id}, "test"); err != nil {
+	if err := r.Revocations.Add(t.Context(), &Condition{Org: "acme", Kind: byToken, Value: id}, time.Time{}, "test"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func revoked(r *Registry, id string) bool { return r.Revocations.ByTokenID("acme", id) != nil }
+func revoked(r *Registry, id string) bool { return len(r.Revocations.OfToken("acme", id)) > 0 }
 
 // Servers that were put in the place of others, with nothing on their disks, make
 // no edge forget what was revoked. What they say is added to it, and nothing is
@@ -61,7 +61,7 @@ func TestServersMadeAnew(t *testing.T) {
 	if !revoked(knows, "leaked") {
 		t.Error("what was revoked was forgotten later")
 	}
-	if err := knows.Revocations.Add(t.Context(), &Revocation{Org: "acme", Kind: byToken, Value: "x"}, "test"); !errors.Is(err, ErrUnavailable) {
+	if err := knows.Revocations.Add(t.Context(), &Condition{Org: "acme", Kind: byToken, Value: "x"}, time.Time{}, "test"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a change: %v", err)
 	}
 

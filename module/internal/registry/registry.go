@@ -84,9 +84,9 @@ func New(s Settings, logger *zap.Logger) *Registry {
 	return r
 }
 
-// OnRevoke has f called with each revocation that is new, once it is in force on
-// this node. It has to be said before Start, and f must not block.
-func (r *Registry) OnRevoke(f func(*Revocation)) { r.view.revoked.onRevoke = f }
+// OnRevoke has f called with each condition that is new, once it holds on this node. It
+// has to be said before Start, and f must not block.
+func (r *Registry) OnRevoke(f func(*Condition)) { r.view.revoked.onRevoke = f }
 
 // OnChange has f called after each change on which a verdict can depend. It has to
 // be said before Start, and f must not block.

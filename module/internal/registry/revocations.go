@@ -3,102 +3,115 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 )
 
 // Revocations are the revocations of a registry.
 type Revocations struct{ *records }
 
-// RevocationFilter says which revocations are wanted. The zero value wants all.
+// RevocationFilter says which conditions are wanted. The zero value wants all.
 type RevocationFilter struct {
 	Orgs        []string // nil for all
 	Kind, Value string   // "" for any
 }
 
-func (f *RevocationFilter) match(v *Revocation) bool {
-	return (f.Orgs == nil || slices.Contains(f.Orgs, v.Org)) && (f.Kind == "" || f.Kind == v.Kind) && (f.Value == "" || f.Value == v.Value)
+func (f *RevocationFilter) match(c *Condition) bool {
+	return (f.Orgs == nil || slices.Contains(f.Orgs, c.Org)) && (f.Kind == "" || f.Kind == c.Kind) && (f.Value == "" || f.Value == c.Value)
 }
 
-// Add keeps a revocation, and returns when this node refuses what it says.
-// One of the same value is replaced, unless it refuses more.
-func (r *Revocations) Add(ctx context.Context, v *Revocation, by string) error {
-	if err := v.check(); err != nil {
+// MaxFuture is how many conditions an organisation may have that concern tokens of the
+// future: they never end by themselves.
+const MaxFuture = 1000
+
+// ErrTooManyFuture: an organisation has [MaxFuture] of them.
+var ErrTooManyFuture = fmt.Errorf("the organisation has %d revocations that concern later tokens too; undo some of them first", MaxFuture)
+
+// Add keeps a condition under an id of its own, and returns when this node refuses what
+// it says. Expires is when a token that is revoked by its id expires; zero if that is
+// not known. If the same has been said of one token already, the condition becomes that
+// one, and nothing is added.
+func (r *Revocations) Add(ctx context.Context, c *Condition, expires time.Time, by string) error {
+	if err := c.check(); err != nil {
 		return err
 	}
 	if err := r.replica.Writable(); err != nil {
 		return err
 	}
-	v.At, v.By = r.now().UTC().Truncate(time.Millisecond), by
-	last := v.At
-	if v.From.After(last) {
-		last = v.From
-	} else {
-		v.From = time.Time{}
+	c.ID, c.At, c.By, c.Schema = token.NewID(16), r.now().UTC().Truncate(time.Millisecond), by, conditionSchema
+	if !c.From.After(c.At) {
+		c.From = time.Time{}
 	}
-	last = last.Add(token.MaxLifetime)
-	if !v.IssuedBefore.IsZero() && v.IssuedBefore.Before(v.At) {
-		last = v.IssuedBefore.Add(token.MaxLifetime)
-	}
-	// A token that begins in a year may end in two.
-	if v.Until.After(last) {
-		last = v.Until
-	}
-	v.Until = last.UTC().Add(token.MaxLeeway + revokedKept)
-	revision, err := r.create(ctx, r.edge, v.key(), v)
-	if errors.Is(err, ErrExists) {
-		wanted := *v
-		err = r.update(ctx, r.edge, v.key(), v, func() error {
-			if !v.IssuedBefore.IsZero() && (wanted.IssuedBefore.IsZero() || wanted.IssuedBefore.After(v.IssuedBefore)) {
-				v.IssuedBefore = wanted.IssuedBefore
+	if c.Until = c.end(expires); c.Kind == byToken {
+		for _, said := range r.OfToken(c.Org, c.Value) {
+			if !said.From.After(c.From) && !said.Until.Add(conditionKept).Before(c.Until) {
+				*c = *said
+				return nil
 			}
-			if wanted.From.Before(v.From) {
-				v.From = wanted.From
-			}
-			v.Reason, v.At, v.By = wanted.Reason, wanted.At, wanted.By
-			if wanted.Until.After(v.Until) {
-				v.Until = wanted.Until
-			}
-			return nil
-		})
-		revision = v.Revision
+		}
 	}
+	if c.Future() && r.view.futureConditions(c.Org) >= MaxFuture {
+		return ErrTooManyFuture
+	}
+	revision, err := r.create(ctx, r.edge, c.key(), c)
 	if err != nil {
 		return err
 	}
-	v.Revision = revision
-	r.audit.add(ctx, by, v.Org, "revoke", v.detail())
+	c.Revision = revision
+	r.audit.add(ctx, by, c.Org, "revoke", c.detail())
 	return nil
 }
 
-// Undo takes a revocation back.
+// end is when the condition is not needed any more; zero for never.
+func (c *Condition) end(expires time.Time) time.Time {
+	last := c.At
+	switch {
+	case c.Future():
+		return time.Time{}
+	case c.Kind != byToken:
+		last = c.IssuedUntil.Add(token.MaxLifetime)
+	case !expires.IsZero():
+		last = expires
+	default:
+		last = last.Add(token.MaxLifetime)
+	}
+	if c.From.After(last) {
+		last = c.From
+	}
+	return last.UTC().Add(conditionKept)
+}
+
+// OfToken are the conditions on one token, by its id.
+func (r *Revocations) OfToken(org, id string) []*Condition {
+	return r.view.conditionsOf(&Condition{Org: org, Kind: byToken, Value: id})
+}
+
+// Undo removes a condition. What others refuse stays refused.
 func (r *Revocations) Undo(ctx context.Context, org, id, by string) error {
-	v := r.view.revocation(org, id)
-	if v == nil {
+	c := r.view.condition(org, id)
+	if c == nil {
 		return ErrNotFound
 	}
-	if err := r.remove(ctx, r.edge, v.key()); err != nil {
+	if err := r.remove(ctx, r.edge, c.key()); err != nil {
 		return err
 	}
-	r.audit.add(ctx, by, org, "revoke.undo", v.detail())
+	r.audit.add(ctx, by, org, "revoke.undo", c.detail())
 	return nil
-}
-
-// ByTokenID is the revocation of one token by its id, or nil.
-func (r *Revocations) ByTokenID(org, id string) *Revocation {
-	return r.view.revocation(org, (&Revocation{Kind: byToken, Value: id}).ID())
 }
 
 // List lists at most n, the newest first, from after a cursor on. next is nil
 // at the end.
-func (r *Revocations) List(f RevocationFilter, after *SortCursor, n int) (page []*Revocation, next *SortCursor) {
-	return firstN(func(yield func(SortCursor, *Revocation) bool) {
-		for _, v := range r.view.allRevocations() {
-			if f.match(v) && !yield(SortCursor{-v.At.UnixMilli(), v.Org, v.Kind + "." + v.Value}, v) {
+func (r *Revocations) List(f RevocationFilter, after *SortCursor, n int) (page []*Condition, next *SortCursor) {
+	return firstN(func(yield func(SortCursor, *Condition) bool) {
+		for _, c := range r.view.allConditions() {
+			if f.match(c) && !yield(SortCursor{-c.At.UnixMilli(), c.Org, c.ID}, c) {
 				return
 			}
 		}
@@ -106,14 +119,25 @@ func (r *Revocations) List(f RevocationFilter, after *SortCursor, n int) (page [
 }
 
 // Get returns one by its organisation and id, or nil.
-func (r *Revocations) Get(org, id string) *Revocation { return r.view.revocation(org, id) }
+func (r *Revocations) Get(org, id string) *Condition { return r.view.condition(org, id) }
 
-// expire removes those that can concern no valid token any more.
+// Selection is whom a condition concerns.
+func (r *Revocations) Selection(c *Condition) access.Selection {
+	_, hasher := r.view.Sessions()
+	return c.selection(hasher)
+}
+
+// expire removes those that can concern no valid token any more, by the store's clock:
+// that of this node may be wrong.
 func (r *Revocations) expire(ctx context.Context) {
-	now := r.now()
-	for _, v := range r.view.allRevocations() {
-		if now.After(v.Until) {
-			if err := r.remove(ctx, r.edge, v.key()); err != nil && !errors.Is(err, ErrNotFound) {
+	now, err := r.replica.StoreTime(ctx)
+	if err != nil {
+		r.logger.Debug("the time of the store is not known; no revocation is removed", zap.Error(err))
+		return
+	}
+	for _, c := range r.view.allConditions() {
+		if !c.Until.IsZero() && now.After(c.Until) {
+			if err := r.remove(ctx, r.edge, c.key()); err != nil && !errors.Is(err, ErrNotFound) {
 				r.logger.Debug("an old revocation could not be removed yet", zap.Error(err))
 				return
 			}
@@ -121,28 +145,33 @@ func (r *Revocations) expire(ctx context.Context) {
 	}
 }
 
-// Of is why all that a token may play is refused, or will be, or nil. A
-// revoked stream is only one of those that a token may play.
-func (r *Revocations) Of(t *Token) (first *Revocation) {
+// Revoked is what refuses, at some time, all that a token may play, or nil: of the
+// streams that it may play the last to go counts.
+func (r *Revocations) Revoked(t *Token) *Condition {
 	if r.view.Revocations() == 0 {
 		return nil
 	}
-	for _, v := range []Revocation{
-		{Org: t.Org, Kind: byToken, Value: t.ID},
-		{Org: t.Org, Kind: byTag, Value: t.Tag},
-		{Org: t.Org, Kind: byUser, Value: t.User},
-		{Org: t.Org, Kind: byOrg},
-	} {
-		if v.Value == "" && v.Kind != byOrg {
-			continue
+	s := r.subject(t)
+	var last *Condition
+	for _, stream := range t.Playable() {
+		s.Stream = stream
+		first, found := r.view.revoked.first(&s)
+		if !found {
+			return nil
 		}
-		if found := r.view.revocation(t.Org, v.ID()); found != nil && (found.IssuedBefore.IsZero() || t.Created.Unix() <= found.IssuedBefore.Unix()) {
-			if first == nil || found.From.Before(first.From) {
-				first = found
-			}
+		if c := r.condition(t.Org, first.id); last == nil || c.From.After(last.From) {
+			last = c
 		}
 	}
-	return first
+	return last
+}
+
+// subject is what a token can be revoked by, without a stream.
+func (r *Revocations) subject(t *Token) access.Subject {
+	_, hasher := r.view.Sessions()
+	return access.SubjectOf(&token.Grant{
+		Org: t.Org, ID: t.ID, Tag: t.Tag, Subject: t.User, IssuedAt: t.issuedAt(), Expires: t.Expires.Unix(),
+	}, "", hasher)
 }
 
 // StatusOf is what has become of a token by a time.
@@ -151,8 +180,34 @@ func (r *Revocations) StatusOf(t *Token, now time.Time) string {
 	if status == StatusExpired {
 		return status
 	}
-	if v := r.Of(t); v == nil || !v.Holds(now) {
-		return status
+	if c := r.Revoked(t); c != nil && c.Holds(now) {
+		return StatusRevoked
 	}
-	return StatusRevoked
+	return status
+}
+
+// Ahead is what a token that is yet to be made has to reckon with: a condition that
+// concerns tokens of the future, with which it would be refused, or nil; and the iat after
+// which no other condition concerns it, 0 if there is none.
+func (r *Revocations) Ahead(t *Token) (future *Condition, after int64) {
+	s := r.subject(t)
+	s.TokenID = 0 // it is new
+	for _, stream := range t.Playable() {
+		s.Stream = stream
+		l := r.view.revoked.farthest(&s)
+		if l.lastIssued == math.MaxInt64 {
+			return r.condition(t.Org, l.id), 0
+		}
+		after = max(after, l.lastIssued)
+	}
+	return nil, after
+}
+
+// condition is one that a line stands for: where it cannot be read, or is gone by now,
+// one on all of the organisation.
+func (r *Revocations) condition(org, id string) *Condition {
+	if c := r.view.condition(org, id); c != nil {
+		return c
+	}
+	return &Condition{ID: id, Org: org, Kind: byOrg}
 }

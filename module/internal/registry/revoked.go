@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -10,173 +11,171 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/kv"
 	"github.com/playgate/playgate/module/token/sessiontoken"
 )
 
-// revokedState is what the view knows of revocations. The view's lock is that of the
-// maps, which change with entries and with time; the sets are asked without it.
+// revokedState is what the view knows of revocations. Conditions are asked without the
+// view's lock; the rest is under it.
 type revokedState struct {
+	Conditions
+
 	logger *zap.Logger
 	now    func() time.Time
-	// onRevoke is called with each revocation that is new, when it begins.
-	onRevoke func(*Revocation)
-	// wake is called without the lock when the time of a planned one has come.
-	wake func(*Revocation)
+	// onRevoke is called with each condition that is new and holds.
+	onRevoke func(*Condition)
 
-	values revokedSet // tokens, tags and users, by the hashes that tokens have of them
-	wide   revokedSet // streams and organisations, by those of this process
 	hasher sessiontoken.Hasher
-	seed   maphash.Seed
-	count  atomic.Int64 // how many revocations are known
+	count  atomic.Int64 // how many conditions there are
 
-	// byKey are the revocations by their keys, and unreadable the organisations
-	// of those that cannot be read.
-	byKey      map[string]*Revocation
-	unreadable map[string]string
-	planned    map[string]*time.Timer // of those that are to begin
+	// byKey are the conditions by their keys. One that cannot be read is in
+	// unreadable, as a condition on all of its organisation: whom it means is not
+	// known.
+	byKey, unreadable map[string]*Condition
+	planned           []*plan        // by the time at which they begin
+	future            map[string]int // how many concern tokens of the future, by organisation
 }
 
-func (r *revokedState) init(logger *zap.Logger, wake func(*Revocation)) {
-	r.logger, r.now, r.wake, r.onRevoke, r.seed = logger, time.Now, wake, func(*Revocation) {}, maphash.MakeSeed()
-	r.byKey = make(map[string]*Revocation)
-	r.unreadable = make(map[string]string)
-	r.planned = make(map[string]*time.Timer)
+// plan is a condition that begins at a time.
+type plan struct {
+	*Condition
+
+	told bool // onRevoke has been called
 }
 
-// concerns reports whether a token has been revoked, by whichever of its values.
-func (r *revokedState) concerns(s *access.Subject) bool {
-	if r.count.Load() == 0 {
-		return false
+func (r *revokedState) init(logger *zap.Logger) {
+	r.logger, r.now, r.onRevoke, r.seed = logger, time.Now, func(*Condition) {}, maphash.MakeSeed()
+	r.byKey = make(map[string]*Condition)
+	r.unreadable = make(map[string]*Condition)
+	r.future = make(map[string]int)
+}
+
+// locate is where a condition's line is: its set and the hash of its value; 0 as long as
+// that cannot be told.
+func (r *revokedState) locate(c *Condition) (*conditionSet, uint64) {
+	if c.Kind == byOrg || c.Kind == byStream {
+		return &r.places, r.place(c.Org, c.Value)
 	}
-	if r.values.has(s.TokenID, s.IssuedAt) || r.values.has(s.Tag, s.IssuedAt) || r.values.has(s.User, s.IssuedAt) {
-		return true
+	return &r.values, r.hasher.Hash(c.Kind, c.Org, c.Value)
+}
+
+func (r *revokedState) put(c *Condition) {
+	set, hash := r.locate(c)
+	l := line{lastIssued: c.lastIssued(), id: c.ID}
+	if !c.From.IsZero() {
+		l.from = c.From.UnixMilli()
 	}
-	return !r.wide.empty() && (r.wide.has(r.place(s.Org, s.Stream), s.IssuedAt) || r.wide.has(r.place(s.Org, ""), s.IssuedAt))
+	set.put(hash, l)
 }
 
-// place is the hash of a stream, or, without one, of an organisation.
-func (r *revokedState) place(org, stream string) uint64 {
-	return max(maphash.Comparable(r.seed, [2]string{org, stream}), 1)
-}
-
-// hash is by what a revocation is in its set; 0 as long as nobody can tell.
-func (r *revokedState) hash(x *Revocation) uint64 {
-	switch x.Kind {
-	case byOrg, byStream:
-		return r.place(x.Org, x.Value)
-	}
-	return r.hasher.Hash(x.Kind, x.Org, x.Value)
-}
-
-// name has revocations known by the hashes of a hasher.
-func (r *revokedState) name(h sessiontoken.Hasher) {
+// rename has values known by the hashes of a hasher.
+func (r *revokedState) rename(h sessiontoken.Hasher) {
 	if h.Equal(r.hasher) {
 		return
 	}
 	old := r.hasher
 	r.hasher = h
-	for _, x := range r.byKey {
-		r.settle(x)
+	for _, c := range r.byKey {
+		r.put(c)
 	}
 	if !old.Valid() {
 		return
 	}
 	// The new ones are in force before the old ones are not.
 	r.hasher = old
-	for _, x := range r.byKey {
-		r.values.remove(r.hash(x))
+	for _, c := range r.byKey {
+		if set, hash := r.locate(c); set == &r.values {
+			set.remove(hash, c.ID)
+		}
 	}
 	r.hasher = h
 }
 
-// of is the set that revocations of a kind are in. Those of streams and
-// organisations are rare, and their hashes are in no token.
-func (r *revokedState) of(kind string) *revokedSet {
-	if kind == byStream || kind == byOrg {
-		return &r.wide
-	}
-	return &r.values
-}
-
-// keys are those of all revocations, readable or not.
+// keys are those of all conditions, readable or not.
 func (r *revokedState) keys() []string {
 	return slices.Concat(slices.Collect(maps.Keys(r.byKey)), slices.Collect(maps.Keys(r.unreadable)))
 }
 
-// take takes an entry, or that it is gone. One that cannot be read refuses all
-// tokens of its organisation: nobody knows whom it means. news says whether one
-// that is new is news; what was there at the start is none.
+// take takes an entry, or that it is gone. News says whether a condition that is new is
+// news; what was there at the start is none.
 func (r *revokedState) take(e kv.Entry, news bool) {
-	_, rest, _ := strings.Cut(e.Key, ".")
-	org, _, _ := strings.Cut(rest, ".")
-	old := r.byKey[e.Key]
+	old := cmp.Or(r.byKey[e.Key], r.unreadable[e.Key])
+	if old != nil && old.Future() {
+		r.future[old.Org]--
+	}
 	delete(r.byKey, e.Key)
 	delete(r.unreadable, e.Key)
-	if t := r.planned[e.Key]; t != nil {
-		t.Stop()
-		delete(r.planned, e.Key)
-	}
-	var now *Revocation
+	var now *Condition
 	if !e.Deleted {
-		now = new(Revocation)
-		if err := decode(e.Value, now); err != nil || now.check() != nil || now.key() != e.Key {
-			r.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
-			now = nil
-			r.unreadable[e.Key] = org
-		} else {
-			now.Revision = e.Revision
-			r.byKey[e.Key] = now
+		now = r.read(e)
+		r.put(now) // what is new counts before what is old does not
+		if now.Future() {
+			r.future[now.Org]++
 		}
 	}
 	r.count.Store(int64(len(r.byKey) + len(r.unreadable)))
-	// What is new counts before what is old does not.
-	for _, x := range []*Revocation{now, {Org: org, Kind: byOrg}, old} {
-		if x != nil {
-			r.settle(x)
+	if old != nil {
+		set, hash := r.locate(old)
+		if now == nil {
+			set.remove(hash, old.ID)
+		} else if other, another := r.locate(now); other != set || another != hash {
+			set.remove(hash, old.ID)
 		}
+		r.planned = slices.DeleteFunc(r.planned, func(p *plan) bool { return p.ID == old.ID && p.Org == old.Org })
 	}
-	switch {
-	case now == nil:
-	case !now.Holds(r.now()):
-		r.await(now)
-	case news && (old == nil || old.Revision != now.Revision):
+	if now == nil || r.unreadable[e.Key] != nil {
+		return
+	}
+	told := now.Holds(r.now())
+	if !now.From.IsZero() {
+		i, _ := slices.BinarySearchFunc(r.planned, now.From, func(p *plan, from time.Time) int { return p.From.Compare(from) })
+		r.planned = slices.Insert(r.planned, i, &plan{now, told})
+	}
+	if told && news && (old == nil || old.Revision != now.Revision) {
 		r.onRevoke(now)
 	}
 }
 
-// await has a revocation begin when its time comes.
-func (r *revokedState) await(x *Revocation) {
-	r.planned[x.key()] = time.AfterFunc(x.From.Sub(r.now()), func() { r.wake(x) })
+// read reads an entry, and notes it. One that cannot be read refuses all tokens of its
+// organisation.
+func (r *revokedState) read(e kv.Entry) *Condition {
+	_, rest, _ := strings.Cut(e.Key, ".")
+	org, id, _ := strings.Cut(rest, ".")
+	c := new(Condition)
+	err := decode(e.Value, c)
+	if err == nil && c.Schema < conditionSchema {
+		c.upgrade()
+	}
+	if err != nil || c.check() != nil || c.key() != e.Key {
+		r.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
+		c = &Condition{ID: id, Org: org, Kind: byOrg}
+		r.unreadable[e.Key] = c
+		return c
+	}
+	c.Revision = e.Revision
+	r.byKey[e.Key] = c
+	return c
 }
 
-// begin puts a revocation in force whose time has come, and reports whether it is
-// still wanted.
-func (r *revokedState) begin(x *Revocation) bool {
-	if holds := r.byKey[x.key()]; holds == nil || holds.Revision != x.Revision || r.of(x.Kind).has(r.hash(x), 0) {
-		return false // it was taken back, is another one, or has begun
+// begun reports whether conditions have begun to hold after a time and until another
+// one. Those that have not been told yet are told.
+func (r *revokedState) begun(after, until time.Time) bool {
+	i, _ := slices.BinarySearchFunc(r.planned, after, func(p *plan, at time.Time) int {
+		if p.From.After(at) {
+			return 1
+		}
+		return -1
+	})
+	begun := false
+	for _, p := range r.planned[i:] {
+		if !p.Holds(until) {
+			break
+		}
+		begun = true
+		if !p.told {
+			p.told = true
+			r.onRevoke(p.Condition)
+		}
 	}
-	if !x.Holds(r.now()) { // the clock has been set back
-		r.await(x)
-		return false
-	}
-	delete(r.planned, x.key())
-	r.settle(x)
-	return true
-}
-
-// settle puts into the set what holds for the value of a revocation.
-func (r *revokedState) settle(x *Revocation) {
-	holds, set := r.byKey[x.key()], r.of(x.Kind)
-	switch {
-	case x.Kind == byOrg && slices.Contains(slices.Collect(maps.Values(r.unreadable)), x.Org):
-		set.add(r.hash(x), everLater)
-	case holds == nil || !holds.Holds(r.now()):
-		set.remove(r.hash(x))
-	case holds.IssuedBefore.IsZero():
-		set.add(r.hash(x), everLater)
-	default:
-		set.add(r.hash(x), holds.IssuedBefore.Unix())
-	}
+	return begun
 }

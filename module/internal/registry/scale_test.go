@@ -80,7 +80,7 @@ func BenchmarkScaleRevocations(b *testing.B) {
 		const times = 1_000_000
 		began = time.Now()
 		for range times {
-			if r.View().Revoked(bearer) != (bearer == hit) {
+			if r.View().Revoked(bearer, began) != (bearer == hit) {
 				b.Fatal(what)
 			}
 		}
@@ -88,7 +88,7 @@ func BenchmarkScaleRevocations(b *testing.B) {
 	}
 	began = time.Now()
 	for i := range 100 {
-		if err := r.Revocations.Add(b.Context(), &Revocation{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, "test"); err != nil {
+		if err := r.Revocations.Add(b.Context(), &Condition{Org: "org1", Kind: byToken, Value: fmt.Sprintf("n%d-%d", i, began.UnixNano())}, time.Time{}, "test"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -161,7 +161,8 @@ func tokenRecords(i int) (string, record) {
 }
 
 func revocationRecords(i int) (string, record) {
-	v := &Revocation{
+	v := &Condition{
+		Header: Header{Schema: conditionSchema}, ID: fmt.Sprintf("c%07d", i),
 		Org: fmt.Sprintf("org%d", i%100), Kind: byToken, Value: fmt.Sprintf("t%07d", i),
 		At: scaleBegin, By: "test", Until: scaleBegin.Add(14 * 24 * time.Hour),
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Token struct {
 	User     string   `json:"user,omitempty"`
 
 	Created   time.Time `json:"created"`
+	IssuedAt  int64     `json:"iat,omitzero"` // a unix second; 0 where a record is older than this member
 	By        string    `json:"by,omitempty"`
 	NotBefore time.Time `json:"not_before,omitzero"`
 	Expires   time.Time `json:"expires"`
@@ -37,6 +39,22 @@ func (r *Tokens) Hash(t *Token) uint64 {
 	}
 	_, hasher := r.view.Sessions()
 	return hasher.Hash(byToken, t.Org, t.ID)
+}
+
+// issuedAt is the token's iat; 0 if it has none.
+func (t *Token) issuedAt() int64 {
+	if t.IssuedAt != 0 || t.Created.IsZero() {
+		return t.IssuedAt
+	}
+	return t.Created.Unix()
+}
+
+// Playable are the streams of the token, or "" for all.
+func (t *Token) Playable() []string {
+	if t.OrgWide {
+		return []string{""}
+	}
+	return slices.Clone(t.Streams)
 }
 
 const tokenPrefix = "token"

@@ -39,18 +39,26 @@ func newView(logger *zap.Logger) *View {
 	v := &View{onChange: func() {}, entries: make(replica.Entries)}
 	v.directory.init(logger)
 	v.keys.init(logger)
-	v.revoked.init(logger, v.begin)
+	v.revoked.init(logger)
 	return v
 }
 
 // Complete reports whether the view has ever been whole.
 func (v *View) Complete() bool { return v.complete.Load() }
 
-// Revocations is how many are known.
+// Revocations is how many conditions are known.
 func (v *View) Revocations() int { return int(v.revoked.count.Load()) }
 
-// Revoked reports whether a token has been revoked, by whichever of its values.
-func (v *View) Revoked(s *access.Subject) bool { return v.revoked.concerns(s) }
+// Revoked reports whether a token is revoked at a time. See [Conditions.Revoked].
+func (v *View) Revoked(s *access.Subject, at time.Time) bool { return v.revoked.Revoked(s, at) }
+
+// RevocationsBegun reports whether any planned revocation has begun to hold after a time
+// and until another one. Who watches over what is running asks it with the time.
+func (v *View) RevocationsBegun(after, until time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.revoked.begun(after, until)
+}
 
 // Generation grows with each change of keys.
 func (v *View) Generation() uint64 { return v.keys.generation.Load() }
@@ -137,7 +145,7 @@ func (v *View) become(entries []kv.Entry) {
 			continue
 		}
 		v.directory.take(orgs, e)
-		if strings.HasPrefix(e.Key, revokedPrefix+".") {
+		if strings.HasPrefix(e.Key, conditionPrefix+".") {
 			v.revoked.take(e, v.Complete())
 		}
 	}
@@ -166,7 +174,7 @@ func (v *View) Apply(e kv.Entry) {
 		v.directory.apply(old, e)
 	case signingRecord, sessionRecord, hashesRecord, orgKeyPrefix:
 		v.takeKeys()
-	case revokedPrefix:
+	case conditionPrefix:
 		v.revoked.take(e, v.Complete())
 	default:
 		return
@@ -177,17 +185,7 @@ func (v *View) Apply(e kv.Entry) {
 // takeKeys reads the keys anew, and with them how revocations are looked up.
 func (v *View) takeKeys() {
 	v.keys.take(v.entries)
-	v.revoked.name(v.keys.sessions.Load().hasher)
-}
-
-// begin puts a revocation in force whose time has come, if it is still wanted.
-func (v *View) begin(x *Revocation) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.revoked.begin(x) {
-		v.onChange()
-		v.revoked.onRevoke(x)
-	}
+	v.revoked.rename(v.keys.sessions.Load().hasher)
 }
 
 // All are the entries, in the order of their keys.
@@ -215,13 +213,32 @@ func (v *View) signing() []SigningKey {
 	return slices.Clone(v.keys.made)
 }
 
-func (v *View) revocation(org, id string) *Revocation {
+func (v *View) condition(org, id string) *Condition {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.revoked.byKey[revokedPrefix+"."+org+"."+id]
+	return v.revoked.byKey[conditionPrefix+"."+org+"."+id]
 }
 
-func (v *View) allRevocations() []*Revocation {
+// conditionsOf are those on the same value as another one.
+func (v *View) conditionsOf(c *Condition) (list []*Condition) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	set, hash := v.revoked.locate(c)
+	for _, l := range set.all(hash) {
+		if other := v.revoked.byKey[conditionPrefix+"."+c.Org+"."+l.id]; other != nil {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+func (v *View) futureConditions(org string) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.revoked.future[org]
+}
+
+func (v *View) allConditions() []*Condition {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Collect(maps.Values(v.revoked.byKey))

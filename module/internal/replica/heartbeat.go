@@ -60,3 +60,12 @@ func writeBeat(ctx context.Context, edge kv.Bucket) {
 	n, _ := strconv.ParseUint(strings.TrimSpace(string(e.Value)), 10, 64)
 	_, _ = edge.Update(ctx, HeartbeatKey, strconv.AppendUint(nil, n+1, 10), e.Revision) // the same
 }
+
+// StoreTime is the time by the clock of the store. That of the operator's servers is the
+// one of their heartbeat: at most a second old, and older where nobody can write.
+func (p *Replica) StoreTime(ctx context.Context) (time.Time, error) {
+	if p.Store.Embedded() {
+		return time.Now(), nil
+	}
+	return p.Edge.Written(ctx, HeartbeatKey)
+}
