@@ -50,7 +50,7 @@ func (rw *Rewriter) tokenPair(pair string) (name string, token bool) {
 	if !ok {
 		return "", false
 	}
-	return name, rw.isToken(unescape(value))
+	return name, rw.isToken(unescape(strings.TrimRight(value, "\t\n\f\r "))) // players drop blanks at the end of a reference
 }
 
 // tokenName tells whether a raw query name is one that a token may travel under, and
