@@ -81,7 +81,7 @@ func TestPositionOfTheGate(t *testing.T) {
 		"in handle_path":               {"", "handle_path /live/* {\n" + testGate + proxy + "}", "would run before the gate"},
 		"respond before it in route":   {"", "route {\nrespond /a ok\n" + testGate + proxy + "}", "respond or redir would run before the gate"},
 		"proxy before it in route":     {"", "route {\nreverse_proxy /a 127.0.0.1:8888\n" + testGate + proxy + "}", "reverse_proxy or forward_auth would run before the gate"},
-		"cache before it in route":     {"", "route {\nplaygate_cache\n" + testGate + proxy + "}", "playgate_cache would run before the gate"},
+		"cache before it in route":     {"", "route {\nplaygate_cache\n" + testGate + proxy + "}", "behind playgate_cache stands playgate"},
 		"handle before route":          {"", "handle /a {\nrespond ok\n}\nroute {\n" + testGate + proxy + "}", "would run before the gate"},
 		"order option":                 {"order playgate after rewrite", "rewrite /a /b\n" + testGate + proxy, "would run before the gate"},
 		"order option, other side":     {"order redir first", "redir /a /b\n" + testGate + proxy, "would run before the gate"},
@@ -259,8 +259,9 @@ func TestPositionOfTheCache(t *testing.T) {
 		"in error routes":             {testGate + proxy + "handle_errors {\n" + cache + proxy + "}", ""},
 
 		"without a handler":             {testGate + cache, "no handler behind it"},
-		"without one in its handle":     {testGate + handle + cache + "}\n" + proxy, "no handler behind it"},
-		"with a header only":            {"route {\n" + testGate + cache + "encode\nheader A b\n}\n" + proxy, "no handler behind it"},
+		"with its proxy outside":        {testGate + handle + cache + "}\n" + proxy, ""},
+		"in handle without a handler":   {testGate + handle + cache + "}\nhandle {\nrespond page\n}", "no handler behind it"},
+		"with a header only":            {"route {\n" + testGate + cache + "encode\nheader A b\n}\n" + proxy, "behind playgate_cache stands encode"},
 		"behind the proxy in route":     {"route {\n" + testGate + proxy + cache + "}", "no handler behind it"},
 		"beside handle":                 {testGate + cache + handle + proxy + "}", "beside a handle"},
 		"beside handle, own proxy":      {testGate + cache + handle + proxy + "}\n" + proxy, "beside a handle"},
@@ -274,9 +275,32 @@ func TestPositionOfTheCache(t *testing.T) {
 		"before a proxy of a header":    {testGate + cache + "@beta header X-Beta 1\nreverse_proxy @beta 127.0.0.1:8887\n" + proxy, "the matcher header"},
 		"before a proxy of expressions": {testGate + cache + "@x expression `{header.a} == \"b\"`\nreverse_proxy @x 127.0.0.1:8888", "the matcher expression"},
 		"before a rule in route":        {"route {\n" + testGate + cache + "@bad remote_ip 127.0.0.2\nrespond @bad 403\n" + proxy + "}", "the matcher remote_ip"},
-		"before basic_auth":             {"route {\n" + testGate + cache + "basic_auth {\na $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n" + proxy + "}", "an authentication"},
+		"before basic_auth":             {"route {\n" + testGate + cache + "basic_auth {\na $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n" + proxy + "}", "stands basic_auth"},
 		"before forward_auth":           {"route {\n" + testGate + cache + "forward_auth 127.0.0.1:9 {\nuri /auth\n}\n" + proxy + "}", "a forward_auth"},
 		"before proxy_protocol":         {testGate + cache + "reverse_proxy 127.0.0.1:8888 {\ntransport http {\nproxy_protocol v2\n}\n}", "a proxy_protocol"},
+		"before a proxy of a method":    {testGate + cache + "@h method HEAD\nreverse_proxy @h 127.0.0.1:8887\n" + proxy, "the matcher method"},
+		"before a header of the client": {testGate + cache + "reverse_proxy 127.0.0.1:8888 {\nheader_up X-User {http.request.header.X-User}\n}", "the placeholder {http.request.header.X-User}"},
+		"before a client's address":     {testGate + cache + "reverse_proxy 127.0.0.1:8888 {\nheader_up X-Real-IP {remote_host}\n}", "the placeholder {http.request.remote.host}"},
+		"before an upstream of clients": {testGate + cache + "reverse_proxy {http.request.header.X-B}:1", "the placeholder"},
+		"before a cookie":               {"route {\n" + testGate + cache + "respond {http.request.cookie.user}\n}", "the placeholder {http.request.cookie.user}"},
+		"before a path of the client":   {testGate + cache + "@p path /{client_ip}/*\nreverse_proxy @p 127.0.0.1:8887\n" + proxy, "the placeholder {http.vars.client_ip}"},
+		"before what is everybody's":    {testGate + cache + "reverse_proxy 127.0.0.1:8888 {\nheader_up Host {host}\nheader_up X-Scheme {scheme}\nheader_up X-Path {path}\nheader_up X-T {tier}\n}", ""},
+		"before a cookie's upstream":    {testGate + cache + "reverse_proxy 127.0.0.1:8888 127.0.0.1:8889 {\nlb_policy cookie\n}", "an lb_policy cookie"},
+		"before an address's upstream":  {testGate + cache + "reverse_proxy 127.0.0.1:8888 127.0.0.1:8889 {\nlb_policy client_ip_hash\n}", "an lb_policy client_ip_hash"},
+		"before a URI's upstream":       {testGate + cache + "reverse_proxy 127.0.0.1:8888 127.0.0.1:8889 {\nlb_policy uri_hash\n}", ""},
+		"before a rule for responses":   {testGate + cache + "reverse_proxy 127.0.0.1:8888 {\nhandle_response {\nrespond 451\n}\n}", "a handle_response"},
+		"before a rewrite in route":     {"route {\n" + testGate + cache + "rewrite * /x\n" + proxy + "}", "stands rewrite, uri, method or try_files"},
+		"before map in route":           {"route {\n" + testGate + cache + "map {http.request.cookie.tier} {x} {\na b\n}\n" + proxy + "}", "stands map"},
+		"before vars in route":          {"route {\n" + testGate + cache + "vars ip {remote_host}\n" + proxy + "}", "stands vars"},
+		"before files that match":       {"route {\n" + testGate + cache + "@b file {\ntry_files /a\n}\nrespond @b 403\n" + proxy + "}", "the matcher file"},
+		"before a rule outside":         {testGate + handle + cache + "reverse_proxy /live/vod/* 127.0.0.1:8887\n}\n@banned remote_ip 127.0.0.2\nroute @banned {\nrespond 403\n}\n" + proxy, "the matcher remote_ip"},
+		"before a rule outside route":   {"route {\n" + testGate + "route {\n" + cache + "reverse_proxy /live/vod/* 127.0.0.1:8887\n}\n@banned remote_ip 127.0.0.2\nrespond @banned 403\n" + proxy + "}", "the matcher remote_ip"},
+		"before a rule never reached":   {"route {\n" + testGate + "route {\n" + cache + proxy + "}\n@banned remote_ip 127.0.0.2\nrespond @banned 403\n" + proxy + "}", ""},
+		"inside of handle_response":     {testGate + "reverse_proxy 127.0.0.1:8888 {\n@m status 404\nhandle_response @m {\nroute {\n" + cache + proxy + "}\n}\n}", "inside of another handler"},
+		"inside of intercept":           {testGate + "intercept {\nhandle_response {\nroute {\n" + cache + proxy + "}\n}\n}\n" + proxy, "inside of another handler"},
+		"inside and outside":            {testGate + "intercept {\nhandle_response {\nroute {\n" + cache + proxy + "}\n}\n}\n" + cache + proxy, "inside of another handler"},
+		"before a name that is dropped": {testGate + cache + "@p query CMCD=*\nreverse_proxy @p 127.0.0.1:8887\n" + proxy, "write cmcd keep"},
+		"before a name that is ignored": {testGate + "playgate_cache {\nignore_query x\n}\n@p query x=*\nreverse_proxy @p 127.0.0.1:8887\n" + proxy, "a matcher behind playgate_cache looks for it"},
 		"ignoring what tells streams":   {"playgate {\nstream /play/* {\nquery name {org}-{stream}\npin url x\n}\n}\nplaygate_cache {\nignore_query a name\n}\n" + proxy, "ignore_query name: the gate has it as query or pin"},
 		"ignoring what is pinned":       {"playgate {\nstream /play/* {\nquery name {org}-{stream}\npin url x\n}\n}\nplaygate_cache {\nignore_query url\n}\n" + proxy, "ignore_query url: the gate has it as query or pin"},
 		"without, in a second handle":   {handle + testGate + cache + proxy + "}\nhandle {\n" + testGate + cache + "}", "behind it in its own block"},
@@ -290,13 +314,20 @@ func TestPositionOfTheCache(t *testing.T) {
 			expect(t, loads(t, "", "http://live.example.com {\n"+tc.site+"\n}\nhttp://"+other), tc.says)
 		})
 	}
-	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+proxy+"}\n}\nhttp://a.example.com {\ninvoke media\n}"), "")
-	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+"}\n}\nhttp://a.example.com {\ninvoke media\n"+proxy+"}"), "no handler behind it")
-	expect(t, loads(t, "", "&(media) {\n"+proxy+"}\nhttp://a.example.com {\nroute {\n"+testGate+cache+"invoke media\n}\n}"), "an invoke")
+	expect(t, loads(t, "", "&(media) {\nroute {\n"+testGate+cache+proxy+"}\n}\nhttp://a.example.com {\ninvoke media\n}"), "in a named route")
+	expect(t, loads(t, "", "(media) {\n"+testGate+cache+proxy+"}\nhttp://a.example.com {\nimport media\n}\nhttp://b.example.com {\nimport media\n}"), "")
+	expect(t, loads(t, "", "&(media) {\n"+proxy+"}\nhttp://a.example.com {\nroute {\n"+testGate+cache+"invoke media\n}\n}"), "stands invoke")
 	const (
 		other = `{"match":[{"host":["a.example.com"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + proxyJSON + `]}]}]`
 		own   = `{"handle":[` + gateJSON + `,{"handler":"playgate_cache"},` + proxyJSON + `]}`
 	)
 	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+other+`,"terminal":true},`+own+`]}`, ""), "") // another site
 	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+own+`,`+other+`}]}`, ""), "beside a handle")
+	const (
+		partly = `{"handle":[` + gateJSON + `,{"handler":"playgate_cache"}]},{"match":[{"path":["/a/*"]}],"handle":[` + proxyJSON + `]}`
+		banned = `{"match":[{"remote_ip":{"ranges":["127.0.0.2"]}}],"handle":[{"handler":"static_response","status_code":403}],"terminal":true}`
+		ended  = `{"handle":[` + gateJSON + `,{"handler":"playgate_cache"},` + proxyJSON + `],"terminal":true}`
+	)
+	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+partly+`,`+banned+`,{"handle":[`+proxyJSON+`]}]}`, ""), "the matcher remote_ip")
+	expect(t, loadsJSON(t, `{"listen":[":8080"],"routes":[`+ended+`,`+banned+`]}`, ""), "")
 }

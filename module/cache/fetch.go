@@ -38,8 +38,12 @@ type fetch struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	touched     atomic.Int64 // when the last news came, in nanoseconds of the wall clock
-	invalidated bool         // what it brings is not stored; under the store's lock
+	touched atomic.Int64 // when the last news came, in nanoseconds since the process began
+
+	// What follows is under the store's lock.
+	invalidated bool        // what it brings is not stored
+	needed      bool        // it goes on though nobody waits for it
+	unattended  *time.Timer // it ends it; nil as long as somebody waits for it
 
 	// What follows is written before decided is closed, by the one goroutine that
 	// fetches.
@@ -57,32 +61,49 @@ func newFetch(s *store, k key, now time.Time, stale *object) *fetch {
 		store: s, key: k, asked: now, stale: stale, header: make(http.Header), decided: make(chan struct{}),
 	}
 	f.body = newBody(&s.room, s.most)
-	f.touched.Store(now.UnixNano())
+	f.touch(now)
 	return f
 }
 
-// linger is how long a fetch goes on that nobody waits for any more: what one
-// viewer has asked for, the next one may want.
-const linger = 10 * time.Second
+var began = time.Now()
 
-// leave is the end of having joined a fetch.
+func (f *fetch) touch(now time.Time) { f.touched.Store(int64(now.Sub(began))) }
+
+// silent is for how long a fetch has brought nothing.
+func (f *fetch) silent(now time.Time) time.Duration {
+	return now.Sub(began) - time.Duration(f.touched.Load())
+}
+
+// leave is the end of having joined a fetch. One that nobody waits for any more goes on
+// for a while, if it is one of few: what one viewer has asked for, the next one may want.
 func (f *fetch) leave() {
 	if !f.body.letGo() {
 		return
 	}
+	s := f.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, running := s.fetches[f]; !running || f.body.holders.Load() > 0 || f.unattended != nil {
+		return
+	}
+	if f.isDecided() && !f.keeps || !s.leaveAlone(f) {
+		s.abandon(f)
+	}
+}
+
+func (f *fetch) isDecided() bool {
 	select {
 	case <-f.decided:
-		if !f.keeps {
-			f.cancel() // of no use to anybody
-			return
-		}
+		return true
 	default:
+		return false
 	}
-	time.AfterFunc(linger, func() {
-		if f.body.holders.Load() == 0 {
-			f.cancel()
-		}
-	})
+}
+
+// isOver reports whether what a fetch brings is that something is not there, and that is
+// not fresh any more: who comes now may find it.
+func (f *fetch) isOver(now time.Time) bool {
+	return f.isDecided() && f.object != nil && f.object.missing() && !f.object.fresh(now)
 }
 
 // run asks the origin.
@@ -134,6 +155,7 @@ func (f *fetch) land() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(f)
+	s.attend(f)
 	delete(s.fetches, f)
 	keep := f.keeps && !f.invalidated && f.body.ended && f.body.err == nil && !f.body.window
 	f.count(keep)
@@ -153,7 +175,7 @@ func (f *fetch) WriteHeader(status int) {
 		return
 	}
 	now := time.Now()
-	f.touched.Store(now.UnixNano())
+	f.touch(now)
 	if status == http.StatusNotModified && f.stale != nil {
 		f.renew(now)
 		return
@@ -174,8 +196,8 @@ func (f *fetch) pass(o outcome) {
 	s := f.store
 	s.mu.Lock()
 	s.remove(f)
-	if !f.invalidated && (f.object.status < http.StatusBadRequest || denies(f.object.status)) {
-		s.put(f.key, &object{kind: uncached})
+	if !f.invalidated {
+		s.put(f.key, &object{kind: uncached, brief: f.object.status >= http.StatusBadRequest && !denies(f.object.status)})
 	}
 	s.mu.Unlock()
 	f.decide(o)
@@ -271,7 +293,7 @@ func (f *fetch) Write(p []byte) (int, error) {
 	default:
 		return 0, errAbandoned
 	}
-	f.touched.Store(time.Now().UnixNano())
+	f.touch(time.Now())
 	narrowed, err := f.body.write(f.ctx, p)
 	if narrowed {
 		f.store.unlist(f)

@@ -143,12 +143,14 @@ func (h *Handler) checkNames() error {
 			return fmt.Errorf("ignore_query %q: write the names of query pairs, as in ignore_query utm_source", name)
 		case slices.Contains(h.IgnoreQuery[:i], name):
 			return fmt.Errorf("ignore_query: %s stands twice; take one out", name)
+		case slices.Contains(h.behind.Matched, name):
+			return fmt.Errorf("ignore_query %s: a matcher behind playgate_cache looks for it; take it out", name)
 		case slices.Contains(h.behind.QueryNames, name):
 			return fmt.Errorf("ignore_query %s: the gate has it as query or pin, and the origin needs it; take it out", name)
 		}
 	}
-	if h.CMCD != keepCMCD && slices.Contains(h.behind.QueryNames, cmcdName) {
-		return errors.New("the gate has CMCD as query or pin, and the origin needs it; write cmcd keep")
+	if h.CMCD != keepCMCD && slices.Contains(slices.Concat(h.behind.QueryNames, h.behind.Matched), cmcdName) {
+		return errors.New("the gate has CMCD as query or pin, or a matcher behind playgate_cache looks for it; write cmcd keep")
 	}
 	return nil
 }

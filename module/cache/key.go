@@ -117,7 +117,8 @@ func ownField(name string) bool {
 	switch name {
 	case "X-Playgate-Token-Id", "X-Playgate-Tag",
 		"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-		"Accept-Encoding", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto":
+		"Accept-Encoding", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+		"Traceparent", "Tracestate", "Baggage":
 		return true
 	}
 	return hopByHop(name)
@@ -136,7 +137,7 @@ func (h *Handler) given(r *http.Request) (g given) {
 			continue
 		}
 		// Who does not name it does not need it, but for files: their defaults are these two.
-		if name == "root" || name == "fs" || strings.Contains(h.behind.Text, name) {
+		if name == "root" || name == "fs" || strings.Contains(h.behind.Words, name) {
 			if g.variables == nil {
 				g.variables = make(map[string]any)
 			}

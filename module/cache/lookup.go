@@ -68,12 +68,16 @@ func (f *fetch) begin(l *lookup) error {
 
 // refresh asks the origin for what a stale object is served for meanwhile.
 func (l *lookup) refresh(stale *object) {
-	f, lead, _ := l.h.store.join(l.key, l.now, true, stale)
+	s := l.h.store
+	f, lead, _ := s.join(l.key, l.now, true, stale)
 	if f == nil {
 		return
 	}
 	defer f.leave()
 	if lead {
+		s.mu.Lock()
+		f.needed = stale != nil
+		s.mu.Unlock()
 		_ = f.begin(l) // it is in the log of the handler below
 	}
 }

@@ -19,6 +19,8 @@ const (
 	// knownUncached is how long requests go to the origin side by side, after an
 	// answer that could not be shared.
 	knownUncached = 30 * time.Second
+	// brieflyUncached is the same after an error, which may pass.
+	brieflyUncached = time.Second
 
 	// keptStale is how long an object that can be validated is kept after its
 	// time, and longest how long one is kept at all.
@@ -29,6 +31,7 @@ const (
 // object is an answer as it is served. It does not change, but for its body.
 type object struct {
 	kind   kind
+	brief  bool // where it is uncached
 	status int
 	fields []field
 	values int // of all fields together
@@ -111,6 +114,11 @@ func (o *object) inMeantime(now time.Time) bool {
 	return o.meantime > 0 && o.left(now)+o.meantime > 0
 }
 
+// missing reports whether it says that something is not there.
+func (o *object) missing() bool {
+	return o.status == http.StatusNotFound || o.status == http.StatusGone
+}
+
 // validates reports whether the origin can be asked if it is still good.
 func (o *object) validates() bool {
 	return o.status == http.StatusOK && (o.etag != "" || !o.modified.IsZero())
@@ -118,7 +126,10 @@ func (o *object) validates() bool {
 
 // keep is how long the store may keep it.
 func (o *object) keep() time.Duration {
-	if o.kind == uncached {
+	switch {
+	case o.kind == uncached && o.brief:
+		return brieflyUncached
+	case o.kind == uncached:
 		return knownUncached
 	}
 	after := max(o.onError, o.meantime)

@@ -161,12 +161,13 @@ func asksForPart(h http.Header) bool {
 }
 
 // mostRanges is how many ranges one request may have. One with more gets the whole
-// (RFC 9110, section 14.2): a few bytes of each would cost more than that.
+// (RFC 9110, section 14.2): a few bytes of each would cost more than that. So does one in
+// another unit than bytes.
 const mostRanges = 16
 
 // servePart answers a request for ranges, or on conditions, from the whole.
 func (l *lookup) servePart(o *object, how string) error {
-	if strings.Count(l.r.Header.Get("Range"), ",") >= mostRanges {
+	if asked := l.r.Header.Get("Range"); strings.Count(asked, ",") >= mostRanges || asked != "" && !strings.HasPrefix(strings.ToLower(asked), "bytes=") {
 		l.r.Header = l.r.Header.Clone()
 		l.r.Header.Del("Range")
 		return l.serve(o, how)

@@ -67,7 +67,7 @@ func says(lines ...string) *origin {
 func newCache(tb testing.TB, memory int64, ttl ...TTL) *Handler {
 	tb.Helper()
 	h := &Handler{TTL: ttl, id: "test/0", store: newStore(memory), logger: zap.NewNop()}
-	h.behind = loadcheck.Behind{Text: "{http.vars.tier} {http.vars.x}", Placeholders: []string{"backend", "mine"}}
+	h.behind = loadcheck.Behind{Words: "{http.vars.tier} {http.vars.x}", Placeholders: []string{"backend", "mine"}}
 	tb.Cleanup(h.store.close)
 	for _, rule := range ttl {
 		p, err := target.ParsePattern(rule.Path)

@@ -17,10 +17,12 @@ type store struct {
 	open    map[key]*fetch      // that may be joined
 	fetches map[*fetch]struct{} // all that are under way
 	most    int64               // the largest object
+
+	unattended map[string]int // how many of the fetches nobody waits for, by organisation
 }
 
 func newStore(memory int64) *store {
-	s := &store{open: make(map[key]*fetch), fetches: make(map[*fetch]struct{})}
+	s := &store{open: make(map[key]*fetch), fetches: make(map[*fetch]struct{}), unattended: make(map[string]int)}
 	s.objects = otter.Must(&otter.Options[key, *object]{
 		MaximumWeight: uint64(memory / 4 * 3),
 		Weigher:       func(k key, o *object) uint32 { return uint32(min(k.weight()+o.weight(), 1<<31)) },
@@ -78,8 +80,13 @@ func (s *store) join(k key, now time.Time, mayLead bool, stale *object) (f *fetc
 		return nil, false, o
 	}
 	f = s.open[k]
-	if f != nil && now.UnixNano()-f.touched.Load() < int64(stalled) {
+	if f != nil && f.isOver(now) {
+		s.remove(f)
+		f = nil
+	}
+	if f != nil && f.silent(now) < stalled {
 		f.body.hold()
+		s.attend(f)
 		return f, false, nil
 	}
 	if !mayLead {
@@ -96,6 +103,50 @@ func (s *store) join(k key, now time.Time, mayLead bool, stale *object) (f *fetc
 	s.open[k] = f
 	s.fetches[f] = struct{}{}
 	return f, true, nil
+}
+
+const (
+	// linger is how long a fetch goes on that nobody waits for.
+	linger = 10 * time.Second
+	// maxUnattended is how many of them an organisation may have: somebody who asks
+	// and leaves, or wants a byte of each, must not buy much of the origin.
+	maxUnattended = 4
+)
+
+// leaveAlone has a fetch go on for a while though nobody waits for it, unless its
+// organisation has too many. The caller holds s.mu.
+func (s *store) leaveAlone(f *fetch) bool {
+	if !f.needed && s.unattended[f.key.org] >= maxUnattended {
+		return false
+	}
+	s.unattended[f.key.org]++
+	f.unattended = time.AfterFunc(linger, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if f.unattended != nil {
+			s.abandon(f)
+		}
+	})
+	return true
+}
+
+// attend is for a fetch for which somebody waits again, or that has ended. The caller holds
+// s.mu.
+func (s *store) attend(f *fetch) {
+	if f.unattended == nil {
+		return
+	}
+	f.unattended.Stop()
+	f.unattended = nil
+	if s.unattended[f.key.org]--; s.unattended[f.key.org] == 0 {
+		delete(s.unattended, f.key.org)
+	}
+}
+
+// abandon ends a fetch that is of use to nobody. The caller holds s.mu.
+func (s *store) abandon(f *fetch) {
+	s.remove(f)
+	f.cancel()
 }
 
 // unlist ends the joining of a fetch.

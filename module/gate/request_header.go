@@ -103,6 +103,7 @@ func (x *exchange) tellTarget(identity bool) {
 	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
-	scheme, host := app.PublicOrigin(x.r)
+	scheme, host, clear := app.PublicOrigin(x.r)
+	t.Own = t.Own || !clear
 	t.Secure, t.Host, t.Sent = scheme == "https", host, handoff.Keep(x.r)
 }

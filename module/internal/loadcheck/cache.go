@@ -1,6 +1,7 @@
 package loadcheck
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,10 +16,12 @@ import (
 
 // Behind is what stands behind a cache: what the answers come from.
 type Behind struct {
-	// Text is its configuration.
-	Text string
+	// Text is its configuration, and Words are the texts in it.
+	Text, Words string
 	// Placeholders are those in it that handlers above may have set.
 	Placeholders []string
+	// Matched are the names in the query by which it chooses.
+	Matched []string
 	// QueryNames are the names in the query by which the gates of the site tell streams,
 	// or that they pin.
 	QueryNames []string
@@ -28,6 +31,7 @@ type Behind struct {
 type site struct {
 	routes caddyhttp.RouteList
 	at     int
+	named  bool // it is a named route
 }
 
 // loading is the route of a server that is being loaded. ok is false outside of one.
@@ -40,13 +44,14 @@ func loading(ctx caddy.Context) (s site, ok bool) {
 	if server.Errors != nil {
 		lists = append(lists, server.Errors.Routes)
 	}
+	unnamed := len(lists)
 	for _, name := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 		lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[name]})
 	}
-	for _, routes := range lists {
+	for n, routes := range lists {
 		for i := range routes {
 			if len(routes[i].HandlersRaw) > 0 { // what is loaded later is judged then
-				return site{routes, i}, true
+				return site{routes, i, n >= unnamed}, true
 			}
 		}
 	}
@@ -59,62 +64,135 @@ func Site(ctx caddy.Context) string {
 	if !ok {
 		return ""
 	}
-	return Server(ctx).Name() + " " + textOf(s.routes[s.at:s.at+1])
+	return Server(ctx).Name() + " " + part{&s.routes[s.at], 0}.text()
 }
 
-// Cache checks the places of the caches in the site that is being loaded: each keeps what
-// comes from handlers behind it in its own block, and nothing else; and nothing there
-// judges viewers, of whom the request for everybody has nothing. It returns what stands
-// behind the one with a number.
+// Cache checks the places of the caches in the site that is being loaded, and returns what
+// stands behind the one with a number. The request for everybody has nothing of a viewer,
+// so nothing that looks for one may stand there: what does not is listed, and all else is
+// an error.
 func Cache(ctx caddy.Context, number int) (Behind, error) {
 	s, ok := loading(ctx)
 	if !ok {
 		return Behind{}, nil
 	}
-	walk := cacheWalk{wanted: number}
-	if err := walk.route(s.routes, s.at, ""); err != nil {
+	if s.named {
+		return Behind{}, errors.New("playgate_cache stands in a named route, which cannot know what stands behind it where it is invoked; write it into the site, or use a snippet (import)")
+	}
+	var walk cacheWalk
+	if err := walk.route(s.routes, s.at, nil); err != nil {
 		return Behind{}, err
 	}
-	b := Behind{Text: walk.found}
-	if !walk.done { // it is in the block of another handler
-		b.Text = textOf(s.routes[s.at : s.at+1])
+	var handlers any
+	raw, _ := json.Marshal(s.routes[s.at].HandlersRaw)
+	_ = json.Unmarshal(raw, &handlers)
+	if len(walk.found) == 0 || len(walk.found) != count(handlers, "playgate_cache") {
+		return Behind{}, errors.New("playgate_cache stands inside of another handler, such as handle_response or intercept; write it into a site, handle or route block, before its reverse_proxy")
 	}
-	b.Placeholders = placeholdersIn(b.Text)
-	for _, raw := range s.routes[s.at].HandlersRaw {
-		var handler any
-		_ = json.Unmarshal(raw, &handler)
-		b.QueryNames = queryNames(handler, b.QueryNames)
-	}
+	b := walk.found[number%len(walk.found)] // the same site may be there twice
+	b.QueryNames = queryNames(handlers, nil)
 	return b, nil
 }
 
-// cacheWalk goes through the caches of a route in the order in which they are loaded.
-type cacheWalk struct {
-	wanted, seen int
-	found        string
-	done         bool
+// count is how often a handler is in JSON.
+func count(value any, handler string) (n int) {
+	switch v := value.(type) {
+	case map[string]any:
+		if v["handler"] == handler {
+			n++
+		}
+		for _, member := range v {
+			n += count(member, handler)
+		}
+	case []any:
+		for _, e := range v {
+			n += count(e, handler)
+		}
+	}
+	return n
 }
 
-// route judges the caches in one route of a list. after is what stands behind that list.
-func (w *cacheWalk) route(routes caddyhttp.RouteList, at int, after string) error {
-	steps := stepsOf(&routes[at])
-	own := ""
-	if !routes[at].Terminal {
-		own = textOf(routes[at+1:])
+// part is the handlers of a route from one on.
+type part struct {
+	route *caddyhttp.Route
+	from  int
+}
+
+// steps are the handlers of the part.
+func (p part) steps() []step { return stepsOf(p.route)[p.from:] }
+
+// matchers are those of the route, as JSON, if the part is not behind them already.
+func (p part) matchers() (sets []caddy.ModuleMap) {
+	if p.from > 0 {
+		return nil
 	}
-	for i, s := range steps {
-		behind := handlersText(&routes[at], i+1) + own
-		if !answersAll(steps[i+1:], routes[at+1:]) {
-			behind += after
+	return matchersOf(p.route)
+}
+
+// answersAll reports whether the part lets no request through.
+func (p part) answersAll() bool {
+	return len(p.matchers()) == 0 && slices.ContainsFunc(p.steps(), func(s step) bool { return s.mayAnswer() && !s.passesOn })
+}
+
+// text is the configuration of the part.
+func (p part) text() string {
+	matchers, _ := json.Marshal(p.matchers())
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", matchers)
+	for _, raw := range p.route.HandlersRaw[min(p.from, len(p.route.HandlersRaw)):] {
+		b.Write(raw)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// matchersOf are the matchers of a route, loaded or still in JSON.
+func matchersOf(route *caddyhttp.Route) []caddy.ModuleMap {
+	sets := slices.Clone(route.MatcherSetsRaw)
+	for _, set := range route.MatcherSets {
+		raw := caddy.ModuleMap{}
+		for _, m := range set {
+			value := any(m)
+			if not, ok := m.(*caddyhttp.MatchNot); ok {
+				value = matchersOf(&caddyhttp.Route{MatcherSets: not.MatcherSets})
+			}
+			raw[strings.TrimPrefix(caddy.GetModuleID(m), "http.matchers.")], _ = json.Marshal(value)
 		}
+		sets = append(sets, raw)
+	}
+	return sets
+}
+
+// cacheWalk goes through the caches of a route in the order in which they are loaded.
+type cacheWalk struct{ found []Behind }
+
+// route judges the caches in one route of a list. after is what runs after that list.
+func (w *cacheWalk) route(routes caddyhttp.RouteList, at int, after []part) error {
+	route := &routes[at]
+	if route.Terminal {
+		after = nil
+	} else {
+		var following []part
+		for i := at + 1; i < len(routes); i++ {
+			if route.Group == "" || routes[i].Group != route.Group { // of a group one runs
+				following = append(following, part{&routes[i], 0})
+			}
+		}
+		after = append(following, after...)
+	}
+	for i, s := range stepsOf(route) {
+		behind := append([]part{{route, i + 1}}, after...)
 		if s.name == "playgate_cache" {
-			if err := checkCache(routes, at, steps, i); err != nil {
+			if slices.ContainsFunc(routes, func(r caddyhttp.Route) bool {
+				return !r.Terminal && slices.ContainsFunc(stepsOf(&r), step.routesProxy)
+			}) {
+				return errors.New("playgate_cache stands beside a handle, handle_path or route block with a proxy, and would keep nothing of it; write playgate_cache into that block, before its reverse_proxy, and a reverse_proxy that shall be cached outside of blocks into a handle block of its own")
+			}
+			b, err := judgeBehind(behind)
+			if err != nil {
 				return err
 			}
-			if w.seen == w.wanted {
-				w.found, w.done = behind, true
-			}
-			w.seen++
+			w.found = append(w.found, b)
 		}
 		for _, inner := range []caddyhttp.RouteList{s.routes, s.errors} {
 			for j := range inner {
@@ -127,50 +205,139 @@ func (w *cacheWalk) route(routes caddyhttp.RouteList, at int, after string) erro
 	return nil
 }
 
-// answersAll reports whether handlers, or routes after them, let no request through.
-func answersAll(steps []step, routes caddyhttp.RouteList) bool {
-	sure := func(s step) bool { return s.mayAnswer() && !s.passesOn }
-	return slices.ContainsFunc(steps, sure) || slices.ContainsFunc(routes, func(r caddyhttp.Route) bool {
-		return !isMatched(&r) && slices.ContainsFunc(stepsOf(&r), sure)
-	})
-}
-
-// textOf is the configuration of routes.
-func textOf(routes caddyhttp.RouteList) string {
-	var b strings.Builder
-	for i := range routes {
-		if isMatched(&routes[i]) {
-			raw, _ := json.Marshal(routes[i].MatcherSetsRaw)
-			loaded, _ := json.Marshal(routes[i].MatcherSets)
-			fmt.Fprintf(&b, "%s %s\n", raw, loaded)
+// judgeBehind judges what stands behind a cache, up to what answers every request.
+func judgeBehind(parts []part) (b Behind, err error) {
+	answered := false
+	for _, p := range parts {
+		steps := p.steps()
+		if len(steps) == 0 {
+			continue
 		}
-		b.WriteString(handlersText(&routes[i], 0))
-	}
-	return b.String()
-}
-
-// handlersText is the configuration of the handlers of a route from one on.
-func handlersText(route *caddyhttp.Route, from int) string {
-	var b strings.Builder
-	for _, raw := range route.HandlersRaw[min(from, len(route.HandlersRaw)):] {
-		b.Write(raw)
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-var placeholder = regexp.MustCompile(`\{([A-Za-z0-9_.:@/ -]+)\}`)
-
-// placeholdersIn are the placeholders in a text that no request has by itself.
-func placeholdersIn(text string) (names []string) {
-	own := []string{"http.request.", "http.response.", "http.reverse_proxy.", "http.vars.", "env.", "system.", "time.", "file."}
-	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
-		if name := m[1]; !slices.Contains(names, name) && !slices.ContainsFunc(own, func(p string) bool { return strings.HasPrefix(name, p) }) {
-			names = append(names, name)
+		b.Text += p.text()
+		why := b.judgeMatchers(p.matchers())
+		for i, s := range steps {
+			answered = answered || s.mayAnswer()
+			if why == "" {
+				why = b.judgeHandler(s, p.route.HandlersRaw, p.from+i)
+			}
+		}
+		if why != "" {
+			return b, fmt.Errorf("behind playgate_cache stands %s; the request that is made for everybody has nothing of a viewer, so write that before playgate_cache, or its proxy into a handle block of its own with that matcher", why)
+		}
+		if p.answersAll() {
+			break
 		}
 	}
-	slices.Sort(names)
-	return names
+	if !answered {
+		return b, errors.New("playgate_cache has no handler behind it in its own block, so it would keep nothing; write it into the block that has the reverse_proxy, before it")
+	}
+	slices.Sort(b.Placeholders)
+	b.Placeholders = slices.Compact(b.Placeholders)
+	return b, nil
+}
+
+// judgeHandler is what of a handler must not stand behind a cache; "" for nothing.
+func (b *Behind) judgeHandler(s step, raws []json.RawMessage, i int) string {
+	switch s.name {
+	case "playgate_cache":
+		return "another playgate_cache"
+	case "reverse_proxy", "file_server", "static_response":
+	case "":
+		return "a handler without a name"
+	default:
+		name := s.name
+		for directive, handler := range map[string]string{"basic_auth": "authentication", "a handle or route block": "subroute", "rewrite, uri, method or try_files": "rewrite", "header": "headers", "request_header": requestHeader} {
+			if handler == name {
+				name = directive
+			}
+		}
+		return name
+	}
+	var members map[string]any
+	if i >= len(raws) || json.Unmarshal(raws[i], &members) != nil {
+		return "what cannot be read"
+	}
+	transport, _ := members["transport"].(map[string]any)
+	balancing, _ := members["load_balancing"].(map[string]any)
+	policy, _ := balancing["selection_policy"].(map[string]any)
+	switch {
+	case s.asksFirst:
+		return "a forward_auth"
+	case members["handle_response"] != nil:
+		return "a handle_response"
+	case transport["proxy_protocol"] != nil:
+		return "a proxy_protocol"
+	case policy != nil && slices.Contains([]any{"ip_hash", "client_ip_hash", "header", "cookie"}, policy["policy"]):
+		return fmt.Sprint("an lb_policy ", policy["policy"])
+	}
+	return b.judgeTexts(members)
+}
+
+// judgeMatchers is what of matchers looks at what the request for everybody has not; "" for
+// nothing.
+func (b *Behind) judgeMatchers(sets []caddy.ModuleMap) string {
+	for _, set := range sets {
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			var value any
+			_ = json.Unmarshal(set[name], &value)
+			switch name {
+			case "path", "path_regexp", "host":
+			case "query":
+				pairs, _ := value.(map[string]any)
+				b.Matched = append(b.Matched, slices.Collect(maps.Keys(pairs))...)
+			case "not":
+				var inner []caddy.ModuleMap
+				_ = json.Unmarshal(set[name], &inner)
+				if why := b.judgeMatchers(inner); why != "" {
+					return why
+				}
+			default:
+				return "the matcher " + name
+			}
+			if why := b.judgeTexts(value); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+var placeholder = regexp.MustCompile(`\{([^{}]+)\}`)
+
+// ofAll are the placeholders that the request for everybody has by itself.
+var ofAll = []string{"http.request.host", "http.request.hostport", "http.request.port", "http.request.scheme", "http.request.uri", "http.request.method"}
+
+// judgeTexts notes the placeholders in the texts of JSON, and returns one of a client; ""
+// for none.
+func (b *Behind) judgeTexts(value any) (why string) {
+	switch v := value.(type) {
+	case string:
+		b.Words += v + "\n"
+		for _, m := range placeholder.FindAllStringSubmatch(v, -1) {
+			name, _, _ := strings.Cut(m[1], ":") // a default
+			switch {
+			case name == "http.vars.client_ip",
+				strings.HasPrefix(name, "http.request.") && !slices.ContainsFunc(ofAll, func(own string) bool { return name == own || strings.HasPrefix(name, own+".") }):
+				return "the placeholder {" + name + "}"
+			case slices.ContainsFunc([]string{"http.request.", "http.reverse_proxy.", "http.vars.", "env.", "system.", "time.", "file."}, func(p string) bool { return strings.HasPrefix(name, p) }):
+			default:
+				b.Placeholders = append(b.Placeholders, name)
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if why = cmp.Or(b.judgeTexts(name), b.judgeTexts(v[name])); why != "" {
+				return why
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if why = b.judgeTexts(e); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
 }
 
 // queryNames are those of the rules of all gates in a configuration.
@@ -201,98 +368,4 @@ func queryNames(value any, names []string) []string {
 		}
 	}
 	return names
-}
-
-// checkCache judges the cache that is a step of a route of a list, which is its block.
-func checkCache(routes caddyhttp.RouteList, at int, steps []step, i int) error {
-	answered := slices.ContainsFunc(steps[i+1:], step.mayAnswer)
-	beside := slices.ContainsFunc(steps, step.routesProxy)
-	judge := judgeIn(steps[i+1:])
-	for j := range routes {
-		if j == at || routes[j].Terminal { // another site
-			continue
-		}
-		others := stepsOf(&routes[j])
-		answered = answered || j > at && slices.ContainsFunc(others, step.mayAnswer)
-		beside = beside || slices.ContainsFunc(others, step.routesProxy)
-		if j > at && judge == "" {
-			if judge = judgeOf(&routes[j]); judge == "" {
-				judge = judgeIn(others)
-			}
-		}
-	}
-	switch {
-	case beside:
-		return errors.New("playgate_cache stands beside a handle, handle_path or route block with a proxy, and would keep nothing of it; write playgate_cache into that block, before its reverse_proxy, and a reverse_proxy that shall be cached outside of blocks into a handle block of its own")
-	case !answered:
-		return errors.New("playgate_cache has no handler behind it in its own block, so it would keep nothing; write it into the block that has the reverse_proxy, before it")
-	case judge != "":
-		return fmt.Errorf("behind playgate_cache stands %s, which would judge the request that is made for everybody and no viewer; write that rule before playgate_cache, or its proxy into a handle block of its own with that matcher", judge)
-	}
-	return nil
-}
-
-// judgeIn is what of some handlers judges a viewer, or needs an address; "" for nothing.
-func judgeIn(steps []step) string {
-	for _, s := range steps {
-		switch {
-		case s.name == "authentication":
-			return "an authentication"
-		case s.asksFirst:
-			return "a forward_auth"
-		case s.proxyProtocol:
-			return "a proxy_protocol"
-		case s.name == "invoke":
-			return "an invoke, whose route may judge viewers"
-		}
-		for i := range s.routes {
-			if judge := judgeOf(&s.routes[i]); judge != "" {
-				return judge
-			}
-			if judge := judgeIn(stepsOf(&s.routes[i])); judge != "" {
-				return judge
-			}
-		}
-	}
-	return ""
-}
-
-// judgeOf is a matcher of a route, loaded or still in JSON, that looks at what the request
-// for everybody has not, or may not have; "" for none.
-func judgeOf(route *caddyhttp.Route) string {
-	sets := slices.Clone(route.MatcherSetsRaw)
-	for _, set := range route.MatcherSets {
-		raw := caddy.ModuleMap{}
-		for _, m := range set {
-			name := strings.TrimPrefix(caddy.GetModuleID(m), "http.matchers.")
-			if not, ok := m.(*caddyhttp.MatchNot); ok {
-				if judge := judgeOf(&caddyhttp.Route{MatcherSets: not.MatcherSets}); judge != "" {
-					return judge
-				}
-				continue
-			}
-			raw[name], _ = json.Marshal(m)
-		}
-		sets = append(sets, raw)
-	}
-	for _, set := range sets {
-		for _, name := range slices.Sorted(maps.Keys(set)) {
-			switch name {
-			case "path", "path_regexp", "query", "host", "method", "file":
-			case "vars", "vars_regexp":
-				if strings.Contains(string(set[name]), "{\"{") || strings.Contains(string(set[name]), ",\"{") {
-					return "the matcher " + name + " of a placeholder"
-				}
-			case "not":
-				var inner caddyhttp.RawMatcherSets
-				_ = json.Unmarshal(set[name], &inner)
-				if judge := judgeOf(&caddyhttp.Route{MatcherSetsRaw: inner}); judge != "" {
-					return judge
-				}
-			default:
-				return "the matcher " + name
-			}
-		}
-	}
-	return ""
 }
