@@ -68,7 +68,7 @@ func badConfigs() []badConfig {
 		{"redirect before a gate in handle", placed("redir /old /new\nhandle {\n" + gateLines + "}\n"), []string{"respond or redir", "behind playgate", "open"}},
 		{"rewrite before a gate in handle", placed("rewrite /old /new\nhandle {\n" + gateLines + "}\n"), []string{"rewrite", "behind playgate"}},
 		{"proxy before a gate in route", placed("route {\nreverse_proxy /open/* {$ORIGIN}\n" + gateLines + "}\n"), []string{"reverse_proxy", "behind playgate"}},
-		{"cache without a handler", placed(gateLines + "handle /live/* {\nplaygate_cache\n}\n"), []string{"playgate_cache", "no handler behind it"}},
+		{"rule behind a cache", placed(gateLines + "handle /live/* {\nplaygate_cache\nreverse_proxy /live/vod/* {$ORIGIN}\n}\n@banned remote_ip 127.0.0.2\nroute @banned {\nrespond 403\n}\n"), []string{"playgate_cache", "the matcher remote_ip", "before playgate_cache"}},
 		{"cache beside handle", placed(gateLines + "playgate_cache\nhandle /live/* {\nreverse_proxy {$ORIGIN}\n}\n"), []string{"playgate_cache", "into that block"}},
 		{"two gates", placed(gateLines + "handle {\n" + gateLines + "}\n"), []string{"two gates", "once"}},
 		{"bare log", logged("log"), []string{"log default would write tokens", "format playgate"}},
