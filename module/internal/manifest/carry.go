@@ -125,7 +125,7 @@ func (rw carrier) destination(r *reference) (d destination, ok bool) {
 		folders = slices.DeleteFunc(folders, rw.isSegment)
 		d.least = len(folders)
 		d.rest = strings.Join(slices.DeleteFunc(strings.Split(d.rest, "/"), rw.isSegment), "/")
-		ok = d.rest == "" || d.rest[0] > ' ' && !strings.ContainsAny(d.rest, "\\\t\r\n") // these are read in different ways
+		ok = strings.TrimFunc(d.rest, isEdge) == d.rest && !strings.ContainsAny(d.rest, "\\\t\r\n") // these are read in different ways
 	}
 	d.path = "/" + strings.Join(append(folders, d.rest), "/")
 	if !d.again && d.least == rw.depth {
