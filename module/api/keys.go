@@ -115,17 +115,19 @@ func addKey(ctx context.Context, c *call, in *types.Body[types.NewKey]) (*types.
 	if err != nil {
 		return nil, err
 	}
-	// It would be kept, and never used.
-	if slices.ContainsFunc(c.app.Trust().Keys.Keys(), func(k *token.Key) bool { return k.ID == key.ID && k.MaySpeakFor(org) }) {
-		return nil, Refuse(http.StatusConflict, "another key has this id; give this one another kid").at("body.jwk.kid")
-	}
+	// What this node's configuration has is not asked: another's may be different. Which of
+	// several counts is decided when a token comes.
 	if _, err := c.registry.OrgKeys.Add(ctx, org, key, c.Name); err != nil {
 		return nil, err
 	}
 	for _, k := range keysOf(c) {
-		if k.ID == key.ID && k.Source == "organisation" && slices.Equal(k.Orgs, []string{org}) {
-			return &k, nil
+		if k.ID != key.ID || k.Source != "organisation" || !slices.Equal(k.Orgs, []string{org}) {
+			continue
 		}
+		if found, _ := c.app.Trust().Keys.Lookup(org, key.ID, key.Algorithm); found == nil || found.Thumbprint() != key.Thumbprint() {
+			k.Warning = "another key has this id and comes before it, so its tokens are refused here; give it another kid"
+		}
+		return &k, nil
 	}
 	return nil, registry.ErrConflict
 }

@@ -141,12 +141,25 @@ func TestKeysAreAddedAndRetired(t *testing.T) {
 			t.Errorf("%s: %d %s", jwk, a.Code, a.Body)
 		}
 	}
-	// One that would be kept and never used.
-	for _, id := range []string{"everybody", "both", "hmac", "acme-key", s.app.Registry().Keys.List()[0].ID} {
-		add(strings.Replace(publicJWK, "new-key", id, 1)).problem(409)
-	}
+	add(strings.Replace(publicJWK, "new-key", "acme-key", 1)).problem(409)
 	if s.all() != before {
 		t.Error("something has changed")
+	}
+	// What this node's configuration has makes no difference: one that others come before
+	// is kept, with a word of warning, and switches none of them off.
+	for _, id := range []string{"everybody", "both", "hmac", s.app.Registry().Keys.List()[0].ID} {
+		for org := range map[string]bool{"acme": true, "zebra": true} {
+			was, _ := s.app.Trust().Keys.Lookup(org, id, "")
+			if org == "acme" {
+				v := add(strings.Replace(publicJWK, "new-key", id, 1)).want(201).json()
+				if warning := fmt.Sprint(v["warning"]); !strings.Contains(warning, "another kid") {
+					t.Errorf("%s: %v", id, v)
+				}
+			}
+			if is, _ := s.app.Trust().Keys.Lookup(org, id, ""); is == nil && was != nil || is != nil && is.Thumbprint() != was.Thumbprint() {
+				t.Errorf("%s of %s was %v and is %v", id, org, was, is)
+			}
+		}
 	}
 	v := add(strings.Replace(publicJWK, "new-key", "zebra-key", 1)).want(201).json() // zebra's is another one
 	if v["source"] != "organisation" || v["state"] != "verify" || v["alg"] != "EdDSA" || fmt.Sprint(v["orgs"]) != "[acme]" || v["jwk"].(map[string]any)["kid"] != "zebra-key" {

@@ -102,8 +102,10 @@ func problemOf(err error) *Problem {
 		return Refuse(http.StatusNotFound, "there is none by this name")
 	case errors.Is(err, registry.ErrExists):
 		return Refuse(http.StatusConflict, "it exists already; change it, or choose another name")
-	case errors.Is(err, registry.ErrConflict):
+	case errors.Is(err, registry.ErrConflict), errors.Is(err, registry.ErrTooManyFuture), errors.Is(err, app.ErrNotVerified):
 		return Refuse(http.StatusConflict, err.Error())
+	case errors.Is(err, registry.ErrCondition):
+		return Refuse(http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, app.ErrNoStore):
 		return Refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
 	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrSealed):

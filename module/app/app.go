@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -89,8 +90,8 @@ type App struct {
 	registry *registry.Registry
 	started  chan struct{} // closed once Start has ended
 	edge     *edge.State
-	poolKey  string    // of the registry
-	keptOut  []keptOut // when newTrust was called last
+	poolKey  string      // of the registry
+	behind   []keyBehind // when newTrust was called last
 	terms    token.Terms
 	ordinals map[string]int // of the handlers that this configuration has
 	metrics  *Metrics
@@ -271,26 +272,27 @@ func (a *App) generation() uint64 {
 	return generation
 }
 
-// newTrust puts together what the configuration, the registry and the key sets
-// say. Of keys with one id the first of these counts. It never runs twice at a time.
+// newTrust puts together what the configuration, the key sets in their order, and the
+// registry say, its platform's keys before those of organisations. Of keys with one id the
+// first counts that may speak for the token's organisation. It never runs twice at a time.
 func (a *App) newTrust() *verify.Trust {
 	keys, sessions, hasher := a.keyring, []sessiontoken.Key{a.sessions}, a.hasher
+	keys, behind := keySets(a.JWKS).addTo(keys)
 	if a.registry != nil {
-		var left []*token.Key
-		keys, left = keys.With(a.registry.View().Keys()...)
-		for _, k := range left {
-			a.logger.Warn("a key of the registry is ignored: the configuration or another record has one of the same id", zap.String("key", k.ID))
+		var clashing []*token.Key
+		keys, clashing = keys.With(a.registry.View().Keys()...)
+		for _, k := range clashing {
+			behind = append(behind, keyBehind{"registry", k.ID, strings.Join(k.Orgs, " ")})
 		}
 		sessions, hasher = a.registry.View().Sessions()
 	}
-	keys, out := keySets(a.JWKS).addTo(keys)
-	for _, o := range out {
-		if !slices.Contains(a.keptOut, o) {
-			a.logger.Warn("a key of the key set is ignored: another key has the same id and may speak for the same organisation",
-				zap.Stringer("jwks", a.JWKS[o.block].location), zap.String("key_id", o.id))
+	for _, b := range behind {
+		if !slices.Contains(a.behind, b) {
+			a.logger.Warn("two keys have the same id and may speak for the same organisation; tokens are verified with the other one",
+				zap.String("source", b.source), zap.String("key_id", b.id), zap.String("orgs", b.orgs))
 		}
 	}
-	a.keptOut = out
+	a.behind = behind
 	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...), hasher)
 }
 

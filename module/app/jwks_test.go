@@ -122,8 +122,8 @@ func await(t *testing.T, what string, holds func() bool) {
 }
 
 // Keys of a set speak for the organisations of its block, under its terms.
-// Where two keys have one id, the configured one wins over a set, and an earlier
-// set over a later one, if they may speak for the same organisation.
+// Where two keys have one id, the configured one comes before a set, and an earlier set
+// before a later one; for other organisations the others count.
 func TestKeysOfSets(t *testing.T) {
 	storageIn(t)
 	first, second := setFile(t, keySet(t, "main", "a", "b")), setFile(t, keySet(t, "a", "b", "c"))
@@ -138,7 +138,28 @@ func TestKeysOfSets(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	a.logger = zap.New(core)
 	start(t, a)
-	const want = "main [acme]  [], a [acme beta] us [edge], b [acme beta] us [edge], a [gamma]  [], b [gamma]  [], c [gamma]  []"
+	const want = "main [acme]  [], main [acme beta] us [edge], a [acme beta] us [edge], b [acme beta] us [edge], " +
+		"a [gamma]  [], b [gamma]  [], c [gamma]  [], a []  [], b []  [], c []  []"
+	for org, sources := range map[string]string{"acme": "conf set1 set1 set3", "beta": "set1 set1 set1 set3", "gamma": "none set2 set2 set2", "delta": "none set3 set3 set3"} {
+		for i, id := range []string{"main", "a", "b", "c"} {
+			k, _ := a.Trust().Keys.Lookup(org, id, token.EdDSA)
+			source := "none"
+			switch {
+			case k == nil:
+			case k.Issuer == "us":
+				source = "set1"
+			case k.Orgs == nil:
+				source = "set3"
+			case k.Orgs[0] == "gamma":
+				source = "set2"
+			default:
+				source = "conf"
+			}
+			if want := strings.Fields(sources)[i]; source != want {
+				t.Errorf("%s of %s is that of %s instead of %s", id, org, source, want)
+			}
+		}
+	}
 	if got := trusted(a); got != want {
 		t.Errorf("trusted: %s\ninstead of %s", got, want)
 	}
@@ -148,7 +169,7 @@ func TestKeysOfSets(t *testing.T) {
 	}
 	var told []string
 	for _, entry := range logs.All() {
-		told = append(told, fmt.Sprint(entry.ContextMap()["jwks"], " ", entry.ContextMap()["key_id"]))
+		told = append(told, fmt.Sprint(entry.ContextMap()["source"], " ", entry.ContextMap()["key_id"]))
 	}
 	if got, want := strings.Join(told, ", "), first+" main, "+second+" a, "+second+" b, "+second+" c"; got != want {
 		t.Errorf("told of %s\ninstead of %s", got, want)

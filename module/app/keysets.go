@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -37,24 +38,21 @@ func (ks keySets) cleanup() error {
 	return errors.Join(errs...)
 }
 
-// addTo adds the keys of all sets to those that are there already, and returns
-// those that another key of the same id keeps out.
-func (ks keySets) addTo(keys *token.Keyring) (all *token.Keyring, out []keptOut) {
-	for i, j := range ks {
-		var left []*token.Key
-		keys, left = keys.With(j.keys()...)
-		for _, k := range left {
-			out = append(out, keptOut{i, k.ID})
+// addTo adds the keys of all sets behind those that are there already, and returns those
+// that have another key of the same id before them.
+func (ks keySets) addTo(keys *token.Keyring) (all *token.Keyring, behind []keyBehind) {
+	for _, j := range ks {
+		var clashing []*token.Key
+		keys, clashing = keys.With(j.keys()...)
+		for _, k := range clashing {
+			behind = append(behind, keyBehind{j.location.String(), k.ID, strings.Join(k.Orgs, " ")})
 		}
 	}
-	return keys, out
+	return keys, behind
 }
 
-// keptOut names a key that was left out of the keys in use.
-type keptOut struct {
-	block int
-	id    string
-}
+// keyBehind names a key that has another one of the same id before it.
+type keyBehind struct{ source, id, orgs string }
 
 // miss asks the sets that may speak for an organisation whether they have new
 // keys, and reports whether one of them was never read.

@@ -37,9 +37,13 @@ public part is sent. Tokens of the key play streams of this organisation alone.`
 		if err := json.Unmarshal(public, &in.JWK); err != nil {
 			return err
 		}
-		answer, err := c.post("keys", in, nil)
+		var added types.Key
+		answer, err := c.post("keys", in, &added)
 		if err != nil {
 			return err
+		}
+		if added.Warning != "" {
+			c.remark("Warning: %s", clean(added.Warning))
 		}
 		return c.done(answer, "Key %s may speak for %s. To end all its tokens: playgate key retire %s --org %s", key.ID, org, key.ID, org)
 	})

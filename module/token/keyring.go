@@ -5,14 +5,16 @@ import (
 	"slices"
 )
 
-// Keyring is a set of keys that does not change. A nil Keyring holds none.
+// Keyring is a set of keys that does not change, in the order of their precedence. A nil
+// Keyring holds none.
 type Keyring struct {
 	byID map[string][]*Key
 	keys []*Key
 }
 
-// NewKeyring makes a set. Two keys with one id that may speak for the same
-// organisation are an error: which of them is meant could not be told.
+// NewKeyring makes a set of one source. Two keys with one id that may speak for the same
+// organisation are an error: which of them is meant could not be told. Retired keys compete
+// with nobody.
 func NewKeyring(keys ...*Key) (*Keyring, error) {
 	r := &Keyring{byID: make(map[string][]*Key, len(keys))}
 	for _, k := range keys {
@@ -40,22 +42,21 @@ func (r *Keyring) Len() int {
 	return len(r.keys)
 }
 
-// With is the set with further keys in it, and those that were left out: what
-// is in the set already wins over a newcomer of the same id that may speak for
-// the same organisation.
-func (r *Keyring) With(keys ...*Key) (all *Keyring, left []*Key) {
+// With is the set with further keys behind those that are there, and which of them share
+// their id with a key before them that may speak for the same organisation: for that one
+// [Keyring.Lookup] finds the other key. None is left out.
+func (r *Keyring) With(keys ...*Key) (all *Keyring, behind []*Key) {
 	all = &Keyring{byID: make(map[string][]*Key)}
 	for _, k := range r.Keys() {
 		all.add(k)
 	}
 	for _, k := range keys {
 		if all.clashes(k) {
-			left = append(left, k)
-			continue
+			behind = append(behind, k)
 		}
 		all.add(k)
 	}
-	return all, left
+	return all, behind
 }
 
 func (r *Keyring) add(k *Key) {
@@ -64,8 +65,8 @@ func (r *Keyring) add(k *Key) {
 }
 
 func (r *Keyring) clashes(k *Key) bool {
-	return slices.ContainsFunc(r.byID[k.ID], func(other *Key) bool {
-		return k.Orgs == nil || other.Orgs == nil || slices.ContainsFunc(k.Orgs, func(org string) bool { return slices.Contains(other.Orgs, org) })
+	return k.State != Retired && slices.ContainsFunc(r.byID[k.ID], func(other *Key) bool {
+		return other.State != Retired && (k.Orgs == nil || other.Orgs == nil || slices.ContainsFunc(k.Orgs, func(org string) bool { return slices.Contains(other.Orgs, org) }))
 	})
 }
 
@@ -92,9 +93,11 @@ func (r *Keyring) Narrow(ids ...string) (*Keyring, error) {
 	return r.Named(ids...), nil
 }
 
-// Lookup finds the key for a token: by kid among the keys that may speak for
-// the organisation; without kid, only if exactly one such key has the
-// algorithm. Retired keys are not found. The error is of kind [ErrUnknownKey].
+// Lookup finds the key for a token: by kid the first of the keys that may speak for the
+// organisation; without kid, only if exactly one such key has the algorithm. Retired keys
+// are not found, and neither is a key that is retired elsewhere in the set for the
+// organisation: the same id, algorithm and thumbprint. The error is of kind
+// [ErrUnknownKey].
 func (r *Keyring) Lookup(org, kid, algorithm string) (*Key, error) {
 	if r == nil {
 		return nil, &Error{ErrUnknownKey, "there is no key"}
@@ -105,8 +108,11 @@ func (r *Keyring) Lookup(org, kid, algorithm string) (*Key, error) {
 	}
 	var found *Key
 	for _, k := range candidates {
-		if k.State == Retired || !k.MaySpeakFor(org) || kid == "" && k.Algorithm != algorithm {
+		if !r.speaks(k, org) || kid == "" && (k.Algorithm != algorithm || r.first(org, k.ID) != k) {
 			continue
+		}
+		if kid != "" {
+			return k, nil
 		}
 		if found != nil {
 			return nil, &Error{ErrUnknownKey, "the token names no key (kid) and several would fit"}
@@ -118,6 +124,27 @@ func (r *Keyring) Lookup(org, kid, algorithm string) (*Key, error) {
 	}
 	return found, nil
 }
+
+// speaks reports whether a key is in use for an organisation.
+func (r *Keyring) speaks(k *Key, org string) bool {
+	return k.State != Retired && k.MaySpeakFor(org) && !slices.ContainsFunc(r.byID[k.ID], func(other *Key) bool {
+		return other.State == Retired && other.MaySpeakFor(org) && other.Algorithm == k.Algorithm && other.thumbprint == k.thumbprint
+	})
+}
+
+// first is the key that an id stands for in tokens of an organisation, or nil.
+func (r *Keyring) first(org, id string) *Key {
+	for _, k := range r.byID[id] {
+		if r.speaks(k, org) {
+			return k
+		}
+	}
+	return nil
+}
+
+// InUse reports whether a key is the one that its id stands for in tokens of an
+// organisation.
+func (r *Keyring) InUse(k *Key, org string) bool { return r != nil && r.first(org, k.ID) == k }
 
 // Format keeps key material out of every verb: those that do not fit pointers
 // would print what they point to.

@@ -151,19 +151,82 @@ func TestNewcomersNeverTakeThePlaceOfAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, _ := ring.Lookup("org1", "a", HS256)
-	all, left := ring.With(secretKey("a"), secretKey("a", "org2"), secretKey("b", "org1"), secretKey("c"), secretKey("c"))
-	if len(left) != 3 || all.Len() != 4 || ring.Len() != 2 {
-		t.Errorf("%d were left out, %d are there, %d in the old set", len(left), all.Len(), ring.Len())
+	all, behind := ring.With(secretKey("a"), secretKey("a", "org2"), secretKey("b", "org1"), secretKey("c"), secretKey("c"))
+	if len(behind) != 4 || all.Len() != 7 || ring.Len() != 2 {
+		t.Errorf("%d are behind others, %d are there, %d in the old set", len(behind), all.Len(), ring.Len())
 	}
 	if k, err := all.Lookup("org1", "a", HS256); err != nil || k != kept {
 		t.Errorf("the key of org1 is now %v, %v", k, err)
+	}
+	if k, err := all.Lookup("org1", "", HS256); err == nil {
+		t.Errorf("without kid: %v", k)
 	}
 	for org, id := range map[string]string{"org2": "a", "org9": "c"} {
 		if _, err := all.Lookup(org, id, HS256); err != nil {
 			t.Errorf("key %s of %s: %v", id, org, err)
 		}
 	}
-	if none, left := (*Keyring)(nil).With(secretKey("a")); none.Len() != 1 || left != nil {
-		t.Errorf("from nothing: %v, %v", none, left)
+	if none, behind := (*Keyring)(nil).With(secretKey("a")); none.Len() != 1 || behind != nil {
+		t.Errorf("from nothing: %v, %v", none, behind)
+	}
+}
+
+// madeKey is a key of its own material, in a state.
+func madeKey(id string, state State, orgs ...string) *Key {
+	k, err := GenerateKey(id, EdDSA)
+	if err != nil {
+		panic(err)
+	}
+	k.State, k.Orgs = state, orgs
+	return k
+}
+
+// as is the same key in another state, for other organisations.
+func as(k *Key, state State, orgs ...string) *Key {
+	same := *k
+	same.State, same.Orgs = state, orgs
+	return &same
+}
+
+// A key that any source calls retired verifies from none, for the organisations that the
+// source may speak for. A retired id with other material competes with nobody.
+func TestRetiredKeys(t *testing.T) {
+	k, other := madeKey("k", Active), madeKey("k", Verify)
+	for _, tt := range []struct {
+		name      string
+		keys      []*Key
+		one, two  *Key // found for org1 and for org2
+		alsoNoKid bool
+	}{
+		{"not retired", []*Key{k}, k, k, true},
+		{"retired by a later source", []*Key{k, as(k, Retired)}, nil, nil, true},
+		{"retired by an earlier one", []*Key{as(k, Retired), k}, nil, nil, true},
+		{"retired by one organisation", []*Key{k, as(k, Retired, "org1")}, nil, k, true},
+		{"retired, and another after it", []*Key{k, as(k, Retired), other}, other, other, true},
+		{"other material is retired", []*Key{k, as(other, Retired)}, k, k, true},
+		{"other material is retired before", []*Key{as(other, Retired), k}, k, k, true},
+		{"another is behind it", []*Key{k, other}, k, k, true},
+		{"another is before it for one", []*Key{as(other, Verify, "org1"), k}, nil, k, false},
+	} {
+		ring, _ := (*Keyring)(nil).With(tt.keys...)
+		for org, want := range map[string]*Key{"org1": tt.one, "org2": tt.two} {
+			if tt.name == "another is before it for one" && org == "org1" {
+				want = tt.keys[0]
+			}
+			for _, kid := range []string{"k", ""} {
+				got, err := ring.Lookup(org, kid, EdDSA)
+				if got != want || want == nil != errors.Is(err, ErrUnknownKey) {
+					t.Errorf("%s: %q for %s: %v, %v", tt.name, kid, org, got, err)
+				}
+			}
+			for _, key := range tt.keys {
+				if ring.InUse(key, org) != (key == want) {
+					t.Errorf("%s: %v for %s is in use: %v", tt.name, key, org, key != want)
+				}
+			}
+		}
+	}
+	if _, err := NewKeyring(k, as(other, Retired)); err != nil {
+		t.Errorf("a retired key of the same source clashes: %v", err)
 	}
 }

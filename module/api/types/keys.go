@@ -12,6 +12,7 @@ type Key struct {
 	Created *time.Time     `json:"created,omitempty"`
 	Changed *time.Time     `json:"changed,omitempty" doc:"When its state last changed."`
 	JWK     map[string]any `json:"jwk,omitempty" doc:"The public part; an HS256 key has none."`
+	Warning string         `json:"warning,omitempty" doc:"Why it may not do what was meant, where it is new."`
 }
 
 // Keys is a list of them.

@@ -39,17 +39,17 @@ func (m *Memory) NewTrust(keys *token.Keyring, sessions sessiontoken.Keyring, ha
 	return t
 }
 
-// Active is the key that may speak for an organisation, is not retired, and has the
-// hash that a session token names; nil if there is none.
-func (t *Trust) Active(hash uint64, org string) *token.Key { return speaker(t.active[hash], org) }
+// Active is the key that tokens of an organisation are verified with by its id, and that has
+// the hash that a session token names; nil if there is none.
+func (t *Trust) Active(hash uint64, org string) *token.Key { return t.inUse(t.active[hash], org) }
 
 // ActiveLocal is the same for a key that this process knew before, under whichever secret of
 // hashes.
-func (t *Trust) ActiveLocal(key uint64, org string) *token.Key { return speaker(t.local[key], org) }
+func (t *Trust) ActiveLocal(key uint64, org string) *token.Key { return t.inUse(t.local[key], org) }
 
-func speaker(keys []*token.Key, org string) *token.Key {
+func (t *Trust) inUse(keys []*token.Key, org string) *token.Key {
 	for _, k := range keys {
-		if k.MaySpeakFor(org) {
+		if t.Keys.InUse(k, org) {
 			return k
 		}
 	}
