@@ -28,7 +28,8 @@ var AddKey = operation(toAdminister, huma.Operation{
 // RotateKeys makes the next key the active one, and a new next one.
 var RotateKeys = operation(toAdministerAll, huma.Operation{
 	OperationID: "rotate-keys", Method: http.MethodPost, Path: "/api/v1/keys/rotate", DefaultStatus: http.StatusOK, Tags: []string{"keys"},
-	Summary: "Makes the next key the active one, and a new next one",
+	Summary:     "Makes the next key the active one, and a new next one",
+	Description: "With compromised it replaces all that Playgate made; with sessions it makes a new key for session tokens.",
 }, rotateKeys)
 
 // RetireKey refuses all tokens of a key from now on.
@@ -41,9 +42,29 @@ func listKeys(_ context.Context, c *call, _ *types.Nothing) (*types.Keys, error)
 	return &types.Keys{Keys: keysOf(c)}, nil
 }
 
-func rotateKeys(ctx context.Context, c *call, _ *types.RotateKeys) (*types.Rotation, error) {
-	active, former, err := c.registry.Keys.Rotate(ctx, c.Name)
-	return &types.Rotation{Active: active, Former: former}, err
+func rotateKeys(ctx context.Context, c *call, in *types.RotateKeys) (*types.Rotation, error) {
+	var what types.NewRotation
+	if in.Body != nil {
+		what = *in.Body
+	}
+	if what.Now && !what.Sessions {
+		return nil, mistake("body.now", "write sessions too: it ends those")
+	}
+	done := new(types.Rotation)
+	var err error
+	switch {
+	case what.Compromised:
+		done.Active, done.Retired, err = c.registry.Keys.Replace(ctx, c.Name)
+	case !what.Sessions:
+		done.Active, done.Former, err = c.registry.Keys.Rotate(ctx, c.Name)
+	}
+	if err == nil && what.Sessions {
+		if done.Sessions = "rotated"; what.Now {
+			done.Sessions = "ended"
+		}
+		err = c.registry.Keys.RotateSessions(ctx, what.Now, c.Name)
+	}
+	return done, err
 }
 
 // keysOf are those that may speak for an organisation of the caller's, each with

@@ -12,7 +12,7 @@ import (
 // verifySession reads a session token: for this stream and from this address, and as
 // long as the key of its playback token is in use.
 func (in *incoming) verifySession(d *decision) error {
-	s, err := d.trust.Sessions.Read(d.token.Text, in.scope(d.target.Stream, d))
+	s, by, err := d.trust.Sessions.Read(d.token.Text, in.scope(d.target.Stream, d))
 	if err != nil {
 		return err
 	}
@@ -28,6 +28,7 @@ func (in *incoming) verifySession(d *decision) error {
 		d.credential.Grant.IssuedAt++
 	}
 	d.subject = access.SubjectOfSession(&s, d.target.Org, d.target.Stream, key)
+	d.subject.SessionKey = by.Number()
 	return nil
 }
 
@@ -103,7 +104,7 @@ func (x *exchange) mint(stream string) string {
 // may renew its token; else the one of this viewer.
 func (x *exchange) sessionID(stream string) [8]byte {
 	if x.token.Beside != "" && stream == x.target.Stream {
-		s, err := x.trust.Sessions.Read(x.token.Beside, x.scope(stream, &x.decision))
+		s, _, err := x.trust.Sessions.Read(x.token.Beside, x.scope(stream, &x.decision))
 		if err == nil && (s.TokenID == x.subject.TokenID || s.User != 0 && s.User == x.subject.User) {
 			return s.ID
 		}

@@ -28,12 +28,21 @@ type NewKey struct {
 
 // Rotation is what a rotation did.
 type Rotation struct {
-	Active string `json:"active" doc:"The id of the key that signs now."`
-	Former string `json:"former" doc:"The id of the key that signed before, and goes on to verify."`
+	Active   string   `json:"active,omitempty" doc:"The id of the key that signs now."`
+	Former   string   `json:"former,omitempty" doc:"The id of the key that signed before, and goes on to verify."`
+	Retired  []string `json:"retired,omitempty" doc:"The ids of the keys that were retired."`
+	Sessions string   `json:"sessions,omitempty" enum:"rotated,ended" doc:"What became of the session keys before: they go on to verify, or their sessions have ended."`
 }
 
-// RotateKeys makes the next key the active one. Its body may be left out.
-type RotateKeys struct{ Body *Nothing }
+// NewRotation says which keys are rotated. By itself, the next key becomes the active one.
+type NewRotation struct {
+	Compromised bool `json:"compromised,omitempty" doc:"Replaces the active and the next key, and retires them and all others that Playgate made: their tokens are refused at once."`
+	Sessions    bool `json:"sessions,omitempty" doc:"Makes a new key for session tokens. Without compromised, no other key is rotated."`
+	Now         bool `json:"now,omitempty" doc:"With sessions: the sessions that there are end at once."`
+}
+
+// RotateKeys rotates keys. Its body may be left out.
+type RotateKeys struct{ Body *NewRotation }
 
 // RetireKey retires a key. Its body may be left out.
 type RetireKey struct {

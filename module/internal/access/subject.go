@@ -20,6 +20,9 @@ type Subject struct {
 	TokenID, Tag, User, Key uint64
 	// LocalKey is what the key is known by in this process, whatever secret hashes have.
 	LocalKey uint64
+	// SessionKey is the number of the key that a session token was signed with; 0 without
+	// one.
+	SessionKey uint64
 	// IssuedAt is its iat, rounded down. A token without one counts as issued as long
 	// before its end as tokens may live at most.
 	IssuedAt int64

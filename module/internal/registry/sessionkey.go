@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,6 +23,7 @@ type sessionKeys struct {
 type sessionSecret struct {
 	Secret  []byte         `json:"secret"`
 	Created time.Time      `json:"created"`
+	Ends    time.Time      `json:"ends,omitzero"` // when no session of it is left; zero as long as it signs
 	Unknown jsontext.Value `json:",embed"`
 }
 
@@ -62,6 +64,33 @@ func (r *Keys) createOnce(ctx context.Context, key string, rec record) error {
 	_, err := r.create(ctx, r.edge, key, rec)
 	if errors.Is(err, ErrExists) {
 		return nil
+	}
+	return err
+}
+
+// RotateSessions makes a new session key, which signs from now on. The others verify for as
+// long as a session of theirs can last, or end at once, and with them their sessions.
+func (r *Keys) RotateSessions(ctx context.Context, now bool, by string) error {
+	if err := r.ensureSessions(ctx); err != nil {
+		return err
+	}
+	at := r.now().UTC().Truncate(time.Millisecond)
+	record, fresh := new(sessionKeys), sessionSecret{Secret: newSecret(), Created: at}
+	err := r.update(ctx, r.edge, sessionRecord, record, func() error {
+		kept := []sessionSecret{fresh}
+		for _, s := range record.Keys {
+			if s.Ends.IsZero() {
+				s.Ends = at.Add(token.MaxLifetime + token.MaxLeeway)
+			}
+			if !now && at.Before(s.Ends) {
+				kept = append(kept, s)
+			}
+		}
+		record.Keys = kept
+		return nil
+	})
+	if err == nil {
+		r.audit.add(ctx, by, "", "key.sessions", map[string]string{"now": strconv.FormatBool(now)})
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -148,6 +149,39 @@ func (r *Keys) newSigningKey(ctx context.Context, state token.State) (SigningKey
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
 	return SigningKey{ID: key.ID, Algorithm: key.Algorithm, State: state, JWK: public, Created: now, Changed: now}, nil
+}
+
+// Replace makes a new active and a new next key, and retires all others that Playgate
+// made: whoever has the seal key and a backup has them. It returns the id of the active one
+// and those of the retired.
+func (r *Keys) Replace(ctx context.Context, by string) (active string, retired []string, err error) {
+	if err := r.ensureSigning(ctx); err != nil {
+		return "", nil, err
+	}
+	signing, err := r.newSigningKey(ctx, token.Active)
+	if err != nil {
+		return "", nil, err
+	}
+	next, err := r.newSigningKey(ctx, token.Next)
+	if err != nil {
+		return "", nil, err
+	}
+	keys := new(signingKeys)
+	err = r.update(ctx, r.edge, signingRecord, keys, func() error {
+		retired = nil
+		for i := range keys.Keys {
+			if k := &keys.Keys[i]; k.State != token.Retired {
+				k.State, k.Changed = token.Retired, next.Created
+				retired = append(retired, k.ID)
+			}
+		}
+		keys.Keys = append(keys.Keys, signing, next)
+		return nil
+	})
+	if err == nil {
+		r.audit.add(ctx, by, "", "key.replace", map[string]string{"active": signing.ID, "retired": strings.Join(retired, " ")})
+	}
+	return signing.ID, retired, err
 }
 
 // Rotate makes the next key the active one, the active one verify only, and a

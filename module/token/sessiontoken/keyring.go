@@ -2,6 +2,7 @@ package sessiontoken
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/playgate/playgate/module/token"
 )
@@ -29,19 +30,24 @@ func (r Keyring) Signing() Key {
 	return r.keys[0]
 }
 
-// Read verifies a session token with the key that it names; see [Key.Read]. Keys have
-// names of a few bits only, so that several may have to be tried.
-func (r Keyring) Read(text string, s Scope) (t Token, err error) {
+// Has reports whether a key is in the set, by its number.
+func (r Keyring) Has(number uint64) bool {
+	return slices.ContainsFunc(r.keys, func(k Key) bool { return k.number == number })
+}
+
+// Read verifies a session token with the key that it names, and returns that; see
+// [Key.Read]. Keys have names of a few bits only, so that several may have to be tried.
+func (r Keyring) Read(text string, s Scope) (t Token, by Key, err error) {
 	err = &token.Error{Kind: token.ErrUnknownKey, Detail: "there is no session key"}
 	for _, k := range r.keys {
 		t, failed := k.Read(text, s)
 		if failed == nil {
-			return t, nil
+			return t, k, nil
 		}
 		if !errors.Is(err, token.ErrUnknownKey) {
 			continue // one of this name has failed already
 		}
 		err = failed
 	}
-	return Token{}, err
+	return Token{}, Key{}, err
 }

@@ -16,19 +16,19 @@ func TestKeyring(t *testing.T) {
 		t.Error("the first key does not sign")
 	}
 	for name, k := range map[string]Key{"first": a, "second": b} {
-		if _, err := ring.Read(k.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); err != nil {
+		if _, _, err := ring.Read(k.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); err != nil {
 			t.Errorf("the %s key: %v", name, err)
 		}
 	}
-	if _, err := ring.Read(other.Mint(sample(), at("")), at("")); !errors.Is(err, token.ErrUnknownKey) {
+	if _, _, err := ring.Read(other.Mint(sample(), at("")), at("")); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("another key: %v", err)
 	}
 	namesake := other
 	namesake.id = b.id
-	if _, err := ring.Read(namesake.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); !errors.Is(err, token.ErrBadSignature) {
+	if _, _, err := ring.Read(namesake.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); !errors.Is(err, token.ErrBadSignature) {
 		t.Errorf("another key by the name of one that is there: %v", err)
 	}
-	if _, err := (Keyring{}).Read(a.Mint(sample(), at("")), at("")); !errors.Is(err, token.ErrUnknownKey) {
+	if _, _, err := (Keyring{}).Read(a.Mint(sample(), at("")), at("")); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("no key: %v", err)
 	}
 	if (Keyring{}).Signing().Valid() {
@@ -37,7 +37,7 @@ func TestKeyring(t *testing.T) {
 	// Of two keys with one name, both verify.
 	twin := b
 	twin.id = a.id
-	if _, err := NewKeyring(a, twin).Read(twin.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); err != nil {
+	if _, _, err := NewKeyring(a, twin).Read(twin.Mint(sample(), at("203.0.113.7")), at("203.0.113.7")); err != nil {
 		t.Errorf("the second of a name: %v", err)
 	}
 }

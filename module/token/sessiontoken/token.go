@@ -87,6 +87,7 @@ func HasForm(s string) bool {
 // Key signs session tokens. The zero value signs and verifies nothing.
 type Key struct {
 	id     byte
+	number uint64
 	secret []byte
 }
 
@@ -96,8 +97,12 @@ func NewKey(secret []byte) (Key, error) {
 		return Key{}, errShort
 	}
 	id := sha256.Sum256(append([]byte("playgate session key id"), secret...))
-	return Key{id: id[0], secret: derive(secret, "playgate session key")}, nil
+	return Key{id: id[0], number: binary.BigEndian.Uint64(id[8:]), secret: derive(secret, "playgate session key")}, nil
 }
+
+// Number is what the key is known by in this process; 0 for the zero value. It tells nothing
+// of the secret.
+func (k Key) Number() uint64 { return k.number }
 
 // Valid reports whether the key can be used.
 func (k Key) Valid() bool { return k.secret != nil }
