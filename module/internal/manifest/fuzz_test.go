@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -159,8 +160,7 @@ func checkHere(t *testing.T, ref string) *url.URL {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A blank is written as browsers do: with one, net/url takes %2F for a slash.
-	u, err := base.Parse(strings.ReplaceAll(ref, " ", "%20"))
+	u, err := base.Parse(asBrowsersWrite(ref))
 	if err != nil {
 		if !stricter(err) {
 			t.Errorf("net/url does not read %q: %v", ref, err)
@@ -180,6 +180,20 @@ func checkHere(t *testing.T, ref string) *url.URL {
 		t.Errorf("%q has user information", ref)
 	}
 	return u
+}
+
+// asBrowsersWrite escapes what browsers do: with any of it in a path, net/url takes %2F for
+// a slash.
+func asBrowsersWrite(ref string) string {
+	var b strings.Builder
+	for i := range len(ref) {
+		if c := ref[i]; c >= 0x80 || strings.IndexByte(" \"<>^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // stricter tells whether net/url refuses what players read: escapes that are none, controls,
