@@ -19,7 +19,7 @@ var ListEvents = operation(toAdminister, huma.Operation{
 func listEvents(ctx context.Context, c *call, in *types.ListEvents) (*types.Events, error) {
 	orgs := c.Orgs
 	if in.Org != "" {
-		if err := c.org(in.Org); err != nil {
+		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err
 		}
 		orgs = []string{in.Org}

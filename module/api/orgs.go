@@ -34,9 +34,10 @@ var ChangeOrg = operation(toAdminister, huma.Operation{
 	OperationID: "change-org", Method: http.MethodPatch, Path: "/api/v1/orgs/{org}", Tags: []string{"organisations"}, Summary: "Changes an organisation",
 }, changeOrg)
 
-// DeleteOrg deletes an organisation that has no streams.
+// DeleteOrg deletes an organisation, and ends its tokens, keys and API keys.
 var DeleteOrg = operation(toAdministerAll, huma.Operation{
-	OperationID: "delete-org", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}", DefaultStatus: http.StatusNoContent, Tags: []string{"organisations"}, Summary: "Deletes an organisation without streams",
+	OperationID: "delete-org", Method: http.MethodDelete, Path: "/api/v1/orgs/{org}", DefaultStatus: http.StatusNoContent, Tags: []string{"organisations"},
+	Summary: "Deletes an organisation", Description: "Its tokens are refused from then on. One that has streams, tokens that play, keys or API keys is a conflict, unless force ends them all.",
 }, deleteOrg)
 
 // BreakGlass lets everybody in for a while.
@@ -179,14 +180,14 @@ func changeRecord(ctx context.Context, c *call, org, what string, detail map[str
 	return new(describeOrg(c, org)), nil
 }
 
-func deleteOrg(ctx context.Context, c *call, in *types.OrgPath) (*types.Nothing, error) {
+func deleteOrg(ctx context.Context, c *call, in *types.DeleteOrg) (*types.Nothing, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
 	}
 	if _, ok := c.app.Orgs[in.Org]; ok {
 		return nil, saidElsewhere("path.org")
 	}
-	return nil, c.registry.Orgs.Delete(ctx, in.Org, c.Name)
+	return nil, c.registry.DeleteOrg(ctx, in.Org, in.Force, c.Name)
 }
 
 func breakGlass(ctx context.Context, c *call, in *types.BreakGlass) (*types.Org, error) {

@@ -1,10 +1,15 @@
 package api
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/token/jwt"
 )
 
 // What the configuration says of an organisation wins, and is changed there;
@@ -92,7 +97,8 @@ func TestOrganisations(t *testing.T) {
 	s.do(key, "DELETE", "/api/v1/streams/fresh/cam", "").want(204)
 	s.do(key, "DELETE", "/api/v1/orgs/fresh", "").want(204)
 	s.do(key, "GET", "/api/v1/orgs/fresh", "").problem(404)
-	s.do(key, "GET", "/api/v1/audit?org=fresh", "").problem(404)
+	s.do(key, "GET", "/api/v1/audit?org=fresh", "").want(200) // what is left of it
+	s.do(s.key(registry.Admin, "acme"), "GET", "/api/v1/audit?org=fresh", "").problem(404)
 	if all := s.do(key, "GET", "/api/v1/audit", "").want(200).Body.String(); !strings.Contains(all, `"org":"fresh","what":"org.delete"`) {
 		t.Errorf("%s", all)
 	}
@@ -136,4 +142,76 @@ func TestAudit(t *testing.T) {
 	if both := read(s.key(registry.Admin, "acme", "zebra"), ""); len(both) != 12 {
 		t.Errorf("%v", both)
 	}
+}
+
+// Deleting an organisation ends its tokens, keys and API keys, or is refused while it has
+// any; nothing of it revives when one of the same hash is made again. Who administers all
+// may act on what is left.
+func TestDeletedOrganisationsStayDeleted(t *testing.T) {
+	s := newTestAPI(t, "")
+	all, r := s.key(registry.Admin), s.app.Registry()
+	both := s.key(registry.Admin, "acme", "zebra")
+	own := s.key(registry.Admin, "acme")
+	issued := s.do(all, "POST", "/api/v1/tokens", `{"org":"acme","streams":["cam"],"tag":"press"}`).want(201).json()
+	id := fmt.Sprint(issued["id"])
+	g, err := jwt.Read(fmt.Sprint(issued["token"]), s.app.Trust().Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := access.SubjectOf(g, "cam", s.app.Trust().Hasher)
+	later := time.Now().Add(time.Minute)
+	zebra := len(keysNamed(s, "zebra"))
+
+	p := s.do(all, "DELETE", "/api/v1/orgs/acme", "").problem(409)
+	for _, what := range []string{"stream", "token", "API key", "1 key", "force"} {
+		if !strings.Contains(p.Detail, what) {
+			t.Errorf("the refusal does not name %s: %s", what, p.Detail)
+		}
+	}
+	if s.app.Revoked(&subject, later) {
+		t.Error("a refused deletion has revoked something")
+	}
+	s.do(own, "DELETE", "/api/v1/orgs/acme?force=true", "").problem(403)
+	s.do(all, "DELETE", "/api/v1/orgs/acme?force=true", "").want(204)
+	for range 2 {
+		if !s.app.Revoked(&subject, later) {
+			t.Error("its token plays")
+		}
+		if n := len(keysNamed(s, "acme")); n != 0 {
+			t.Errorf("%d keys are left", n)
+		}
+		s.do(own, "GET", "/api/v1/orgs", "").want(401)
+		s.do(both, "GET", "/api/v1/orgs/acme", "").want(404)
+		s.do(both, "GET", "/api/v1/tokens/"+id+"?org=acme", "").want(404)
+		if r.View().Public("acme", "acme-cam") || len(r.Streams.List("acme")) != 0 {
+			t.Error("its streams are left")
+		}
+		s.do(all, "POST", "/api/v1/orgs", `{"org":"acme"}`) // again
+	}
+	s.do(all, "DELETE", "/api/v1/orgs/acme", "").want(204)
+
+	// Another organisation has lost nothing.
+	s.do(both, "GET", "/api/v1/orgs/zebra", "").want(200)
+	if n := len(keysNamed(s, "zebra")); n != zebra {
+		t.Errorf("zebra has %d keys instead of %d", n, zebra)
+	}
+	// What is left can be seen, and undone, by who administers all.
+	if v := s.do(all, "GET", "/api/v1/tokens/"+id+"?org=acme", "").want(200).json(); v["status"] != "revoked" {
+		t.Errorf("%v", v)
+	}
+	list := s.do(all, "GET", "/api/v1/revocations?org=acme", "").want(200).json()["revocations"].([]any)
+	if len(list) != 2 {
+		t.Errorf("%v", list)
+	}
+	for _, one := range list {
+		s.do(both, "DELETE", fmt.Sprint("/api/v1/revocations/acme/", one.(map[string]any)["id"]), "").want(404)
+		s.do(all, "DELETE", fmt.Sprint("/api/v1/revocations/acme/", one.(map[string]any)["id"]), "").want(204)
+	}
+	s.do(all, "POST", "/api/v1/revocations", `{"org":"acme","kind":"org"}`).want(201)
+	s.do(all, "POST", "/api/v1/revocations", `{"org":"never","kind":"org"}`).problem(422)
+}
+
+// keysNamed are the keys of an organisation's own.
+func keysNamed(s *fixture, org string) []*registry.OrgKey {
+	return slices.DeleteFunc(s.app.Registry().OrgKeys.List(), func(k *registry.OrgKey) bool { return k.Org != org })
 }

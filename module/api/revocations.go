@@ -38,7 +38,7 @@ var UndoRevocation = operation(toIssue, huma.Operation{
 }, undoRevocation)
 
 func undoRevocation(ctx context.Context, c *call, in *types.RevocationPath) (*types.Nothing, error) {
-	if err := c.org(in.Org); err != nil {
+	if err := c.orgOrLeft(ctx, in.Org); err != nil {
 		return nil, err
 	}
 	if v := c.registry.Revocations.Get(in.Org, in.ID); v != nil {
@@ -56,10 +56,10 @@ type revocationCursor struct {
 	ID  string `json:"i"`
 }
 
-func listRevocations(_ context.Context, c *call, in *types.ListRevocations) (*types.Revocations, error) {
+func listRevocations(ctx context.Context, c *call, in *types.ListRevocations) (*types.Revocations, error) {
 	filter := registry.RevocationFilter{Orgs: c.Orgs, Kind: in.Kind, Value: in.Value}
 	if in.Org != "" {
-		if err := c.org(in.Org); err != nil {
+		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err
 		}
 		filter.Orgs = []string{in.Org}
@@ -118,8 +118,8 @@ func describeRevocation(v *registry.Condition) types.Revocation {
 	}
 }
 
-func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*types.Ending, error) {
-	v, err := revocationOf(c, &in.Body)
+func preview(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (*types.Ending, error) {
+	v, err := revocationOf(ctx, c, &in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func preview(_ context.Context, c *call, in *types.Body[types.NewRevocation]) (*
 }
 
 func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (*types.Revocation, error) {
-	v, err := revocationOf(c, &in.Body)
+	v, err := revocationOf(ctx, c, &in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -157,12 +157,12 @@ func revoke(ctx context.Context, c *call, in *types.Body[types.NewRevocation]) (
 }
 
 // revocationOf reads what is to be revoked.
-func revocationOf(c *call, b *types.NewRevocation) (*registry.Condition, error) {
+func revocationOf(ctx context.Context, c *call, b *types.NewRevocation) (*registry.Condition, error) {
 	if err := mayRevoke(c, b.Kind); err != nil {
 		return nil, err
 	}
-	if err := c.orgInBody("body.org", b.Org); err != nil {
-		return nil, err
+	if c.orgOrLeft(ctx, b.Org) != nil {
+		return nil, c.orgInBody("body.org", b.Org)
 	}
 	v := &registry.Condition{Org: b.Org, Kind: b.Kind, Value: b.Value, Reason: b.Reason}
 	if (b.Kind == "org") != (b.Value == "") {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -80,6 +81,15 @@ func (c *call) org(org string) error {
 		return registry.ErrNotFound
 	}
 	return nil
+}
+
+// orgOrLeft is org that lets who administers all see what is left of an organisation that
+// was deleted.
+func (c *call) orgOrLeft(ctx context.Context, org string) error {
+	if c.sees(org) || c.Orgs == nil && token.ValidOrg(org) && c.Role.Allows(registry.Admin) && c.registry.Left(ctx, org) {
+		return nil
+	}
+	return registry.ErrNotFound
 }
 
 // orgInBody is a mistake in the body unless the caller sees the organisation.

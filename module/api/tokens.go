@@ -80,7 +80,7 @@ type tokenCursor struct {
 func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Tokens, error) {
 	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
 	if in.Org != "" {
-		if err := c.org(in.Org); err != nil {
+		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err
 		}
 		filter.Orgs = []string{in.Org}
@@ -168,7 +168,7 @@ func revokeToken(ctx context.Context, c *call, in *types.RevokeToken) (*types.No
 func findToken(ctx context.Context, c *call, in *types.TokenPath) (*registry.Token, error) {
 	orgs := c.orgs()
 	if in.Org != "" {
-		if err := c.org(in.Org); err != nil {
+		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err
 		}
 		orgs = []string{in.Org}

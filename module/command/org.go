@@ -2,6 +2,7 @@ package command
 
 import (
 	"io"
+	"net/url"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -118,19 +119,27 @@ func orgShow() *cobra.Command {
 }
 
 func orgDelete() *cobra.Command {
+	var force bool
 	cmd := &cobra.Command{
-		Use:   "delete ORG",
-		Short: "Removes an organisation that has no streams",
-		Long: `Removes an organisation that has no streams. Its tokens stay valid: to end
-them, retire the key that they were made with.`,
-		Example: "  playgate org delete acme",
-		Args:    takes(1),
+		Use:   "delete ORG [--force]",
+		Short: "Removes an organisation, and refuses its tokens",
+		Long: `Removes an organisation. Its tokens are refused from then on, also if one of the
+same hash is made again. An organisation that has streams, tokens that play, keys or
+API keys is not removed, unless --force ends them all.`,
+		Example: `  playgate org delete acme
+  playgate org delete acme --force`,
+		Args: takes(1),
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "end its streams, tokens, keys and API keys too")
 	return online(cmd, func(c *client, args []string) error {
-		answer, err := c.ask("DELETE", path("orgs", args[0]), nil, nil, nil)
+		query := url.Values{}
+		if force {
+			query.Set("force", "true")
+		}
+		answer, err := c.ask("DELETE", path("orgs", args[0]), query, nil, nil)
 		if err != nil {
 			return err
 		}
-		return c.done(answer, "Organisation %s is deleted.", clean(args[0]))
+		return c.done(answer, "Organisation %s is deleted; its tokens are refused.", clean(args[0]))
 	})
 }

@@ -51,6 +51,12 @@ type OrgPath struct {
 	Org string `path:"org" doc:"The organisation hash."`
 }
 
+// DeleteOrg deletes an organisation.
+type DeleteOrg struct {
+	OrgPath
+	Force bool `query:"force" doc:"Ends its streams, tokens, keys and API keys too."`
+}
+
 // ChangeOrg changes an organisation.
 type ChangeOrg struct {
 	OrgPath

@@ -241,12 +241,12 @@ func (b *Behind) judgeHandler(s step, raws []json.RawMessage, i int) string {
 	switch s.name {
 	case "playgate_cache":
 		return "another playgate_cache"
-	case "reverse_proxy", "file_server", "static_response":
+	case "reverse_proxy", "file_server", "static_response", "headers":
 	case "":
 		return "a handler without a name"
 	default:
 		name := s.name
-		for directive, handler := range map[string]string{"basic_auth": "authentication", "a handle or route block": "subroute", "rewrite, uri, method or try_files": "rewrite", "header": "headers", "request_header": requestHeader} {
+		for directive, handler := range map[string]string{"basic_auth": "authentication", "a handle or route block": "subroute", "rewrite, uri, method or try_files": "rewrite", "request_header": requestHeader} {
 			if handler == name {
 				name = directive
 			}

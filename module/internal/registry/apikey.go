@@ -124,6 +124,26 @@ func (r *APIKeys) Delete(ctx context.Context, k *APIKey, by string) error {
 	return nil
 }
 
+// LeaveOrg takes an organisation out of those of an API key. One that has no other ends.
+func (r *APIKeys) LeaveOrg(ctx context.Context, k *APIKey, org, by string) error {
+	if len(k.Orgs) == 1 && k.Orgs[0] == org {
+		return r.Delete(ctx, k, by)
+	}
+	changed := new(APIKey)
+	err := r.update(ctx, r.issuing, apiKeyPrefix+"."+k.ID, changed, func() error {
+		changed.Orgs = slices.DeleteFunc(changed.Orgs, func(o string) bool { return o == org })
+		if len(changed.Orgs) == 0 { // which would be all
+			return ErrConflict
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.audit.add(ctx, by, org, "apikey.leave", map[string]string{"id": k.ID})
+	return nil
+}
+
 // oneOrg is the organisation whose audit trail a matter belongs to; "" is the
 // operator's.
 func oneOrg(orgs []string) string {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -73,18 +72,6 @@ func (r *Orgs) Change(ctx context.Context, hash, by, what string, detail map[str
 	}
 	r.audit.add(ctx, by, hash, what, detail)
 	return o, nil
-}
-
-// Delete removes an organisation that has no streams.
-func (r *Orgs) Delete(ctx context.Context, hash, by string) error {
-	if len(r.view.streamsOf(hash)) > 0 {
-		return fmt.Errorf("%w: the organisation still has streams; delete those first", ErrConflict)
-	}
-	if err := r.remove(ctx, r.edge, orgKey(hash)); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, hash, "org.delete", nil)
-	return nil
 }
 
 // List lists the organisations in the order of their hashes.

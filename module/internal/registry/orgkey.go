@@ -69,6 +69,15 @@ func (r *OrgKeys) Retire(ctx context.Context, org, id, by string) error {
 	return err
 }
 
+// Delete forgets a customer's key.
+func (r *OrgKeys) Delete(ctx context.Context, org, id, by string) error {
+	if err := r.remove(ctx, r.edge, orgKeyKey(org, id)); err != nil {
+		return err
+	}
+	r.audit.add(ctx, by, org, "key.delete", map[string]string{"id": id})
+	return nil
+}
+
 // List lists them, by organisation and id.
 func (r *OrgKeys) List() []*OrgKey {
 	var list []*OrgKey

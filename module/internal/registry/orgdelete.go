@@ -1,0 +1,118 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/playgate/playgate/module/token"
+)
+
+// DeleteOrg removes an organisation, and ends all that there is of it: its tokens, by a
+// condition on all that were issued until now; its keys, its API keys and its streams. So
+// nothing of it comes to life again when one of the same hash is made. Unless it is forced,
+// an organisation that has any of these is [ErrConflict].
+func (r *Registry) DeleteOrg(ctx context.Context, hash string, force bool, by string) error {
+	if _, err := r.Orgs.Get(hash); err != nil {
+		return err
+	}
+	left, err := r.whatIsLeft(ctx, hash)
+	if err != nil {
+		return err
+	}
+	if has := left.String(); has != "" && !force {
+		return fmt.Errorf("%w: the organisation still has %s; delete these first, or use force to end them all", ErrConflict, has)
+	}
+	// The tokens first: whatever fails later, they are refused.
+	c := &Condition{Org: hash, Kind: byOrg, IssuedUntil: r.now(), Reason: "the organisation was deleted"}
+	if err := r.Revocations.Add(ctx, c, time.Time{}, by); err != nil {
+		return err
+	}
+	for _, k := range left.keys {
+		if err := ignoreMissing(r.OrgKeys.Delete(ctx, hash, k.ID, by)); err != nil {
+			return err
+		}
+	}
+	for _, k := range left.apiKeys {
+		if err := ignoreMissing(r.APIKeys.LeaveOrg(ctx, k, hash, by)); err != nil {
+			return err
+		}
+	}
+	for _, s := range left.streams {
+		if err := ignoreMissing(r.Streams.Delete(ctx, hash, s.Name, by)); err != nil {
+			return err
+		}
+	}
+	if err := r.remove(ctx, r.edge, orgKey(hash)); err != nil {
+		return err
+	}
+	r.audit.add(ctx, by, hash, "org.delete", map[string]string{"ended": left.String()})
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// leftovers is what there is of an organisation.
+type leftovers struct {
+	streams []*Stream
+	keys    []*OrgKey
+	apiKeys []*APIKey
+	tokens  int // that play
+}
+
+func (r *Registry) whatIsLeft(ctx context.Context, org string) (l leftovers, err error) {
+	l.streams = r.Streams.List(org)
+	l.keys = slices.DeleteFunc(r.OrgKeys.List(), func(k *OrgKey) bool { return k.Org != org })
+	if l.apiKeys, err = r.APIKeys.List(ctx); err != nil {
+		return l, err
+	}
+	l.apiKeys = slices.DeleteFunc(l.apiKeys, func(k *APIKey) bool { return !slices.Contains(k.Orgs, org) })
+	index, err := r.Tokens.Index(ctx)
+	if err != nil {
+		return l, err
+	}
+	now := r.now()
+	for _, t := range index.all([]string{org}) {
+		if status := r.Revocations.StatusOf(t, now); status == StatusActive || status == StatusNotYetValid {
+			l.tokens++
+		}
+	}
+	return l, nil
+}
+
+// String is what there is, in words; "" for nothing.
+func (l leftovers) String() string {
+	var words []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{len(l.streams), "stream"}, {l.tokens, "token"}, {len(l.apiKeys), "API key"},
+		{len(slices.DeleteFunc(slices.Clone(l.keys), func(k *OrgKey) bool { return k.State == token.Retired })), "key"},
+	} {
+		switch part.n {
+		case 0:
+		case 1:
+			words = append(words, "1 "+part.what)
+		default:
+			words = append(words, fmt.Sprintf("%d %ss", part.n, part.what))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// Left reports whether there is anything of an organisation that was deleted.
+func (r *Registry) Left(ctx context.Context, org string) bool {
+	if index, err := r.Tokens.Index(ctx); err == nil && len(index.all([]string{org})) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.view.allConditions(), func(c *Condition) bool { return c.Org == org })
+}
