@@ -6,16 +6,20 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json"
+
+	"github.com/playgate/playgate/module/internal/directive"
 )
 
 // describe begins the description of the API, still without routes.
 func (s *server) describe() {
 	s.described = make(map[string]*huma.Operation)
-	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalBody}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -53,6 +57,22 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 // errJSON says no more, because the library's errors repeat what they read.
 var errJSON = errors.New("this is no JSON object as it has to be: look for syntax, names that stand twice or have other capitals, and values of another kind")
 
+// emptyValue is the mistake of an empty value. [fromHuma] tells where it is.
+const emptyValue = `null, "" and [] are no values, and do not mean all; write a value, or leave the member out`
+
+// unmarshalBody reads the body of a request, in which nothing is empty.
+func unmarshalBody(data []byte, v any) error {
+	if err := unmarshal(data, v); err != nil {
+		return err
+	}
+	// A name, a title and tags are taken away by changing them to nothing.
+	if err := directive.CheckValues(data, "name", "title", "tags[]"); err != nil {
+		pointer, _, _ := strings.Cut(err.Error(), ": ")
+		return errors.New(emptyValue + "\n" + strings.ReplaceAll("body/"+pointer, "/", "."))
+	}
+	return nil
+}
+
 // unmarshal reads JSON in the one way that it can be read: no name twice, none
 // in other capitals, none that is not known.
 func unmarshal(data []byte, v any) error {
@@ -79,4 +99,15 @@ func empty(r *http.Request) bool {
 	}
 	n, err := io.ReadFull(r.Body, make([]byte, 1))
 	return n == 0 && errors.Is(err, io.EOF)
+}
+
+// emptyParameter is the mistake of a request that has a parameter without a value, which
+// would mean all; or nil.
+func emptyParameter(r *http.Request) *Problem {
+	for name, values := range r.URL.Query() {
+		if slices.Contains(values, "") {
+			return mistake(safeLocation("query."+name), "write a value, or leave the parameter out")
+		}
+	}
+	return nil
 }

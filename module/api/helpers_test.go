@@ -221,3 +221,13 @@ func (s *fixture) all() string {
 }
 
 func (s *fixture) handlerApp() *app.App { return s.app }
+
+// badValue is the status of a body with a value that is none: 400 where it is empty.
+func badValue(body string) int {
+	for _, empty := range []string{`:""`, `:[]`, `:null`, `[""]`, `[null]`} {
+		if strings.Contains(body, empty) {
+			return http.StatusBadRequest
+		}
+	}
+	return http.StatusUnprocessableEntity
+}

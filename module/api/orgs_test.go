@@ -74,7 +74,7 @@ func TestOrganisations(t *testing.T) {
 	s := newTestAPI(t, "")
 	key := s.key(registry.Admin)
 	for _, body := range []string{`{"org":""}`, `{"org":"a-b"}`, `{"org":"a.b"}`, `{"org":"` + strings.Repeat("x", 65) + `"}`, `{}`, `{"org":"x","secure":"unset"}`, `{"org":"x","secure":""}`, `{"org":"x","name":"\u0007"}`, `{"org":7}`} {
-		s.do(key, "POST", "/api/v1/orgs", body).problem(422)
+		s.do(key, "POST", "/api/v1/orgs", body).problem(badValue(body))
 	}
 	o := s.do(key, "POST", "/api/v1/orgs", `{"org":"fresh","name":"Fresh","secure":"off"}`).want(201).json()
 	if o["needs_token"] != false || o["source"] != "registry" || !strings.HasPrefix(o["by"].(string), "apikey ") {
@@ -86,10 +86,10 @@ func TestOrganisations(t *testing.T) {
 		t.Errorf("%v", o)
 	}
 	for _, body := range []string{`{}`, `{"name":null}`, `{"secure":"maybe"}`, `{"name":"` + strings.Repeat("x", 129) + `"}`, `{"break_glass":{}}`, `{"org":"other"}`} {
-		s.do(key, "PATCH", "/api/v1/orgs/fresh", body).problem(422)
+		s.do(key, "PATCH", "/api/v1/orgs/fresh", body).problem(badValue(body))
 	}
 	for _, body := range []string{`{"for":"2h"}`, `{"reason":"x"}`, `{"for":"2h","reason":""}`, `{"for":"25h","reason":"x"}`, `{"for":"0s","reason":"x"}`, `{"for":"-1h","reason":"x"}`, `{"for":"soon","reason":"x"}`, `{"for":"2027-01-01T00:00:00Z","reason":"x"}`, `{"for":"1h","reason":"\n"}`} {
-		s.do(key, "POST", "/api/v1/orgs/fresh/break-glass", body).problem(422)
+		s.do(key, "POST", "/api/v1/orgs/fresh/break-glass", body).problem(badValue(body))
 	}
 	s.do(key, "POST", "/api/v1/orgs/fresh/break-glass", `{"for":"24h","reason":"x"}`).want(200)
 	s.do(key, "POST", "/api/v1/streams", `{"org":"fresh","stream":"cam"}`).want(201)

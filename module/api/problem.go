@@ -151,6 +151,10 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 	p := Refuse(m.Status, detail)
 	for _, e := range m.Errors {
 		message := e.Message
+		if where, empty := strings.CutPrefix(message, emptyValue+"\n"); empty {
+			where = index.ReplaceAllString(where, "[$1]")
+			message, e = emptyValue, &huma.ErrorDetail{Location: where}
+		}
 		switch message {
 		case validation.MsgUnexpectedProperty:
 			message = "there is no such member here; leave it out"
@@ -161,6 +165,9 @@ func fromHuma(m *huma.ErrorModel) *Problem {
 	}
 	return p
 }
+
+// index is one of a list, in a pointer.
+var index = regexp.MustCompile(`\.([0-9]{1,4})\b`)
 
 // location is a place in a request, with names as the API's own are.
 var location = regexp.MustCompile(`^(body|query|path|header)(\.[a-z_]{1,32}|\[[0-9]{1,4}\])*$`)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/directive"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/token/jwt"
@@ -143,6 +144,9 @@ func splayCreate(ctx context.Context, c *call, body []byte) (string, error) {
 	r, err := requestOf(&b)
 	if err != nil {
 		return "", err
+	}
+	if directive.CheckValues(body, "domain") != nil {
+		return "", &splayError{http.StatusBadRequest, splayParameter, "Parameters have no empty values; leave out what is not meant"}
 	}
 	r.Org = c.Orgs[0]
 	issued, _, err := issuing{c}.issue(ctx, r)

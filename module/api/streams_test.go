@@ -17,11 +17,11 @@ func TestStreams(t *testing.T) {
 		`{"org":"acme","stream":"x","tags":["\u0000"]}`, `{"org":"acme","stream":"x","tags":"a"}`, `{"org":"acme","stream":"x","public":"yes"}`,
 		`{"org":"acme","stream":"x","tags":["1"` + strings.Repeat(`,"x"`, 32) + `]}`, `{"org":"acme","stream":"x","created":"2020-01-01T00:00:00Z"}`, `{"org":"acme","stream":"x","by":"me"}`,
 	} {
-		s.do(key, "POST", "/api/v1/streams", body).problem(422)
+		s.do(key, "POST", "/api/v1/streams", body).problem(badValue(body))
 	}
 	s.do(key, "POST", "/api/v1/streams", `{"org":"acme","stream":"cam"}`).problem(409)
 	for _, body := range []string{`{}`, `{"stream":"y"}`, `{"tags":null}`, `{"public":null}`, `{"title":7}`} {
-		s.do(key, "PATCH", "/api/v1/streams/acme/cam", body).problem(422)
+		s.do(key, "PATCH", "/api/v1/streams/acme/cam", body).problem(badValue(body))
 	}
 	if s.all() != before {
 		t.Error("something has changed")

@@ -28,7 +28,7 @@ func TestTokens(t *testing.T) {
 		`{"org":"acme","orgwide":true,"exp":1}`: "body.exp", `{"org":"acme","orgwide":true,"iss":"x"}`: "body.iss", `{"org":"acme","orgwide":true,"id":"x"}`: "body.id",
 	} {
 		before := s.all()
-		if p := s.do(key, "POST", "/api/v1/tokens", body).problem(422); len(p.Errors) != 1 || p.Errors[0].Location != location {
+		if p := s.do(key, "POST", "/api/v1/tokens", body).problem(badValue(body)); len(p.Errors) != 1 || p.Errors[0].Location != location {
 			t.Errorf("%s: %+v", body, p)
 		}
 		if s.all() != before {

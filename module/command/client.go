@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // client asks a running instance, by the REST API that it has on Caddy's admin
@@ -29,12 +30,30 @@ func online(cmd *cobra.Command, run func(c *client, args []string) error) *cobra
 	c.flags(cmd)
 	cmd.Flags().BoolVar(&c.asJSON, "json", false, "write the answer as JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if err := refuseEmpty(cmd); err != nil {
+			return err
+		}
 		if err := c.open(args); err != nil {
 			return err
 		}
 		return run(c, args)
 	}
 	return cmd
+}
+
+// refuseEmpty refuses a flag with an empty value, as an unset variable of a script makes
+// one: it would mean all.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		empty := f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = slices.Contains(list.GetSlice(), "")
+		}
+		if empty && err == nil {
+			err = fmt.Errorf("--%s has no value; write one, or leave the flag out", f.Name)
+		}
+	})
+	return err
 }
 
 // takes lets a command have so many words, and else says how it is written.

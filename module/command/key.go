@@ -50,6 +50,9 @@ standard output. An existing file is never overwritten.`,
   playgate key new --id 2027-01 --algorithm ES256 --out playgate.jwk`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd); err != nil {
+				return err
+			}
 			if id == "" {
 				id = token.NewID(8)
 			}
@@ -119,6 +122,9 @@ all that a gate needs, and it cannot make tokens.`,
   playgate key public --key-file playgate.jwk --pem`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd); err != nil {
+				return err
+			}
 			if len(args) == 1 {
 				if file != "" {
 					return errors.New("two key files are named; name one")

@@ -61,6 +61,9 @@ error.`,
 	online(cmd, m.ask)
 	ask := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := refuseEmpty(cmd); err != nil {
+			return err
+		}
 		offline, err := byKeyFile(cmd)
 		if err == nil && offline {
 			return m.sign(cmd)

@@ -66,6 +66,9 @@ with neither, the signature is not checked.`,
 // run explains the token by what the flags say, or has a running server do it
 // with ask; where none runs, by what the flags say after all.
 func (x *explaining) run(cmd *cobra.Command, arg string, ask func(*cobra.Command, []string) error) error {
+	if err := refuseEmpty(cmd); err != nil {
+		return err
+	}
 	text, err := x.read(cmd.InOrStdin(), arg)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/playgate/playgate/module/api"
@@ -94,9 +95,27 @@ func retireKey(r *pageRequest) error {
 func createAPIKey(r *pageRequest) error {
 	f := r.request.PostForm
 	n := types.NewAPIKey{Name: strings.TrimSpace(f.Get("name")), Role: f.Get("role"), Orgs: split(f.Get("orgs")), Expires: strings.TrimSpace(f.Get("expires"))}
-	issued, err := ask(r, api.CreateAPIKey, body(n))
+	said := n // as the form has it: an empty field is neither all nor never
+	problem := api.Refuse(http.StatusUnprocessableEntity, "")
+	switch {
+	case len(n.Orgs) == 0:
+		problem.Errors = append(problem.Errors, types.Mistake{Location: "body.orgs", Message: "name the organisations, or write * for all"})
+	case slices.Equal(n.Orgs, []string{"*"}):
+		n.Orgs = nil
+	}
+	switch n.Expires {
+	case "":
+		problem.Errors = append(problem.Errors, types.Mistake{Location: "body.expires", Message: "write how long it lasts, like 90d, or never"})
+	case "never":
+		n.Expires = ""
+	}
+	var err error = problem
+	var issued *types.IssuedAPIKey
+	if len(problem.Errors) == 0 {
+		issued, err = ask(r, api.CreateAPIKey, body(n))
+	}
 	if err != nil {
-		return r.keyForm(err, "", func(p *keysPage) { p.New = n })
+		return r.keyForm(err, "", func(p *keysPage) { p.New = said })
 	}
 	id := r.handler.fresh.put(r.who.Name, *issued, r.now)
 	if id == "" {

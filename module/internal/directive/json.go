@@ -17,13 +17,15 @@ import (
 // taken for it, nor for "all". A string may be empty in the members named last, at
 // whatever depth. Unknown and doubled members are errors too.
 func UnmarshalJSON(data []byte, to any, mayBeEmpty ...string) error {
-	if err := checkValues(data, mayBeEmpty); err != nil {
+	if err := CheckValues(data, mayBeEmpty...); err != nil {
 		return err
 	}
 	return caddy.StrictUnmarshalJSON(data, to)
 }
 
-func checkValues(data []byte, mayBeEmpty []string) error {
+// CheckValues is an error if a value in a text of JSON is null, "" or []. A string
+// may be empty in the members named, and a list in those named with [] behind.
+func CheckValues(data []byte, mayBeEmpty ...string) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	for {
 		token, err := d.ReadToken()
@@ -42,7 +44,7 @@ func checkValues(data []byte, mayBeEmpty []string) error {
 				text = "an empty text is no value; write one, or remove it"
 			}
 		case '[':
-			if d.PeekKind() == ']' {
+			if d.PeekKind() == ']' && !slices.Contains(mayBeEmpty, d.StackPointer().LastToken()+"[]") {
 				text = "an empty list does not mean all; list at least one value, or remove it"
 			}
 		}

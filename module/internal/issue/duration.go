@@ -11,6 +11,9 @@ import (
 // 14d, 2h or 1d12h, or a time of RFC 3339.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		if y := t.UTC().Year(); y < 1970 || y > 9999 {
+			return time.Time{}, errors.New("write a time between 1970 and 9999")
+		}
 		return t, nil
 	}
 	d, err := parseDuration(s)

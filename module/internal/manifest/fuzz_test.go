@@ -182,14 +182,17 @@ func checkHere(t *testing.T, ref string) *url.URL {
 	return u
 }
 
-// asBrowsersWrite escapes what browsers do: with any of it in a path, net/url takes %2F for
-// a slash.
+// asBrowsersWrite makes slashes of backslashes and escapes what browsers do: with any of it
+// in a path, net/url takes %2F for a slash.
 func asBrowsersWrite(ref string) string {
 	var b strings.Builder
 	for i := range len(ref) {
-		if c := ref[i]; c >= 0x80 || strings.IndexByte(" \"<>^`{|}", c) >= 0 {
+		switch c := ref[i]; {
+		case c == '\\':
+			b.WriteByte('/')
+		case c >= 0x80 || strings.IndexByte(" \"<>^`{|}", c) >= 0:
 			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
+		default:
 			b.WriteByte(c)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -98,12 +100,8 @@ func (l leftovers) String() string {
 		{len(l.streams), "stream"}, {l.tokens, "token"}, {len(l.apiKeys), "API key"},
 		{len(slices.DeleteFunc(slices.Clone(l.keys), func(k *OrgKey) bool { return k.State == token.Retired })), "key"},
 	} {
-		switch part.n {
-		case 0:
-		case 1:
-			words = append(words, "1 "+part.what)
-		default:
-			words = append(words, fmt.Sprintf("%d %ss", part.n, part.what))
+		if part.n > 0 {
+			words = append(words, english.Plural(part.n, part.what, ""))
 		}
 	}
 	return strings.Join(words, ", ")
