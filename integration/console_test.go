@@ -189,7 +189,7 @@ func TestConsole(t *testing.T) {
 		}
 	}
 	explained := c.post(t, "reed", "/console/explain", url.Values{"token": {token[1]}})
-	if !strings.Contains(explained.body, "It plays") {
+	if !strings.Contains(explained.body, "Accepted, as far as was checked") {
 		t.Errorf("explained:\n%s", explained.body)
 	}
 	plant(token[1]).nowhere(t, c.Everything())

@@ -18,8 +18,11 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/cluster"
+	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
+	"github.com/playgate/playgate/module/token/jwt"
 )
 
 // fixture is an API on a real registry, with two organisations that have the same
@@ -53,6 +56,7 @@ func newTestAPI(t *testing.T, more string) *fixture {
 	}
 	s.app = found.(*app.App)
 	t.Cleanup(func() { _ = s.app.Cleanup() })
+	s.app.Gates.Add([]string{"live.test"}, testGate{s.app}.verdict)
 	s.handler = new(Handler)
 	if err := s.handler.Provision(ctx); err != nil {
 		t.Fatal(err)
@@ -230,4 +234,36 @@ func badValue(body string) int {
 		}
 	}
 	return http.StatusUnprocessableEntity
+}
+
+// testGate is a gate of the host live.test, with a rule that most have.
+type testGate struct{ app *app.App }
+
+func (g testGate) verdict(r *http.Request, text string, at time.Time) access.Verdict {
+	rule, err := target.ParseRule("/live/{org}/{stream}/*", "", "")
+	if err != nil {
+		return access.DenyError(err)
+	}
+	rules := target.Rules{Rules: []*target.Rule{rule}}
+	path, inPath, err := rules.CutTokens(r.URL.EscapedPath(), redact.Segment)
+	if err != nil {
+		return access.DenyError(err)
+	}
+	for _, s := range inPath {
+		text = s.Text
+	}
+	if text == "" {
+		text = r.URL.Query().Get("token")
+	}
+	wanted, err := rules.Find(path, target.Query{})
+	if err != nil {
+		return access.DenyError(err)
+	}
+	grant, err := jwt.Read(text, g.app.Trust().Keys)
+	if err != nil {
+		return access.DenyError(err)
+	}
+	return access.Judge(access.Credential{Grant: grant}, wanted, access.Facts{
+		Now: at, Address: app.ClientAddress(r), Page: access.ReadPage(nil, r.Header["Referer"]),
+	}, access.Policy{Terms: g.app.Terms()})
 }

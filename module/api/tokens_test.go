@@ -111,8 +111,26 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%v: %v", q, v)
 		}
 	}
-	if v := ask(acme, map[string]string{"token": "https://live.test/live/acme/cam/index.m3u8?token=" + text}).want(200).json(); v["allowed"] != true {
-		t.Errorf("%v", v)
+	if v := ask(acme, map[string]string{"token": "https://live.test/live/acme/cam/index.m3u8?token=" + text}).want(200).json(); v["allowed"] != false || v["reason"] != nil {
+		t.Errorf("what was not checked is a yes: %v", v)
+	}
+	// By the URL that carries it, that of the player page, and that of a host without a gate.
+	free := s.do(acme, "POST", "/api/v1/tokens", `{"org":"acme","streams":["cam"]}`).want(201).json()["token"].(string)
+	for url, allowed := range map[string]bool{
+		"https://live.test/live/acme/cam/index.m3u8?token=" + free:   true,
+		"https://live.test/live/acme/~" + free + "/cam/index.m3u8":   true,
+		"https://LIVE.test:8443/live/acme/cam/seg.ts?token=" + free:  true,
+		"https://live.test/live/acme/cam2/index.m3u8?token=" + free:  false,
+		"https://live.test/other/acme/cam/index.m3u8?token=" + free:  false,
+		"https://other.test/live/acme/cam/index.m3u8?token=" + free:  false,
+		"https://live.test/live/acme/cam/index.m3u8?jwtoken=" + free: false, // this gate reads token alone
+	} {
+		if v := ask(acme, map[string]string{"token": url}).want(200).json(); v["allowed"] != allowed {
+			t.Errorf("%s: %v", url, v)
+		}
+	}
+	if v := ask(acme, map[string]string{"token": free, "url": "https://x.test/a/acme/cam2/i.m3u8", "rule": "/a/{org}/{stream}/*"}).want(200).json(); v["reason"] != "wrong_stream" {
+		t.Errorf("by a rule of the question: %v", v)
 	}
 	stranger, err := token.GenerateKey("stranger", token.EdDSA)
 	if err != nil {

@@ -21,9 +21,6 @@ import (
 	"github.com/playgate/playgate/module/internal/weborigin"
 )
 
-// streamRule is how URLs name streams, where nobody says it.
-const streamRule = "/live/{org}/{stream}/*"
-
 // VerifyToken says why a token is accepted or refused, check by check.
 var VerifyToken = operation(toRead, huma.Operation{
 	OperationID: "verify-token", Method: http.MethodPost, Path: "/api/v1/tokens/verify", DefaultStatus: http.StatusOK, Tags: []string{"tokens"},
@@ -42,7 +39,7 @@ func verifyToken(ctx context.Context, c *call, in *types.Body[types.TokenQuestio
 	if a, err := netip.ParseAddr(b.IP); b.IP != "" && (err != nil || a.Zone() != "") {
 		return nil, mistake("body.ip", "that is no IP address")
 	}
-	answer, err := explain(ctx, c, issue.Question{Text: b.Token, At: at, IP: b.IP, Referer: b.Referer, URL: b.URL})
+	answer, err := explain(ctx, c, issue.Question{Text: b.Token, At: at, IP: b.IP, Referer: b.Referer, URL: b.URL, Rule: b.Rule})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +59,7 @@ func stranger() *types.TokenAnswer {
 // explain judges a token as the gate would. What the token says is only told
 // when the caller may know it.
 func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer, error) {
-	q.Rule, q.Terms = streamRule, c.app.Terms()
+	q.Terms = c.app.Terms()
 	// First the token alone, without a key: whose it is comes before whether
 	// its signature holds.
 	alone, err := issue.Explain(issue.Question{Text: q.Text, At: q.At, Rule: q.Rule, Terms: q.Terms})
@@ -108,6 +105,9 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
 	}
 	answer.Checks = append(answer.Checks, revocation)
+	if e.URL != "" && q.Rule == "" {
+		askGate(c, q, e, answer)
+	}
 	if check, ok := references(c, e.Grant.Org, e.URL); ok {
 		answer.Checks = append(answer.Checks, check)
 	}

@@ -83,6 +83,9 @@ type App struct {
 	// Orgs is what is said of organisations. One that is not listed is secure.
 	Orgs map[string]*Org `json:"orgs,omitempty"`
 
+	// Gates are those that were loaded with the app.
+	Gates Gates `json:"-"`
+
 	keyring  *token.Keyring // what the configuration says
 	sessions sessiontoken.Key
 	hasher   sessiontoken.Hasher // without a store

@@ -38,7 +38,9 @@ func tokenExplain() *cobra.Command {
 It takes the token itself, the URL that a viewer was given, or - to read either
 from standard input. The exit status is 1 when the token would be refused.
 
-A running server judges it with the keys that it has. With --key-file (or
+A running server judges it with the keys that it has, and asks the gate that the URL
+leads to, by host and path; so the URL of the player page will do. What could not be
+checked is never a yes. With --key-file (or
 $PLAYGATE_KEY_FILE), or where no server runs, this command does it by itself;
 with neither, the signature is not checked.`,
 		Example: `  playgate token explain 'https://live.example.com/live/acme/cam1/index.m3u8?token=eyJ...'
@@ -53,7 +55,7 @@ with neither, the signature is not checked.`,
 	f.StringVar(&x.q.IP, "ip", "", "the viewer's address")
 	f.StringVar(&x.q.Referer, "referer", "", "the page that embeds the stream")
 	f.StringVar(&x.q.URL, "url", "", "the stream's URL, where it is not the one that carries the token")
-	f.StringVar(&x.q.Rule, "rule", "/live/{org}/{stream}/*", "without a server: the gate's stream rule, by which the URL names a stream")
+	f.StringVar(&x.q.Rule, "rule", "/live/{org}/{stream}/*", "the stream rule by which the URL names a stream (default with a server: those of its gates)")
 	f.StringVar(&x.issuer, "issuer", "", "without a server: the iss that the gate asks for")
 	f.StringArrayVar(&x.audience, "audience", nil, "without a server: the aud that the gate asks for; repeatable")
 	f.DurationVar(&x.leeway, "leeway", token.DefaultLeeway, "without a server: the gate's leeway")
@@ -83,8 +85,8 @@ func (x *explaining) run(cmd *cobra.Command, arg string, ask func(*cobra.Command
 	if err != nil {
 		return err
 	}
-	own := []string{"rule", "issuer", "audience", "leeway"}
-	if offline || !asksServer(cmd) && slices.ContainsFunc(own, cmd.Flags().Changed) {
+	own := []string{"issuer", "audience", "leeway"}
+	if offline || !asksServer(cmd) && slices.ContainsFunc(append(own, "rule"), cmd.Flags().Changed) {
 		return x.judge(cmd, text)
 	}
 	if err := onlyWithKeyFile(cmd, own...); err != nil {
@@ -177,7 +179,10 @@ func (e explained) print(w io.Writer) error {
 		return err
 	}
 	verdict := "Accepted, as far as was checked."
-	if !e.Allowed {
+	switch {
+	case !e.Allowed && e.Reason == "":
+		verdict = "Not decided: something could not be checked."
+	case !e.Allowed:
 		verdict = "Refused: " + clean(e.Reason) + "."
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", verdict)

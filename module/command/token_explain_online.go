@@ -11,6 +11,9 @@ import (
 // ask lets a running server explain the token.
 func (x *explaining) ask(c *client, args []string) error {
 	in := types.TokenQuestion{Token: args[0], IP: x.q.IP, Referer: x.q.Referer, URL: x.q.URL}
+	if c.cmd.Flags().Changed("rule") {
+		in.Rule = x.q.Rule
+	}
 	if x.at != "" {
 		in.At = x.q.At.Format(time.RFC3339Nano) // else now, by the server's clock
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/playgate/playgate/module/internal/conns"
 	"github.com/playgate/playgate/module/internal/target"
@@ -12,7 +13,8 @@ type incoming struct {
 	h *Handler
 	r *http.Request
 
-	path      string // canonical raw path without token
+	asOf      time.Time // when it is judged; zero for now
+	path      string    // canonical raw path without token
 	query     target.Query
 	socket    bool
 	canonical bool                  // path and query have been read

@@ -2,9 +2,11 @@ package gate
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
@@ -20,7 +22,10 @@ import (
 // first failure is the reason.
 func (in *incoming) judge() (d decision) {
 	in.h.app.AwaitStart()
-	d.changes, d.at = in.h.app.Edge().Changes.Count(), in.h.now()
+	d.changes, d.at = in.h.app.Edge().Changes.Count(), in.asOf
+	if d.at.IsZero() {
+		d.at = in.h.now()
+	}
 	err := in.readRequest()
 	if err != nil {
 		return d.denied(access.DenyError(err))
@@ -47,6 +52,12 @@ func (in *incoming) judge() (d decision) {
 		return in.judgeResource(d)
 	}
 	return d
+}
+
+// wouldAnswer is for [app.Gates]: it judges as every request is judged.
+func (h *Handler) wouldAnswer(r *http.Request, text string, at time.Time) access.Verdict {
+	in := incoming{h: h, r: h.places.Put(r, text), asOf: at}
+	return in.judge().verdict
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,

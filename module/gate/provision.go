@@ -64,6 +64,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.warnOfProxies(ctx)
 	server := loadcheck.Server(ctx)
 	h.accessLog = server == nil || server.Logs != nil
+	h.app.Gates.Add(loadcheck.Hosts(ctx), h.wouldAnswer)
 	return loadcheck.Gate(ctx, h.ErrorsPass)
 }
 

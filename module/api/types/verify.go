@@ -6,7 +6,8 @@ type TokenQuestion struct {
 	At      string `json:"at,omitempty" doc:"When: a time, or a duration from now. Default: now."`
 	IP      string `json:"ip,omitempty" doc:"The viewer's address. Default: not checked."`
 	Referer string `json:"referer,omitempty" doc:"The page that embeds the stream. Default: not checked."`
-	URL     string `json:"url,omitempty" doc:"The stream's URL. Default: the one that carries the token, or not checked."`
+	URL     string `json:"url,omitempty" doc:"The stream's or the player page's URL, which the gate of its host judges. Default: the one that carries the token, or not checked."`
+	Rule    string `json:"rule,omitempty" doc:"A stream rule by which the URL is read, in place of the gate's."`
 }
 
 // TokenAnswer says whether the token would be accepted, check by check.

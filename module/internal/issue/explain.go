@@ -24,7 +24,7 @@ type Question struct {
 	IP      string // empty: not checked
 	Referer string // the page; empty: not checked
 	URL     string // the stream's URL; empty: the one in Text, or not checked
-	Rule    string // the template by which the URL names a stream
+	Rule    string // the template by which the URL names a stream; empty: it is not read
 	Terms   *token.Terms
 	Keys    *token.Keyring // nil: not checked
 }
@@ -43,6 +43,7 @@ type Explanation struct {
 	Checks  []types.Check `json:"checks"`
 	Grant   *token.Grant  `json:"-"`
 	URL     string        `json:"-"` // of the stream; "" where none was given
+	Text    string        `json:"-"` // the token
 }
 
 func (e *Explanation) add(name, result, reason, text string) {
@@ -73,7 +74,7 @@ func Explain(q Question) (*Explanation, error) {
 	if q.URL != "" {
 		streamURL = q.URL
 	}
-	e := &Explanation{URL: streamURL}
+	e := &Explanation{URL: streamURL, Text: text}
 	u, err := jwt.Parse(text)
 	if !e.addError("shape", err, "one token, written in the one way that is accepted") {
 		return e, nil
@@ -132,6 +133,10 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	parsed, err := url.Parse(streamURL)
 	if err != nil {
 		return wrong("url", "that is no URL")
+	}
+	if q.Rule == "" {
+		e.add("scope", OK, "", scope)
+		return nil
 	}
 	rule, err := target.ParseRule(q.Rule, "", "")
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/playgate/playgate/module/api/types"
@@ -85,4 +86,41 @@ func withToken(template, org, stream, text string) string {
 		separator = "&"
 	}
 	return filled + separator + "token=" + text
+}
+
+// StreamURLOf is the stream URL of the template that belongs to one of a web playout URL,
+// without a token; "" for any other URL.
+func StreamURLOf(playouts, streams []string, playoutURL string) string {
+	for i, playout := range playouts {
+		if org, stream, ok := namesIn(playout, playoutURL); ok && i < len(streams) {
+			return Fill(streams[i], org, stream)
+		}
+	}
+	return ""
+}
+
+// namesIn are the names in a URL that was made of a template with [Fill]; whatever query it
+// has does not count.
+func namesIn(template, filled string) (org, stream string, ok bool) {
+	withoutQuery := func(s string) string { before, _, _ := strings.Cut(s, "?"); return before }
+	pattern := regexp.QuoteMeta(withoutQuery(template))
+	pattern = strings.Replace(pattern, `\{org\}`, `(?P<org>[A-Za-z0-9_]{1,64})`, 1)
+	pattern = strings.Replace(pattern, `\{stream\}`, `(?P<stream>[A-Za-z0-9._-]{1,128})`, 1)
+	expression, err := regexp.Compile("^" + pattern + "$")
+	if err != nil || template == "" {
+		return "", "", false
+	}
+	m := expression.FindStringSubmatch(withoutQuery(filled))
+	if m == nil {
+		return "", "", false
+	}
+	for i, name := range expression.SubexpNames() {
+		switch name {
+		case "org":
+			org = m[i]
+		case "stream":
+			stream = m[i]
+		}
+	}
+	return org, stream, true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -195,4 +196,22 @@ func (s *search) inCookie(lines []string) {
 		}
 	}
 	s.next()
+}
+
+// Put is a request with a token in the first place that counts; with an empty one, it is the
+// request itself.
+func (p *Places) Put(r *http.Request, text string) *http.Request {
+	if text == "" {
+		return r
+	}
+	r = r.Clone(r.Context())
+	switch {
+	case p.Header:
+		r.Header.Set("Authorization", "Bearer "+text)
+	case len(p.Query) > 0:
+		r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&"+url.QueryEscape(p.Query[0])+"="+text, "&")
+	default:
+		r.AddCookie(&http.Cookie{Name: p.Cookie, Value: text})
+	}
+	return r
 }
