@@ -426,7 +426,7 @@ func TestConsoleRights(t *testing.T) {
 		"/console/keys":                            {"org": {"org1"}, "jwk": {publicJWK}},
 		"/console/keys/rotate":                     {},
 		"/console/keys/own/retire":                 {"org": {"org1"}},
-		"/console/apikeys":                         {"role": {"read"}, "orgs": {"org1"}},
+		"/console/apikeys":                         {"role": {"read"}, "orgs": {"org1"}, "expires": {"90d"}},
 		"/console/apikeys/" + apiKey + "/end":      {},
 	}
 	before := c.do(t, "audit", "--json")

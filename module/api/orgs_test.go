@@ -188,7 +188,12 @@ func TestDeletedOrganisationsStayDeleted(t *testing.T) {
 		}
 		s.do(all, "POST", "/api/v1/orgs", `{"org":"acme"}`) // again
 	}
-	s.do(all, "DELETE", "/api/v1/orgs/acme", "").want(204)
+	again := s.key(registry.Admin, "acme")
+	made, _ := r.Revocations.List(registry.RevocationFilter{Orgs: []string{"acme"}}, nil, 10)
+	for _, c := range made {
+		s.do(again, "DELETE", "/api/v1/revocations/acme/"+c.ID, "").problem(403)
+	}
+	s.do(all, "DELETE", "/api/v1/orgs/acme?force=true", "").want(204)
 
 	// Another organisation has lost nothing.
 	s.do(both, "GET", "/api/v1/orgs/zebra", "").want(200)
@@ -214,4 +219,39 @@ func TestDeletedOrganisationsStayDeleted(t *testing.T) {
 // keysNamed are the keys of an organisation's own.
 func keysNamed(s *fixture, org string) []*registry.OrgKey {
 	return slices.DeleteFunc(s.app.Registry().OrgKeys.List(), func(k *registry.OrgKey) bool { return k.Org != org })
+}
+
+// What exists when a revocation or a deletion is acknowledged is refused, also a token that
+// was made in the same second, after another revocation.
+func TestRevocationsReachWhatWasMadeJustBefore(t *testing.T) {
+	s := newTestAPI(t, "")
+	all := s.key(registry.Admin)
+	revoked := func(text string) bool {
+		t.Helper()
+		g, err := jwt.Read(text, s.app.Trust().Keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject := access.SubjectOf(g, "cam", s.app.Trust().Hasher)
+		return s.app.Revoked(&subject, time.Now())
+	}
+	make := func() string {
+		t.Helper()
+		return fmt.Sprint(s.do(all, "POST", "/api/v1/tokens", `{"org":"acme","streams":["cam"],"tag":"press"}`).want(201).json()["token"])
+	}
+	for _, body := range []string{`{"org":"acme","kind":"tag","value":"press"}`, `{"org":"acme","kind":"org"}`, `{"org":"acme","kind":"stream","value":"cam"}`} {
+		text := make()
+		if revoked(text) {
+			t.Errorf("%s: a token that was made after it is refused", body)
+		}
+		s.do(all, "POST", "/api/v1/revocations", body).want(201)
+		if !revoked(text) {
+			t.Errorf("%s: a token that was made before it plays", body)
+		}
+	}
+	text := make()
+	s.do(all, "DELETE", "/api/v1/orgs/acme?force=true", "").want(204)
+	if !revoked(text) {
+		t.Error("a token of a deleted organisation plays")
+	}
 }

@@ -45,6 +45,9 @@ func undoRevocation(ctx context.Context, c *call, in *types.RevocationPath) (*ty
 		if err := mayRevoke(c, v.Kind); err != nil {
 			return nil, err
 		}
+		if v.OrgDeleted && c.Orgs != nil {
+			return nil, Refuse(http.StatusForbidden, "an organisation of this hash was deleted; only an admin of all organisations can undo that")
+		}
 	}
 	return nil, c.registry.Revocations.Undo(ctx, in.Org, in.ID, c.Name)
 }
@@ -188,7 +191,7 @@ func revocationOf(ctx context.Context, c *call, b *types.NewRevocation) (*regist
 		return nil, mistake("body.future", "write this or issued_until, not both")
 	case b.Kind == "token" || b.Future:
 	case b.IssuedUntil == "":
-		v.IssuedUntil = c.now
+		v.IssuedUntil = c.registry.Revocations.Now(ctx, b.Org)
 	default:
 		if v.IssuedUntil, err = issue.ParseTime(b.IssuedUntil, c.now); err != nil {
 			return nil, mistake("body.issued_until", err.Error())

@@ -105,7 +105,7 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 		revocation.Text = "it has been revoked for " + strings.Join(refused, ", ")
 	}
 	answer.Checks = append(answer.Checks, revocation)
-	if e.URL != "" && q.Rule == "" {
+	if e.URL != "" {
 		askGate(c, q, e, answer)
 	}
 	if check, ok := references(c, e.Grant.Org, e.URL); ok {

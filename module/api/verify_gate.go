@@ -45,7 +45,7 @@ func askGate(c *call, q issue.Question, e *issue.Explanation, answer *types.Toke
 	v, ok := c.app.Gates.Verdict(r, text, q.At)
 	switch {
 	case !ok:
-		check.Text = "no gate of this node serves " + u.Hostname()
+		check.Text = "no gate of this node serves " + u.Hostname() + ", or several do that say different things"
 	case v.Reason == access.WrongIP && q.IP == "":
 		check.Text = "the token is for certain addresses, and the viewer's was not given (--ip)"
 	case v.Reason == access.WrongReferer && q.Referer == "":

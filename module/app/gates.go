@@ -35,7 +35,8 @@ func (gs *Gates) Add(hosts []string, ask asking) {
 }
 
 // Verdict is what the gate says that a request comes to; with its token. Of several on one host
-// the first counts that has a rule for the path. ok is false if none serves the host.
+// the first counts that has a rule for the path. ok is false if none serves the host, or
+// several do that do not say the same: which of them is meant is not known here.
 func (gs *Gates) Verdict(r *http.Request, text string, at time.Time) (v access.Verdict, ok bool) {
 	gs.mu.Lock()
 	all := slices.Clone(gs.all)
@@ -54,12 +55,12 @@ func (gs *Gates) Verdict(r *http.Request, text string, at time.Time) (v access.V
 			if !serves(g.hosts) {
 				continue
 			}
-			one := g.ask(r, text, at)
-			if one.Reason != access.NoStream {
-				return one, true
-			}
-			if !ok {
+			switch one := g.ask(r, text, at); {
+			case !ok || v.Reason == access.NoStream:
 				v, ok = one, true
+			case one.Reason == access.NoStream:
+			case one.Allowed != v.Allowed || one.Reason != v.Reason:
+				return access.Verdict{}, false
 			}
 		}
 		if ok {

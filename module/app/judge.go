@@ -25,7 +25,7 @@ func (j judge) Ends(s *access.Subject, now time.Time) access.Reason {
 		return access.MissingToken
 	case s.Public && !now.Before(time.Unix(s.Expires, 0).Add(a.terms.Leeway)):
 		return access.Expired
-	case !j.keyCounts(s), s.SessionKey != 0 && !a.Trust().Sessions.Has(s.SessionKey):
+	case !j.keyCounts(s), a.registry != nil && s.SessionKey != 0 && !a.Trust().Sessions.Has(s.SessionKey):
 		return access.UnknownKey
 	case a.Revoked(s, now):
 		return access.Revoked

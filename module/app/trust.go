@@ -38,10 +38,10 @@ func (c *trustCell) get(generation uint64, build func() *verify.Trust) *verify.T
 // ReadToken verifies a playback token, or remembers it; see
 // [verify.Memory.ReadToken]. The address is the client's, and asked for only where
 // [App.BadSignatures] limits what comes from there; then the error may be a
-// [verify.LimitedError].
+// [verify.LimitedError]. Without from nothing is limited or counted.
 func (a *App) ReadToken(t *verify.Trust, text string, from func() netip.Addr, now time.Time) (*verify.Verified, error) {
 	var budget verify.Budget
-	if a.BadSignatures != nil {
+	if a.BadSignatures != nil && from != nil {
 		budget.Limiter, budget.Limits = a.edge.BadSignatures, a.BadSignatures.limits()
 	}
 	return a.edge.Memory.ReadToken(t, text, budget, from, now)

@@ -19,7 +19,7 @@ func (in *incoming) cookieAllowed() bool {
 	if len(origin) != 1 {
 		return false
 	}
-	scheme, host, _ := app.PublicOrigin(in.r)
+	scheme, host := app.PublicOrigin(in.r)
 	return in.h.cors.lists(origin[0]) || origin[0] == scheme+"://"+host
 }
 

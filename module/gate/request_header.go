@@ -103,7 +103,6 @@ func (x *exchange) tellTarget(identity bool) {
 	if !x.h.app.Edge().Caches.Any() {
 		return
 	}
-	scheme, host, clear := app.PublicOrigin(x.r)
-	t.Own = t.Own || !clear
+	scheme, host := app.PublicOrigin(x.r)
 	t.Secure, t.Host, t.Sent = scheme == "https", host, handoff.Keep(x.r)
 }

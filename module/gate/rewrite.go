@@ -123,7 +123,7 @@ func (in *incoming) queried() bool {
 
 // site is this site, as the client knows it.
 func (in *incoming) site() manifest.Site {
-	scheme, host, _ := app.PublicOrigin(in.r)
+	scheme, host := app.PublicOrigin(in.r)
 	own, _ := weborigin.Of(scheme, host)
 	return manifest.Site{Own: own, Others: in.h.sites}
 }

@@ -52,7 +52,7 @@ func (in *incoming) changesResource() bool {
 // findResource looks for the WHEP session that the request is for.
 func (in *incoming) findResource() {
 	if in.changesResource() {
-		_, host, _ := app.PublicOrigin(in.r)
+		_, host := app.PublicOrigin(in.r)
 		in.resource = in.h.app.Edge().Resources.Find(resourceURL(host, in.path, in.query))
 	}
 }
@@ -233,7 +233,7 @@ func (x *exchange) keep(path, query string) error {
 		return errNoResource
 	}
 	wanted.Kind = target.WHEP
-	_, host, _ := app.PublicOrigin(x.r)
+	_, host := app.PublicOrigin(x.r)
 	deadline := x.deadline()
 	var kept time.Time
 	if !deadline.IsZero() {

@@ -154,7 +154,7 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 	wanted, err := rules.Find(path, target.Query{})
 	switch {
 	case err != nil:
-		e.add("scope", Skipped, "", scope+"; the URL is not of the form "+q.Rule)
+		e.add("scope", Failed, string(access.NoStream), scope+"; the URL is not of the form "+q.Rule)
 	case wanted.Org != g.Org:
 		e.add("scope", Failed, string(access.WrongOrg), fmt.Sprintf("%s; the URL is of organisation %s", scope, wanted.Org))
 	case !g.MayPlay(wanted.Stream):

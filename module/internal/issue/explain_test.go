@@ -61,7 +61,7 @@ func TestExplainGoesThroughEveryCheck(t *testing.T) {
 		{"issuer", func(q *Question) { q.Terms = &token.Terms{Max: token.MaxLifetime, Issuer: "us"} }, "issuer", "shape ok, signature ok, times ok, lifetime ok, issuer failed issuer, scope ok, address ok, page ok"},
 		{"another organisation", func(q *Question) { q.URL = "https://h/live/org2/cam1/x" }, "wrong_org", "shape ok, signature ok, times ok, lifetime ok, scope failed wrong_org, address ok, page ok"},
 		{"another stream", func(q *Question) { q.URL = "https://h/live/org1/cam2/x" }, "wrong_stream", "shape ok, signature ok, times ok, lifetime ok, scope failed wrong_stream, address ok, page ok"},
-		{"another form of URL", func(q *Question) { q.URL = "https://h/other" }, "", "shape ok, signature ok, times ok, lifetime ok, scope skipped, address ok, page ok"},
+		{"another form of URL", func(q *Question) { q.URL = "https://h/other" }, "no_stream", "shape ok, signature ok, times ok, lifetime ok, scope failed no_stream, address ok, page ok"},
 		{"another address", func(q *Question) { q.IP = "198.51.100.9" }, "wrong_ip", "shape ok, signature ok, times ok, lifetime ok, scope ok, address failed wrong_ip, page ok"},
 		{"v4-mapped address", func(q *Question) { q.IP = "::ffff:203.0.113.9" }, "", "shape ok, signature ok, times ok, lifetime ok, scope ok, address ok, page ok"},
 		{"another page", func(q *Question) { q.Referer = "https://evil.example/" }, "wrong_referer", "shape ok, signature ok, times ok, lifetime ok, scope ok, address ok, page failed wrong_referer"},

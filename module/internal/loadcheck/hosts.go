@@ -49,11 +49,12 @@ func (h hosts) mayMeet(other hosts) bool {
 
 func isPattern(host string) bool { return strings.ContainsAny(host, "*{") }
 
-// Hosts are those of the site that is being loaded, without placeholders; none for any.
+// Hosts are those of the site that is being loaded, some of which may be placeholders; none
+// for any.
 func Hosts(ctx caddy.Context) []string {
 	s, ok := loading(ctx)
 	if !ok {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(hostsOf(&s.routes[s.at], nil)), func(h string) bool { return strings.Contains(h, "{") })
+	return slices.Clone(hostsOf(&s.routes[s.at], nil))
 }

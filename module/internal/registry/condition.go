@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/token"
 	"github.com/playgate/playgate/module/token/sessiontoken"
@@ -45,6 +43,9 @@ type Condition struct {
 	// or take [issuedSlack]. Zero: whenever it was issued.
 	IssuedUntil time.Time `json:"issued_until,omitzero"`
 
+	// OrgDeleted: an organisation of this hash was deleted then.
+	OrgDeleted bool `json:"org_deleted,omitzero"`
+
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by,omitempty"`
@@ -58,20 +59,8 @@ type Condition struct {
 
 const conditionPrefix = "revoked"
 
-// conditionSchema is the version of a condition's form. Those of the first were one for
-// each value, known by its hash, and changed when it was revoked again.
+// conditionSchema is the version of a condition's form.
 const conditionSchema = 2
-
-// upgrade makes a condition of a record of the first form.
-func (c *Condition) upgrade() {
-	var first struct {
-		IssuedBefore time.Time `json:"issued_before"`
-	}
-	if len(c.Unknown) > 0 && json.Unmarshal(c.Unknown, &first) == nil && c.Kind != byToken {
-		c.IssuedUntil = first.IssuedBefore
-	}
-	c.ID, c.Schema, c.Unknown = name(c.Kind+"\x00"+c.Value), conditionSchema, nil
-}
 
 // issuedSlack is how much later than IssuedUntil a token may say that it was issued and
 // is concerned all the same: whole seconds and clocks that differ a little.

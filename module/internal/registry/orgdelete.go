@@ -29,24 +29,21 @@ func (r *Registry) DeleteOrg(ctx context.Context, hash string, force bool, by st
 		return fmt.Errorf("%w: the organisation still has %s; delete these first, or use force to end them all", ErrConflict, has)
 	}
 	// The tokens first: whatever fails later, they are refused.
-	c := &Condition{Org: hash, Kind: byOrg, IssuedUntil: r.now(), Reason: "the organisation was deleted"}
+	c := &Condition{Org: hash, Kind: byOrg, IssuedUntil: r.Revocations.Now(ctx, hash), OrgDeleted: true, Reason: "the organisation was deleted"}
 	if err := r.Revocations.Add(ctx, c, time.Time{}, by); err != nil {
 		return err
 	}
 	for _, k := range left.keys {
-		if err := ignoreMissing(r.OrgKeys.Delete(ctx, hash, k.ID, by)); err != nil {
-			return err
-		}
+		err = errors.Join(err, ignoreMissing(r.OrgKeys.Delete(ctx, hash, k.ID, by)))
 	}
 	for _, k := range left.apiKeys {
-		if err := ignoreMissing(r.APIKeys.LeaveOrg(ctx, k, hash, by)); err != nil {
-			return err
-		}
+		err = errors.Join(err, ignoreMissing(r.APIKeys.LeaveOrg(ctx, k, hash, by)))
 	}
 	for _, s := range left.streams {
-		if err := ignoreMissing(r.Streams.Delete(ctx, hash, s.Name, by)); err != nil {
-			return err
-		}
+		err = errors.Join(err, ignoreMissing(r.Streams.Delete(ctx, hash, s.Name, by)))
+	}
+	if err != nil {
+		return err
 	}
 	if err := r.remove(ctx, r.edge, orgKey(hash)); err != nil {
 		return err
@@ -81,9 +78,8 @@ func (r *Registry) whatIsLeft(ctx context.Context, org string) (l leftovers, err
 	if err != nil {
 		return l, err
 	}
-	now := r.now()
 	for _, t := range index.all([]string{org}) {
-		if status := r.Revocations.StatusOf(t, now); status == StatusActive || status == StatusNotYetValid {
+		if status := r.Revocations.StatusOf(t, r.now()); status == StatusActive || status == StatusNotYetValid {
 			l.tokens++
 		}
 	}

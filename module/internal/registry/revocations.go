@@ -69,6 +69,24 @@ func (r *Revocations) Add(ctx context.Context, c *Condition, expires time.Time, 
 	return nil
 }
 
+// Now is the time until which what an organisation has issued is revoked when it is revoked
+// now. A token that was made just after another condition says that it was issued a little
+// later than it was.
+func (r *Revocations) Now(ctx context.Context, org string) time.Time {
+	now := r.now()
+	index, err := r.index.get(ctx)
+	if err != nil {
+		return now
+	}
+	newest, _ := index.Page(Filter{Orgs: []string{org}}, nil, 100, now)
+	for _, t := range newest {
+		if issued := time.Unix(t.issuedAt(), 0).Add(-issuedSlack); issued.After(now) {
+			now = issued
+		}
+	}
+	return now
+}
+
 // end is when the condition is not needed any more; zero for never.
 func (c *Condition) end(expires time.Time) time.Time {
 	last := c.At

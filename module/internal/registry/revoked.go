@@ -143,9 +143,6 @@ func (r *revokedState) read(e kv.Entry) *Condition {
 	org, id, _ := strings.Cut(rest, ".")
 	c := new(Condition)
 	err := decode(e.Value, c)
-	if err == nil && c.Schema < conditionSchema {
-		c.upgrade()
-	}
 	if err != nil || c.check() != nil || c.key() != e.Key {
 		r.logger.Error("a revocation cannot be read; all tokens of its organisation are refused", zap.String("org", org), zap.Error(err))
 		c = &Condition{ID: id, Org: org, Kind: byOrg}
