@@ -1,8 +1,6 @@
 package integration_test
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,21 +17,15 @@ import (
 	"github.com/playgate/playgate/integration/harness"
 )
 
-// revocationKey is the key of a record that revokes a token.
-func revocationKey(org, id string) string {
-	sum := sha256.Sum256([]byte("token\x00" + id))
-	return "revoked." + org + "." + base64.RawURLEncoding.EncodeToString(sum[:16])
-}
-
 // fillRevocations writes revocations of tokens that nobody has into the bucket.
 func (f *fleet) fillRevocations(t *testing.T, n int) {
 	t.Helper()
 	now := time.Now().UTC()
 	for i := range n {
 		id := fmt.Sprintf("gone%012d", i)
-		record := fmt.Sprintf(`{"schema":1,"org":"org1","kind":"token","value":%q,"reason":"posted in a forum","at":%q,"by":"test","until":%q}`,
-			id, now.Format(time.RFC3339), now.Add(400*24*time.Hour).Format(time.RFC3339))
-		if _, err := f.js.PublishAsync("$KV.playgate."+revocationKey("org1", id), []byte(record), jetstream.WithStallWait(time.Minute)); err != nil {
+		record := fmt.Sprintf(`{"schema":2,"id":%q,"org":"org1","kind":"token","value":%q,"reason":"posted in a forum","at":%q,"by":"test","until":%q}`,
+			id, id, now.Format(time.RFC3339), now.Add(400*24*time.Hour).Format(time.RFC3339))
+		if _, err := f.js.PublishAsync("$KV.playgate.revoked.org1."+id, []byte(record), jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
