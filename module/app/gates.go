@@ -34,9 +34,9 @@ func (gs *Gates) Add(hosts []string, ask asking) {
 	gs.all = append(gs.all, gateOf{hosts, ask})
 }
 
-// Verdict is what the gate says that a request comes to; with its token. Of several on one host
-// the first counts that has a rule for the path. ok is false if none serves the host, or
-// several do that do not say the same: which of them is meant is not known here.
+// Verdict is what the gate of a request's host would answer to it. A gate without a rule for
+// the path counts only if no other has one. ok is false if no gate serves the host, or if
+// several do and differ: which of them gets the request is not known here.
 func (gs *Gates) Verdict(r *http.Request, text string, at time.Time) (v access.Verdict, ok bool) {
 	gs.mu.Lock()
 	all := slices.Clone(gs.all)

@@ -120,13 +120,15 @@ func (s *store) leaveAlone(f *fetch) bool {
 		return false
 	}
 	s.unattended[f.key.org]++
-	f.unattended = time.AfterFunc(linger, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(linger, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if f.unattended != nil {
+		if f.unattended == timer { // somebody may have come and left since
 			s.abandon(f)
 		}
 	})
+	f.unattended = timer
 	return true
 }
 

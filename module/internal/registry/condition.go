@@ -87,6 +87,25 @@ func (c *Condition) lastIssued() int64 {
 	return c.IssuedUntil.Add(issuedSlack).Unix()
 }
 
+// end is when the condition is not needed any more; zero for never.
+func (c *Condition) end(expires time.Time) time.Time {
+	last := c.At
+	switch {
+	case c.Future():
+		return time.Time{}
+	case c.Kind != byToken:
+		last = c.IssuedUntil.Add(token.MaxLifetime)
+	case !expires.IsZero():
+		last = expires
+	default:
+		last = last.Add(token.MaxLifetime)
+	}
+	if c.From.After(last) {
+		last = c.From
+	}
+	return last.UTC().Add(conditionKept)
+}
+
 // ErrCondition: a condition that says nothing, or too much.
 var ErrCondition = errors.New("revoke by token, tag, user or stream and its value, or by org without one; a token by its id whenever it was issued")
 

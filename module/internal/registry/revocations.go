@@ -87,25 +87,6 @@ func (r *Revocations) Now(ctx context.Context, org string) time.Time {
 	return now
 }
 
-// end is when the condition is not needed any more; zero for never.
-func (c *Condition) end(expires time.Time) time.Time {
-	last := c.At
-	switch {
-	case c.Future():
-		return time.Time{}
-	case c.Kind != byToken:
-		last = c.IssuedUntil.Add(token.MaxLifetime)
-	case !expires.IsZero():
-		last = expires
-	default:
-		last = last.Add(token.MaxLifetime)
-	}
-	if c.From.After(last) {
-		last = c.From
-	}
-	return last.UTC().Add(conditionKept)
-}
-
 // OfToken are the conditions on one token, by its id.
 func (r *Revocations) OfToken(org, id string) []*Condition {
 	return r.view.conditionsOf(&Condition{Org: org, Kind: byToken, Value: id})
