@@ -126,12 +126,14 @@ async function story(browser, { base, user, password, shots }) {
     await look(`console-${other}`, list);
     await list.close();
   }
-  await page.click("text=Take the revocation back");
+  await page.click("text=Undo the revocation");
   await page.getByText("plays again").waitFor();
 
   // Keys for programs, shown once.
   await page.goto(`${base}/keys`);
   await page.fill('form[action$="/apikeys"] [name=name]', "billing");
+  await page.fill("[name=orgs]", "*");
+  await page.fill("[name=expires]", "never");
   await page.click("text=Create API key");
   await page.getByText("it cannot be shown again").waitFor();
   await look("console-apikey");
