@@ -298,11 +298,15 @@ func TestLowLatencyReloadsCollapse(t *testing.T) {
 			}
 		})
 	}
+	asked[1].Wait()
+	before := g.CPU(t)
 	for part := 1; part <= parts; part++ {
 		asked[part].Wait()
 		origin.publish()
 	}
 	done.Wait()
+	each := (g.CPU(t) - before) / (viewers * parts)
+	t.Logf("CPU for a viewer's playlist and part: %v; for a second of 3 parts: %v", each, 3*each)
 	fetched := map[string]int{}
 	for _, call := range g.origin.Calls() {
 		fetched[call.Target]++

@@ -3,8 +3,10 @@ package harness
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,4 +119,26 @@ func tail(text string, size int) string {
 		text = rest
 	}
 	return "…\n" + text
+}
+
+// CPU is the processor time that the process has used so far, in user and kernel mode, to a
+// hundredth of a second.
+func (p *Process) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name of the program, in brackets, may hold blanks. proc_pid_stat(5): utime is the
+	// fourteenth field, stime the one after it.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100
 }
