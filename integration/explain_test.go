@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -72,7 +73,10 @@ func TestExplainSaysWhatTheGateSays(t *testing.T) {
 			}
 			said("explain", harness.Playgate(t, append(args, "--address", i.Admin)...), tc.reason)
 			if tc.offline {
-				said("explain with --rule", harness.Playgate(t, append(args, "--rule", rule)...), tc.reason)
+				alone := harness.Playgate(t, append(args, "--rule", rule)...) // without a key: never a yes
+				if want := cmp.Or(tc.reason, "Not decided"); alone.Code != 1 || !strings.Contains(alone.Stdout, want) {
+					t.Errorf("explain with --rule: exit status %d: %s", alone.Code, alone.Text())
+				}
 				said("explain with --rule by a server", harness.Playgate(t, append(args, "--rule", rule, "--address", i.Admin)...), tc.reason)
 			}
 			form := url.Values{"token": {at + "?token=" + tc.token}, "address": {tc.ip}}
@@ -102,4 +106,121 @@ func consoleForm(t *testing.T, base, path string, form url.Values) string {
 		t.Fatalf("%s: %d %s", path, a.Status, a.Body)
 	}
 	return string(a.Body)
+}
+
+// several is a site with gates behind matchers, and further sites on other ports.
+var several = strings.NewReplacer(
+	"log default", "grace_period 1s\n\tlog default",
+	addresses+" {\n", addresses+` {
+	handle /video/* {
+		playgate {
+			stream /video/{org}/{stream}/*
+		}
+		reverse_proxy {$ORIGIN}
+	}
+	@pilot header X-Pilot 1
+	handle @pilot {
+		playgate {
+			stream /pilot/{org}/{stream}/*
+			report_only on
+		}
+		reverse_proxy {$ORIGIN}
+	}
+	@office client_ip 198.51.100.0/24
+	handle @office {
+		playgate {
+			stream /office/{org}/{stream}/*
+		}
+		reverse_proxy {$ORIGIN}
+	}
+	handle {
+`, "	log {\n\t\tformat playgate json\n\t}\n	reverse_proxy {$ORIGIN}\n}", "	reverse_proxy {$ORIGIN}\n\t}\n}"+`
+
+http://127.0.0.1:{$REPORTS} {
+	playgate {
+		`+liveRule+`
+		report_only on
+	}
+	reverse_proxy {$ORIGIN}
+}
+http://127.0.0.1:{$PATHS} {
+	playgate {
+		`+liveRule+`
+		tokens {
+			query off
+			path on
+			header off
+			cookie off
+		}
+	}
+	reverse_proxy {$ORIGIN}
+}`, "\tstream_url", "\tplayout https://watch.test/?org={org}&stream={stream}\n\t\tstream_url",
+).Replace(issuer)
+
+// Explain asks the gate that a request would meet, by the matchers, ports and modes of its
+// site, and says what that gate does.
+func TestExplainAsksTheGateThatIsMet(t *testing.T) {
+	t.Parallel()
+	env := harness.Env{"STORE": t.TempDir() + "/store"}
+	for _, name := range []string{"API", "REPORTS", "PATHS"} {
+		env[name] = harness.Loopback(harness.Port(t))
+	}
+	reports, paths := "http://"+env["REPORTS"], "http://"+env["PATHS"]
+	for _, name := range []string{"REPORTS", "PATHS"} {
+		_, env[name], _ = strings.Cut(env[name], ":")
+	}
+	i := startIssuing(t, several, env)
+	i.do(t, "org", "create", "acme")
+	i.do(t, "stream", "create", "open", "--org", "acme", "--public")
+	token := i.do(t, "token", "create", "--org", "acme", "--stream", "cam1", "--stream", "open")
+	other := i.do(t, "token", "create", "--org", "acme", "--stream", "cam2")
+	gone := i.do(t, "token", "create", "--org", "acme", "--stream", "open", "--tag", "gone")
+	i.do(t, "token", "revoke", "--org", "acme", "--tag", "gone")
+	const undecided = "undecided"
+	for name, tc := range map[string]struct {
+		token, url, ip, reason string
+		asked                  string // of the gate, where that is another URL
+	}{
+		"a matcher of the path":                     {token, i.Plain() + "/video/acme/cam1/x.ts", "203.0.113.9", "", ""},
+		"a matcher of the path, another stream":     {other, i.Plain() + "/video/acme/cam1/x.ts", "203.0.113.9", "wrong_stream", ""},
+		"a matcher of an address, from there":       {token, i.Plain() + "/office/acme/cam1/x.ts", "198.51.100.9", undecided, ""},
+		"a matcher of a field":                      {token, i.Plain() + "/live/acme/cam1/x.ts", "203.0.113.9", undecided, ""},
+		"a public stream, a revoked token":          {gone, i.Plain() + "/video/acme/open/x.ts", "203.0.113.9", "", ""},
+		"a public stream, a token for another":      {other, i.Plain() + "/video/acme/open/x.ts", "203.0.113.9", "", ""},
+		"report_only":                               {other, reports + "/live/acme/cam1/x.ts", "", "", ""},
+		"report_only, no rule":                      {other, reports + "/else", "", "no_stream", ""},
+		"a gate for tokens in paths":                {token, paths + "/live/acme/cam1/x.ts", "", "", paths + "/live/~" + token + "/acme/cam1/x.ts"},
+		"a gate for tokens in paths, of another":    {other, paths + "/live/acme/cam1/x.ts", "", "wrong_stream", paths + "/live/~" + other + "/acme/cam1/x.ts"},
+		"no gate: another host":                     {token, "http://other.test/live/acme/cam1/x.ts", "", undecided, "-"},
+		"no gate: nothing of that path at the host": {token, reports + "/", "", "no_stream", ""},
+		"a player page with names in its query":     {token, "http://watch.test?x=1&stream=cam1&org=acme#t=3", "", undecided, "-"},
+		"a player page, an organisation too much":   {token, "https://watch.test/?stream=cam1&org=acme&org=beta", "", undecided, "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if asked := tc.asked; asked != "-" && tc.reason != undecided {
+				if asked == "" {
+					asked = tc.url + "?token=" + tc.token
+				}
+				if got := harness.Curl(t, asked).Status; (got == 200) != (tc.reason == "") {
+					t.Errorf("the gate answers %d", got)
+				}
+			}
+			args := []string{"token", "explain", tc.token, "--url", tc.url, "--address", i.Admin}
+			if tc.ip != "" {
+				args = append(args, "--ip", tc.ip)
+			}
+			r := harness.Playgate(t, args...)
+			want, code := "Accepted", 0
+			switch tc.reason {
+			case "":
+			case undecided:
+				want, code = "Not decided", 1
+			default:
+				want, code = "Refused: "+tc.reason, 1
+			}
+			if r.Code != code || !strings.Contains(r.Stdout, want) {
+				t.Errorf("exit status %d instead of %d, no %q in\n%s", r.Code, code, want, r.Text())
+			}
+		})
+	}
 }

@@ -56,7 +56,9 @@ func newTestAPI(t *testing.T, more string) *fixture {
 	}
 	s.app = found.(*app.App)
 	t.Cleanup(func() { _ = s.app.Cleanup() })
-	s.app.Gates.Add([]string{"live.test"}, testGate{s.app}.verdict)
+	s.app.Gates.Add(&caddyhttp.Server{Routes: caddyhttp.RouteList{{
+		MatcherSets: caddyhttp.MatcherSets{{&caddyhttp.MatchHost{"live.test"}}}, Handlers: []caddyhttp.MiddlewareHandler{testGate{app: s.app}},
+	}}})
 	s.handler = new(Handler)
 	if err := s.handler.Provision(ctx); err != nil {
 		t.Fatal(err)
@@ -237,9 +239,12 @@ func badValue(body string) int {
 }
 
 // testGate is a gate of the host live.test, with a rule that most have.
-type testGate struct{ app *app.App }
+type testGate struct {
+	caddyhttp.MiddlewareHandler
+	app *app.App
+}
 
-func (g testGate) verdict(r *http.Request, text string, at time.Time) access.Verdict {
+func (g testGate) WouldAnswer(r *http.Request, text string, at time.Time) access.Verdict {
 	rule, err := target.ParseRule("/live/{org}/{stream}/*", "", "")
 	if err != nil {
 		return access.DenyError(err)

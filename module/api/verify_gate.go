@@ -2,6 +2,8 @@ package api
 
 import (
 	"cmp"
+	"crypto/tls"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -13,13 +15,17 @@ import (
 	"github.com/playgate/playgate/module/internal/issue"
 )
 
-// askGate asks the gate that a URL leads to, by its host and path. What cannot be asked is
-// never a yes.
+// askGate asks the gate that a URL leads to, by its host and path. Its verdict is the answer,
+// whatever the other checks say: it knows public streams, report_only, and its own rules. What
+// cannot be asked is never a yes.
 func askGate(c *call, q issue.Question, e *issue.Explanation, answer *types.TokenAnswer) {
 	check := types.Check{Name: "gate", Result: issue.Skipped}
 	defer func() {
 		answer.Checks = append(answer.Checks, check)
-		answer.Allowed = answer.Allowed && check.Result == issue.OK
+		answer.Allowed = check.Result == issue.OK
+		if check.Result != issue.Skipped {
+			answer.Reason = check.Reason
+		}
 	}()
 	streamURL, text := e.URL, ""
 	if q.URL != "" { // it does not carry the token
@@ -28,32 +34,51 @@ func askGate(c *call, q issue.Question, e *issue.Explanation, answer *types.Toke
 	if played := issue.StreamURLOf(c.app.Playout, c.app.StreamURL, streamURL); played != "" { // the player page's
 		streamURL, text = played, e.Text
 	}
-	u, err := url.Parse(streamURL)
-	if err != nil || u.Host == "" {
+	r := viewerOf(streamURL, q)
+	if r == nil {
 		check.Text = "write a whole URL, with its host: the gate of that host is asked"
 		return
 	}
-	r := caddyhttp.PrepareRequest(&http.Request{
-		Method: http.MethodGet, URL: u, Host: u.Host, RequestURI: u.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header), Body: http.NoBody,
-	}, caddy.NewReplacer(), nil, nil)
-	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, q.IP)
-	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, false)
-	if q.Referer != "" {
-		r.Header.Set("Referer", q.Referer)
-	}
+	host := r.URL.Hostname()
 	v, ok := c.app.Gates.Verdict(r, text, q.At)
 	switch {
 	case !ok:
-		check.Text = "no gate of this node serves " + u.Hostname() + ", or several do that say different things"
+		check.Text = "no gate of this node serves " + host + r.URL.EscapedPath() + ", or which one does depends on more than the URL and the address"
 	case v.Reason == access.WrongIP && q.IP == "":
 		check.Text = "the token is for certain addresses, and the viewer's was not given (--ip)"
 	case v.Reason == access.WrongReferer && q.Referer == "":
 		check.Text = "the token is for certain pages, and none was given (--referer)"
+	case v.Allowed && v.Reason != "":
+		check.Result, check.Text = issue.OK, "the gate of "+host+" only reports (report_only): it lets this through, and would refuse it as "+string(v.Reason)
 	case v.Allowed:
-		check.Result, check.Text = issue.OK, "the gate of "+u.Hostname()+" lets it through"
+		check.Result, check.Text = issue.OK, "the gate of "+host+" lets it through"
 	default:
-		check.Result, check.Reason, check.Text = issue.Failed, string(v.Reason), cmp.Or(v.Detail, "the gate of "+u.Hostname()+" refuses it")
-		answer.Reason = cmp.Or(answer.Reason, check.Reason)
+		check.Result, check.Reason, check.Text = issue.Failed, string(v.Reason), cmp.Or(v.Detail, "the gate of "+host+" refuses it")
 	}
+}
+
+// viewerOf is the request that a question is about; nil if its URL has no host.
+func viewerOf(streamURL string, q issue.Question) *http.Request {
+	u, err := url.Parse(streamURL)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	r := &http.Request{
+		Method: http.MethodGet, URL: u, Host: u.Host, RequestURI: u.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header), Body: http.NoBody,
+	}
+	u.Fragment, u.RawFragment = "", ""
+	if u.Scheme == "https" || u.Scheme == "wss" {
+		r.TLS = new(tls.ConnectionState)
+	}
+	if q.IP != "" {
+		r.RemoteAddr = net.JoinHostPort(q.IP, "0")
+	}
+	if q.Referer != "" {
+		r.Header.Set("Referer", q.Referer)
+	}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, q.IP)
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, false)
+	return r
 }

@@ -39,10 +39,10 @@ It takes the token itself, the URL that a viewer was given, or - to read either
 from standard input. The exit status is 1 when the token would be refused.
 
 A running server judges it with the keys that it has, and asks the gate that the URL
-leads to, by host and path; so the URL of the player page will do. What could not be
-checked is never a yes. With --key-file (or
-$PLAYGATE_KEY_FILE), or where no server runs, this command does it by itself;
-with neither, the signature is not checked.`,
+leads to, by host and path; so the URL of the player page will do. With --key-file (or
+$PLAYGATE_KEY_FILE), or where no server runs, this command does it by itself, and knows
+nothing of revocations and of the gates. What could not be checked is never a yes: a
+signature without a key, or a rule for addresses or pages without --ip or --referer.`,
 		Example: `  playgate token explain 'https://live.example.com/live/acme/cam1/index.m3u8?token=eyJ...'
   playgate token explain --key-file playgate.jwk 'https://live.example.com/live/acme/cam1/index.m3u8?token=eyJ...'
   playgate token explain - --key-file playgate-public.jwk --ip 203.0.113.7 --referer https://www.example.com/
@@ -99,7 +99,7 @@ func (x *explaining) run(cmd *cobra.Command, arg string, ask func(*cobra.Command
 	if _, nobody := errors.AsType[*noServerError](err); !nobody {
 		fmt.Fprintln(cmd.ErrOrStderr(), "Note: the running server was asked, too, and could not say:", err)
 	}
-	return x.judge(cmd, text)
+	return x.judge(cmd, text) // without a key: never a yes
 }
 
 // read reads what is to be explained.

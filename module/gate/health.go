@@ -10,6 +10,7 @@ import (
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/directive"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 func init() {
@@ -44,7 +45,7 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return next.ServeHTTP(w, r)
 	}
 	status, text := http.StatusOK, "ok\n"
-	switch rawPath(r.URL) {
+	switch target.RawPath(r.URL) {
 	case "/healthz":
 	case "/readyz":
 		if !h.app.Ready(time.Now()) {

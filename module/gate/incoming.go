@@ -14,6 +14,7 @@ type incoming struct {
 	r *http.Request
 
 	asOf      time.Time // when it is judged; zero for now
+	apart     string    // a token for the path that is not in it
 	path      string    // canonical raw path without token
 	query     target.Query
 	socket    bool

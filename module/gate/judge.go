@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"time"
 
@@ -54,9 +53,14 @@ func (in *incoming) judge() (d decision) {
 	return d
 }
 
-// wouldAnswer is for [app.Gates]: it judges as every request is judged.
-func (h *Handler) wouldAnswer(r *http.Request, text string, at time.Time) access.Verdict {
-	return (&incoming{h: h, r: h.places.Put(r, text), asOf: at}).judge().verdict
+// WouldAnswer judges a request as every request is judged, and nothing else happens; see
+// [app.Gates.Verdict]. What report_only lets through is allowed, with its reason.
+func (h *Handler) WouldAnswer(r *http.Request, text string, at time.Time) access.Verdict {
+	in := &incoming{h: h, asOf: at}
+	in.r, in.apart = h.places.Put(r, text)
+	v := in.judge().verdict
+	v.Allowed = v.Allowed || h.ReportOnly && reportable(v.Reason)
+	return v
 }
 
 // allowPublic allows what needs no token. Where one comes all the same and is good,
@@ -94,7 +98,11 @@ func (in *incoming) judgeToken(d decision) decision {
 	if d.verdict = access.Judge(d.credential, d.target, in.facts(&d), in.h.policy); !d.verdict.Allowed {
 		return d
 	}
-	if reason := in.h.app.Unavailable(d.at); reason != "" {
+	now := d.at
+	if !in.asOf.IsZero() { // what is known of the store is as old as it is
+		now = in.h.now()
+	}
+	if reason := in.h.app.Unavailable(now); reason != "" {
 		return d.denied(access.Deny(reason, ""))
 	}
 	if !d.trust.Hasher.Valid() { // from before that was known
@@ -157,12 +165,15 @@ func (in *incoming) denyToken(d decision, err error) decision {
 // at all.
 func (in *incoming) readRequest() (err error) {
 	in.socket = headers.SocketAsked(in.r)
-	path := rawPath(in.r.URL)
+	path := target.RawPath(in.r.URL)
 	if path, in.segments, err = in.h.rules.CutTokens(path, redact.Segment); err != nil {
 		return err
 	}
 	if !in.h.places.Path {
 		in.segments = nil // it does not count, and reaches nobody
+	}
+	if in.apart != "" {
+		in.segments = append(in.segments, target.TokenSegment{Text: in.apart})
 	}
 	if path, err = in.h.rules.ReadPath(path); err != nil {
 		return err
@@ -178,17 +189,6 @@ func (in *incoming) readRequest() (err error) {
 	return nil
 }
 
-// rawPath is the path as the client wrote it, unless an earlier handler has
-// changed it.
-func rawPath(u *url.URL) string {
-	if u.RawPath != "" {
-		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
-			return u.RawPath
-		}
-	}
-	return u.EscapedPath()
-}
-
 // facts are what the judgement needs to know of the request.
 func (in *incoming) facts(d *decision) access.Facts {
 	f := access.Facts{Now: in.judgedAt(d)}
@@ -202,7 +202,6 @@ func (in *incoming) facts(d *decision) access.Facts {
 	return f
 }
 
-// page is the page that the request comes from.
 func (in *incoming) page() access.Page {
 	return access.ReadPage(in.r.Header["Origin"], in.r.Header["Referer"])
 }

@@ -63,8 +63,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	redact.AddNames(h.places.Query...)
 	h.warnOfProxies(ctx)
 	server := loadcheck.Server(ctx)
+	h.app.Gates.Add(server)
 	h.accessLog = server == nil || server.Logs != nil
-	h.app.Gates.Add(loadcheck.Hosts(ctx), h.wouldAnswer)
 	return loadcheck.Gate(ctx, h.ErrorsPass)
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ const (
 
 // Explanation is the answer.
 type Explanation struct {
-	Allowed bool          `json:"allowed"`
+	Allowed bool          `json:"allowed"` // nothing refuses the token, and nothing that needs an answer was skipped
 	Reason  string        `json:"reason,omitempty"` // of the first check that failed
 	Checks  []types.Check `json:"checks"`
 	Grant   *token.Grant  `json:"-"`
@@ -95,7 +96,8 @@ func Explain(q Question) (*Explanation, error) {
 		return nil, err
 	}
 	e.explainPage(q)
-	e.Allowed = e.Reason == ""
+	// Without a URL nobody asks for a stream, and so there is no scope to check.
+	e.Allowed = e.Reason == "" && !slices.ContainsFunc(e.Checks, func(c types.Check) bool { return c.Result == Skipped && c.Name != "scope" })
 	return e, nil
 }
 

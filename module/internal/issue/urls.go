@@ -89,7 +89,8 @@ func withToken(template, org, stream, text string) string {
 }
 
 // StreamURLOf is the stream URL of the template that belongs to one of a web playout URL,
-// without a token; "" for any other URL.
+// without a token; "" for any other URL. The scheme, a slash at the end of the path, and what
+// else is in the query do not count.
 func StreamURLOf(playouts, streams []string, playoutURL string) string {
 	for i, playout := range playouts {
 		if org, stream, ok := namesIn(playout, playoutURL); ok && i < len(streams) {
@@ -99,28 +100,43 @@ func StreamURLOf(playouts, streams []string, playoutURL string) string {
 	return ""
 }
 
-// namesIn are the names in a URL that was made of a template with [Fill]; whatever query it
-// has does not count.
+// namesIn are the names in a URL that was made of a template with [Fill].
 func namesIn(template, filled string) (org, stream string, ok bool) {
-	withoutQuery := func(s string) string { before, _, _ := strings.Cut(s, "?"); return before }
-	pattern := regexp.QuoteMeta(withoutQuery(template))
-	pattern = strings.Replace(pattern, `\{org\}`, `(?P<org>[A-Za-z0-9_]{1,64})`, 1)
-	pattern = strings.Replace(pattern, `\{stream\}`, `(?P<stream>[A-Za-z0-9._-]{1,128})`, 1)
-	expression, err := regexp.Compile("^" + pattern + "$")
+	// Names that are sure to be in a URL once say where those of the template are.
+	const orgMark, streamMark = "ORG0MARK", "STREAM0MARK"
+	t, err := url.Parse(Fill(template, orgMark, streamMark))
 	if err != nil || template == "" {
 		return "", "", false
 	}
-	m := expression.FindStringSubmatch(withoutQuery(filled))
-	if m == nil {
+	u, err := url.Parse(filled)
+	if err != nil {
 		return "", "", false
 	}
-	for i, name := range expression.SubexpNames() {
-		switch name {
-		case "org":
-			org = m[i]
-		case "stream":
-			stream = m[i]
+	found := make(map[string]string)
+	read := func(flags, pattern, text string) bool {
+		pattern = regexp.QuoteMeta(pattern)
+		pattern = strings.Replace(pattern, orgMark, `(?P<org>[A-Za-z0-9_]{1,64})`, 1)
+		pattern = strings.Replace(pattern, streamMark, `(?P<stream>[A-Za-z0-9._-]{1,128})`, 1)
+		expression, err := regexp.Compile(flags + "^" + pattern + "$")
+		if err != nil {
+			return false
+		}
+		m := expression.FindStringSubmatch(text)
+		for i, name := range expression.SubexpNames() {
+			if i < len(m) && name != "" {
+				found[name] = m[i]
+			}
+		}
+		return m != nil
+	}
+	if !read("(?i)", t.Host, u.Host) || !read("", strings.TrimSuffix(t.Path, "/"), strings.TrimSuffix(u.Path, "/")) {
+		return "", "", false
+	}
+	given := u.Query()
+	for name, values := range t.Query() {
+		if len(values) != 1 || len(given[name]) != 1 || !read("", values[0], given[name][0]) {
+			return "", "", false
 		}
 	}
-	return org, stream, true
+	return found["org"], found["stream"], true
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -48,13 +47,3 @@ func (h hosts) mayMeet(other hosts) bool {
 }
 
 func isPattern(host string) bool { return strings.ContainsAny(host, "*{") }
-
-// Hosts are those of the site that is being loaded, some of which may be placeholders; none
-// for any.
-func Hosts(ctx caddy.Context) []string {
-	s, ok := loading(ctx)
-	if !ok {
-		return nil
-	}
-	return slices.Clone(hostsOf(&s.routes[s.at], nil))
-}

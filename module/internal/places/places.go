@@ -199,10 +199,10 @@ func (s *search) inCookie(lines []string) {
 }
 
 // Put is a request with a token in the first place that counts; with an empty one, it is the
-// request itself.
-func (p *Places) Put(r *http.Request, text string) *http.Request {
+// request itself. Where the path alone counts, segment is the token.
+func (p *Places) Put(r *http.Request, text string) (with *http.Request, segment string) {
 	if text == "" {
-		return r
+		return r, ""
 	}
 	r = r.Clone(r.Context())
 	switch {
@@ -210,8 +210,10 @@ func (p *Places) Put(r *http.Request, text string) *http.Request {
 		r.Header.Set("Authorization", "Bearer "+text)
 	case len(p.Query) > 0:
 		r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&"+url.QueryEscape(p.Query[0])+"="+text, "&")
+	case p.Path:
+		return r, text
 	default:
 		r.AddCookie(&http.Cookie{Name: p.Cookie, Value: text})
 	}
-	return r
+	return r, ""
 }

@@ -261,3 +261,14 @@ func Unescape(raw string) (path, rawPath string) {
 	}
 	return path, raw
 }
+
+// RawPath is the path as the client wrote it, unless an earlier handler has
+// changed it.
+func RawPath(u *url.URL) string {
+	if u.RawPath != "" {
+		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
+			return u.RawPath
+		}
+	}
+	return u.EscapedPath()
+}
