@@ -32,7 +32,7 @@ func listEvents(ctx context.Context, c *call, in *types.ListEvents) (*types.Even
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, events...)
+		list = append(list, slices.DeleteFunc(events, func(e *registry.Event) bool { return c.hides(e.Org, e.Time) })...)
 	}
 	slices.SortStableFunc(list, func(a, b *registry.Event) int { return b.Time.Compare(a.Time) })
 	out := types.Events{Events: make([]types.Event, 0)}

@@ -255,3 +255,34 @@ func TestRevocationsReachWhatWasMadeJustBefore(t *testing.T) {
 		t.Error("a token of a deleted organisation plays")
 	}
 }
+
+// A tenant of an organisation sees nothing of an earlier one by the same hash; who administers
+// all does.
+func TestTenantsSeeNothingOfADeletedOrganisation(t *testing.T) {
+	s := newTestAPI(t, "")
+	all, own := s.key(registry.Admin), s.key(registry.Admin, "acme")
+	old := &registry.Token{ID: "former", Org: "acme", OrgWide: true, User: "eve", Created: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour)}
+	if err := s.app.Registry().Tokens.Create(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/api/v1/tokens?org=acme&user=eve", "/api/v1/tokens?user=eve&sort=expires"} {
+		if n := len(s.do(own, "GET", path, "").want(200).json()["tokens"].([]any)); n != 0 {
+			t.Errorf("%s: its tenant sees %d", path, n)
+		}
+		if n := len(s.do(all, "GET", path, "").want(200).json()["tokens"].([]any)); n != 1 {
+			t.Errorf("%s: who administers all sees %d", path, n)
+		}
+	}
+	s.do(own, "GET", "/api/v1/tokens/former", "").problem(404)
+	s.do(own, "DELETE", "/api/v1/tokens/former?org=acme", "").problem(404)
+	s.do(all, "GET", "/api/v1/tokens/former", "").want(200)
+	c := &call{Principal: Principal{Orgs: []string{"acme"}}, app: s.app, registry: s.app.Registry()}
+	if c.hides("acme", time.Now()) || c.hides("beta", time.Now().Add(-time.Hour)) {
+		t.Error("what belongs to the organisation is hidden")
+	}
+	for _, e := range s.do(own, "GET", "/api/v1/audit?org=acme", "").want(200).json()["events"].([]any) {
+		if at, err := time.Parse(time.RFC3339Nano, e.(map[string]any)["time"].(string)); err != nil || c.hides("acme", at) {
+			t.Errorf("%v, %v", e, err)
+		}
+	}
+}

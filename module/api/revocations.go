@@ -45,6 +45,9 @@ func undoRevocation(ctx context.Context, c *call, in *types.RevocationPath) (*ty
 		if err := mayRevoke(c, v.Kind); err != nil {
 			return nil, err
 		}
+		if c.hides(v.Org, v.At) {
+			return nil, registry.ErrNotFound
+		}
 		if v.OrgDeleted && c.Orgs != nil {
 			return nil, Refuse(http.StatusForbidden, "an organisation of this hash was deleted; only an admin of all organisations can undo that")
 		}
@@ -60,7 +63,7 @@ type revocationCursor struct {
 }
 
 func listRevocations(ctx context.Context, c *call, in *types.ListRevocations) (*types.Revocations, error) {
-	filter := registry.RevocationFilter{Orgs: c.Orgs, Kind: in.Kind, Value: in.Value}
+	filter := registry.RevocationFilter{Orgs: c.Orgs, Hides: c.hides, Kind: in.Kind, Value: in.Value}
 	if in.Org != "" {
 		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err

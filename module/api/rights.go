@@ -92,6 +92,17 @@ func (c *call) orgOrLeft(ctx context.Context, org string) error {
 	return registry.ErrNotFound
 }
 
+// hides reports whether something that was made at a time for an organisation is from before
+// the organisation, and so of one by the same hash that was deleted. Who administers all sees it.
+func (c *call) hides(org string, made time.Time) bool {
+	if _, configured := c.app.Orgs[org]; c.Orgs == nil || configured {
+		return false
+	}
+	o, err := c.registry.Orgs.Get(org)
+	const apart = time.Minute // as far as the clocks of two nodes may be
+	return err == nil && made.Before(o.Created.Add(-apart))
+}
+
 // orgInBody is a mistake in the body unless the caller sees the organisation.
 func (c *call) orgInBody(location, org string) error {
 	if !c.sees(org) {

@@ -78,7 +78,7 @@ type tokenCursor struct {
 }
 
 func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Tokens, error) {
-	filter := registry.Filter{Orgs: c.Orgs, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
+	filter := registry.Filter{Orgs: c.Orgs, Hides: c.hides, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
 	if in.Org != "" {
 		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err
@@ -177,7 +177,7 @@ func findToken(ctx context.Context, c *call, in *types.TokenPath) (*registry.Tok
 	for _, org := range orgs {
 		t, err := c.registry.Tokens.Get(ctx, org, in.ID)
 		switch {
-		case errors.Is(err, registry.ErrNotFound):
+		case errors.Is(err, registry.ErrNotFound), err == nil && c.hides(org, t.Created):
 		case err != nil:
 			return nil, err
 		case found != nil:

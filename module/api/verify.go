@@ -84,7 +84,7 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 		}
 	}
 	t := recordOf(e.Grant)
-	if kept, err := c.registry.Tokens.Get(ctx, t.Org, t.ID); err == nil {
+	if kept, err := c.registry.Tokens.Get(ctx, t.Org, t.ID); err == nil && !c.hides(t.Org, kept.Created) {
 		t.Created, t.By = kept.Created, kept.By
 	}
 	told := describeTokens(ctx, c, []*registry.Token{t}, q.At.Truncate(time.Second))[0]

@@ -39,7 +39,7 @@ const (
 
 // Explanation is the answer.
 type Explanation struct {
-	Allowed bool          `json:"allowed"` // nothing refuses the token, and nothing that needs an answer was skipped
+	Allowed bool          `json:"allowed"`          // nothing refuses the token, and nothing that needs an answer was skipped
 	Reason  string        `json:"reason,omitempty"` // of the first check that failed
 	Checks  []types.Check `json:"checks"`
 	Grant   *token.Grant  `json:"-"`

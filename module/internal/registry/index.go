@@ -147,8 +147,9 @@ func (x *Index) allAPIKeys() []*APIKey {
 
 // Filter says which tokens are listed. Empty fields do not filter.
 type Filter struct {
-	Orgs   []string // nil: all
-	Stream string   // that it may play by name; organisation scope is not meant
+	Orgs   []string                              // nil: all
+	Hides  func(org string, made time.Time) bool // nil: nothing
+	Stream string                                // that it may play by name; organisation scope is not meant
 	Tag    string
 	User   string
 	Status string
@@ -232,9 +233,8 @@ func (x *Index) all(orgs []string) []*Token {
 }
 
 func (f *Filter) match(t *Token, now time.Time) bool {
-	return (f.Stream == "" || slices.Contains(t.Streams, f.Stream)) &&
-		(f.Tag == "" || t.Tag == f.Tag) &&
-		(f.User == "" || t.User == f.User) &&
+	return (f.Hides == nil || !f.Hides(t.Org, t.Created)) && (f.Stream == "" || slices.Contains(t.Streams, f.Stream)) &&
+		(f.Tag == "" || t.Tag == f.Tag) && (f.User == "" || t.User == f.User) &&
 		(f.Status == "" || f.status(t, now) == f.Status)
 }
 

@@ -19,16 +19,16 @@ type Revocations struct{ *records }
 
 // RevocationFilter says which conditions are wanted. The zero value wants all.
 type RevocationFilter struct {
-	Orgs        []string // nil for all
-	Kind, Value string   // "" for any
+	Orgs        []string                              // nil for all
+	Hides       func(org string, made time.Time) bool // nil: nothing
+	Kind, Value string                                // "" for any
 }
 
 func (f *RevocationFilter) match(c *Condition) bool {
-	return (f.Orgs == nil || slices.Contains(f.Orgs, c.Org)) && (f.Kind == "" || f.Kind == c.Kind) && (f.Value == "" || f.Value == c.Value)
+	return (f.Orgs == nil || slices.Contains(f.Orgs, c.Org)) && (f.Hides == nil || !f.Hides(c.Org, c.At)) && (f.Kind == "" || f.Kind == c.Kind) && (f.Value == "" || f.Value == c.Value)
 }
 
-// MaxFuture is how many conditions an organisation may have that concern tokens of the
-// future: they never end by themselves.
+// MaxFuture is how many conditions without an end an organisation may have: those of the future.
 const MaxFuture = 1000
 
 // ErrTooManyFuture: an organisation has [MaxFuture] of them.
