@@ -177,3 +177,24 @@ func TestKeysAreAddedAndRetired(t *testing.T) {
 	s.do(all, "POST", "/api/v1/keys/nothing/retire", "").problem(404)
 	s.do(acme, "POST", "/api/v1/keys/"+active+"/retire", "").problem(403)
 }
+
+// A token whose key is retired is not told to be active.
+func TestStatusOfTokensOfARetiredKey(t *testing.T) {
+	s := newTestAPI(t, "")
+	all := s.key(registry.Admin)
+	id := fmt.Sprint(s.do(all, "POST", "/api/v1/tokens", `{"org":"acme","orgwide":true}`).want(201).json()["id"])
+	status := func() any { return s.do(all, "GET", "/api/v1/tokens/"+id+"?org=acme", "").want(200).json()["status"] }
+	if got := status(); got != "active" {
+		t.Errorf("before: %v", got)
+	}
+	s.do(all, "POST", "/api/v1/keys/rotate", `{"compromised":true}`)
+	if got := status(); got != "key_retired" {
+		t.Errorf("after: %v", got)
+	}
+	for status, want := range map[string]bool{"active": false, "key_retired": true} {
+		list := s.do(all, "GET", "/api/v1/tokens?org=acme&limit=200&status="+status, "").want(200).json()
+		if strings.Contains(fmt.Sprint(list), id) != want {
+			t.Errorf("the list of %s: %s", status, list)
+		}
+	}
+}

@@ -53,11 +53,26 @@ func describeTokens(ctx context.Context, c *call, tokens []*registry.Token, now 
 // describeWithout tells what is kept of a token, but not who uses it.
 func describeWithout(c *call, t *registry.Token, now time.Time) types.Token {
 	d := describeToken(t, now)
+	d.Status = c.statusOf(t, now)
 	if v := c.registry.Revocations.Revoked(t); v != nil {
-		d.Status = c.registry.Revocations.StatusOf(t, now)
 		d.Revoked = &types.Revoked{At: v.At.UTC(), From: moment(v.From), By: v.By, Reason: v.Reason}
 	}
 	return d
+}
+
+// statusKeyRetired is the status of tokens that would play, had not their key been retired.
+const statusKeyRetired = "key_retired"
+
+// statusOf is what has become of a token by a time: of itself, by revocation, or by its key.
+func (c *call) statusOf(t *registry.Token, now time.Time) string {
+	status := c.registry.Revocations.StatusOf(t, now)
+	if status != registry.StatusActive && status != registry.StatusNotYetValid {
+		return status
+	}
+	if _, err := c.app.Trust().Keys.Lookup(t.Org, t.Key, ""); err != nil && t.Key != "" {
+		return statusKeyRetired
+	}
+	return status
 }
 
 func describeToken(t *registry.Token, now time.Time) types.Token {
@@ -78,7 +93,7 @@ type tokenCursor struct {
 }
 
 func listTokens(ctx context.Context, c *call, in *types.ListTokens) (*types.Tokens, error) {
-	filter := registry.Filter{Orgs: c.Orgs, Hides: c.hides, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.registry.Revocations.StatusOf}
+	filter := registry.Filter{Orgs: c.Orgs, Hides: c.hides, Stream: in.Stream, Tag: in.Tag, User: in.User, Status: in.Status, StatusOf: c.statusOf}
 	if in.Org != "" {
 		if err := c.orgOrLeft(ctx, in.Org); err != nil {
 			return nil, err

@@ -58,7 +58,7 @@ themselves are kept nowhere and cannot be shown again.`,
 	f.StringVar(&stream, "stream", "", "those that may play a stream")
 	f.StringVar(&tag, "tag", "", "those with a tag")
 	f.StringVar(&user, "user", "", "those for a user")
-	f.StringVar(&status, "status", "", "active, expired or not_yet_valid")
+	f.StringVar(&status, "status", "", "active, expired, key_retired, not_yet_valid or revoked")
 	p.flags(cmd)
 	return online(cmd, func(c *client, _ []string) error {
 		var list types.Tokens

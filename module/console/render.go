@@ -94,7 +94,7 @@ func (r *pageRequest) rows(tokens []types.Token, here string) rows {
 
 // revocable reports whether there is something to revoke.
 func revocable(t types.Token) bool {
-	return t.Revoked == nil && (t.Status == "active" || t.Status == "not_yet_valid")
+	return t.Revoked == nil && (t.Status == "active" || t.Status == "not_yet_valid" || t.Status == "key_retired")
 }
 
 // order is a column by which a table can be sorted.

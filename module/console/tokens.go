@@ -39,7 +39,7 @@ func listTokens(r *pageRequest) error {
 	here := set.Encode()
 	p := &tokensPage{
 		Org: set.Get("org"), Stream: set.Get("stream"), Tag: set.Get("tag"), User: set.Get("user"), Status: set.Get("status"),
-		Statuses: []string{"active", "expired", "not_yet_valid", "revoked"},
+		Statuses: []string{"active", "expired", "key_retired", "not_yet_valid", "revoked"},
 	}
 	list, err := ask(r, api.ListTokens, &types.ListTokens{
 		Page: types.Page{Limit: perPage, Cursor: set.Get("cursor")},

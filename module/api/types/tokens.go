@@ -18,7 +18,7 @@ type Token struct {
 	Expires   time.Time  `json:"expires"`
 	LastUsed  *time.Time `json:"last_used,omitempty" doc:"When it was let through last, by itself or by a session that began with it; left out when it never was. Other nodes tell once a minute."`
 	Viewers   int        `json:"viewers" doc:"Who watches with it, by address, on all nodes that could be asked."`
-	Status    string     `json:"status" enum:"active,expired,not_yet_valid,revoked"`
+	Status    string     `json:"status" enum:"active,expired,key_retired,not_yet_valid,revoked"`
 	Revoked   *Revoked   `json:"revoked,omitempty" doc:"Why all that it may play is refused, or will be."`
 	Key       string     `json:"key" doc:"The id of the key that signed it."`
 }
@@ -94,7 +94,7 @@ type ListTokens struct {
 	Stream string `query:"stream" doc:"That name this stream only; not those of organisation scope."`
 	Tag    string `query:"tag" doc:"With this tag only."`
 	User   string `query:"user" doc:"For this user only."`
-	Status string `query:"status" enum:"active,expired,not_yet_valid,revoked" doc:"In this state only."`
+	Status string `query:"status" enum:"active,expired,key_retired,not_yet_valid,revoked" doc:"In this state only."`
 	Sort   string `query:"sort" enum:"newest,expires,used" default:"newest" doc:"newest: by their making, the newest first. expires: who ends first. used: who was used last."`
 }
 
