@@ -101,12 +101,15 @@ func empty(r *http.Request) bool {
 	return n == 0 && errors.Is(err, io.EOF)
 }
 
-// emptyParameter is the mistake of a request that has a parameter without a value, which
-// would mean all; or nil.
-func emptyParameter(r *http.Request) *Problem {
+// parameterMistake is that of a request that has a parameter without a value, which would
+// mean all, or with several, of which one would count; or nil.
+func parameterMistake(r *http.Request) *Problem {
 	for name, values := range r.URL.Query() {
 		if slices.Contains(values, "") {
 			return mistake(safeLocation("query."+name), "write a value, or leave the parameter out")
+		}
+		if len(values) > 1 {
+			return mistake(safeLocation("query."+name), "write it once")
 		}
 	}
 	return nil

@@ -111,8 +111,8 @@ func gated[I, O any](s *server, n need, op huma.Operation, write func(*Problem, 
 			write(problemOf(err), w)
 		case ctx.Operation().RequestBody == nil && !empty(r):
 			write(mistake("body", "this takes no body; leave it out"), w)
-		case emptyParameter(r) != nil:
-			write(emptyParameter(r), w)
+		case parameterMistake(r) != nil:
+			write(parameterMistake(r), w)
 		default:
 			next(huma.WithValue(ctx, callKey{}, c))
 		}

@@ -103,7 +103,8 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, registry.ErrExists):
 		return Refuse(http.StatusConflict, "it exists already; change it, or choose another name")
 	case errors.Is(err, registry.ErrConflict), errors.Is(err, registry.ErrTooManyFuture), errors.Is(err, app.ErrNotVerified):
-		return Refuse(http.StatusConflict, err.Error())
+		// What is in the way is named behind it.
+		return Refuse(http.StatusConflict, strings.TrimPrefix(err.Error(), registry.ErrConflict.Error()+": "))
 	case errors.Is(err, registry.ErrCondition):
 		return Refuse(http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, app.ErrNoStore):

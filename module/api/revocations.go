@@ -177,6 +177,9 @@ func revocationOf(ctx context.Context, c *call, b *types.NewRevocation) (*regist
 	if err := checkText("body.value", b.Value); err != nil {
 		return nil, err
 	}
+	if b.Kind == "stream" && !token.ValidStream(b.Value) {
+		return nil, mistake("body.value", "that is no stream name: 1 to 128 of letters, digits, dot, underscore and hyphen")
+	}
 	if b.Kind == "token" && (!token.ValidID(b.Value) || redact.IsToken(b.Value)) {
 		// It would be kept, and logged.
 		return nil, mistake("body.value", "write the token's id (jti), never a token itself; POST /api/v1/tokens/verify tells the id")

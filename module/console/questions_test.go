@@ -104,3 +104,12 @@ func TestQuestionsOfAPage(t *testing.T) {
 		}
 	}
 }
+
+// What stands between values alone is no empty list, which would mean any.
+func TestSplitKeepsWhatIsNoList(t *testing.T) {
+	for text, want := range map[string]int{"": 0, " , ": 1, "\n": 1, "a, b;c\nd": 4} {
+		if got := split(text); len(got) != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

@@ -187,8 +187,13 @@ func formTime(text string) (string, error) {
 }
 
 // split takes a list apart that people write with spaces, commas or lines.
+// A field that has nothing but what stands between values is wrong, not empty.
 func split(text string) []string {
-	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
+	list := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) })
+	if len(list) == 0 && text != "" {
+		return []string{text}
+	}
+	return list
 }
 
 func (r *pageRequest) makeToken(t types.NewToken) error {
