@@ -281,7 +281,13 @@ func (a *App) generation() uint64 {
 func (a *App) newTrust() *verify.Trust {
 	keys, sessions, hasher := a.keyring, []sessiontoken.Key{a.sessions}, a.hasher
 	keys, behind := keySets(a.JWKS).addTo(keys)
+	var own []*token.Key
 	if a.registry != nil {
+		for _, k := range a.registry.View().Keys() {
+			if k.Orgs != nil && k.State != token.Retired {
+				own = append(own, k)
+			}
+		}
 		var clashing []*token.Key
 		keys, clashing = keys.With(a.registry.View().Keys()...)
 		for _, k := range clashing {
@@ -296,7 +302,9 @@ func (a *App) newTrust() *verify.Trust {
 		}
 	}
 	a.behind = behind
-	return a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...), hasher)
+	trust := a.edge.Memory.NewTrust(keys, sessiontoken.NewKeyring(sessions...), hasher)
+	trust.Own = own
+	return trust
 }
 
 // StaticKeys reports whether all keys there will ever be are in the configuration.

@@ -82,6 +82,17 @@ func (r *Keyring) Named(ids ...string) *Keyring {
 	return named
 }
 
+// Without is the set without some of its keys.
+func (r *Keyring) Without(keys ...*Key) *Keyring {
+	rest := &Keyring{byID: make(map[string][]*Key)}
+	for _, k := range r.Keys() {
+		if !slices.Contains(keys, k) {
+			rest.add(k)
+		}
+	}
+	return rest
+}
+
 // Narrow is the set of those keys whose ids are named. It is an error to name
 // a key that is not there.
 func (r *Keyring) Narrow(ids ...string) (*Keyring, error) {

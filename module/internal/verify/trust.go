@@ -18,6 +18,10 @@ type Trust struct {
 
 	// active are the keys that are not retired, by the hash that session tokens
 	// have of them.
+	// Own are keys in use that organisations have added for themselves, under ids of their
+	// choice: no id that a site names means one of these.
+	Own []*token.Key
+
 	active map[uint64][]*token.Key
 	local  map[uint64][]*token.Key // the same, by [access.LocalKey]
 	memory *Memory
@@ -59,8 +63,8 @@ func (t *Trust) inUse(keys []*token.Key, org string) *token.Key {
 // Verifies reports whether there is a key that is not retired.
 func (t *Trust) Verifies() bool { return len(t.active) > 0 }
 
-// Subset is the trust in those keys alone whose ids are named. Ids that no key
-// has name keys that may come.
+// Subset is the trust in those keys alone whose ids are named, and which no organisation has
+// added for itself. Ids that no key has name keys that may come.
 func (t *Trust) Subset(ids []string) *Trust {
-	return t.memory.NewTrust(t.Keys.Named(ids...), t.Sessions, t.Hasher)
+	return t.memory.NewTrust(t.Keys.Without(t.Own...).Named(ids...), t.Sessions, t.Hasher)
 }
