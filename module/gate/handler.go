@@ -36,7 +36,7 @@ type Handler struct {
 	// Open lists patterns of paths that need no token (GET and HEAD only).
 	Open []string `json:"open,omitempty"`
 
-	// Keys narrows the app's keys for this site. Default: all of them.
+	// Keys narrows the keys for this site, to none that organisations added. Default: all.
 	Keys []string `json:"keys,omitempty"`
 
 	// Tokens says where a token may be.
