@@ -109,6 +109,8 @@ func problemOf(err error) *Problem {
 		return Refuse(http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, app.ErrNoStore):
 		return Refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
+	case errors.Is(err, registry.ErrNotInForce):
+		return unavailable(err.Error())
 	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrSealed):
 		return unavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -35,3 +35,9 @@ func TestValuesThatMeanNothingAreMistakes(t *testing.T) {
 		}
 	}
 }
+
+func TestWrittenIsNoSuccess(t *testing.T) {
+	if p := problemOf(registry.ErrNotInForce); p.Status != 503 || !strings.HasPrefix(p.Detail, "written, not in force on this node yet") {
+		t.Errorf("%+v", p)
+	}
+}

@@ -184,7 +184,7 @@ func (b *NATSBucket) Create(ctx context.Context, key string, value []byte) (revi
 	err = b.persist(ctx, func(ctx context.Context) error {
 		revision, err = b.kv().Create(ctx, key, value)
 		return err
-	}, func(ctx context.Context) bool { return b.holds(ctx, key, value, &revision) })
+	}, func(ctx context.Context) fate { return b.fateOf(ctx, key, value, 0, &revision) })
 	return revision, err
 }
 
@@ -193,7 +193,7 @@ func (b *NATSBucket) Update(ctx context.Context, key string, value []byte, from 
 	err = b.persist(ctx, func(ctx context.Context) error {
 		revision, err = b.kv().Update(ctx, key, value, from)
 		return err
-	}, func(ctx context.Context) bool { return b.holds(ctx, key, value, &revision) })
+	}, func(ctx context.Context) fate { return b.fateOf(ctx, key, value, from, &revision) })
 	return revision, err
 }
 
@@ -201,10 +201,7 @@ func (b *NATSBucket) Update(ctx context.Context, key string, value []byte, from 
 func (b *NATSBucket) Delete(ctx context.Context, key string, revision uint64) (uint64, error) {
 	err := b.persist(ctx, func(ctx context.Context) error {
 		return b.kv().Delete(ctx, key, jetstream.LastRevision(revision))
-	}, func(ctx context.Context) bool {
-		_, err := b.kv().Get(ctx, key)
-		return errors.Is(translate(err), ErrNotFound)
-	})
+	}, func(ctx context.Context) fate { return b.fateOf(ctx, key, nil, revision, nil) })
 	if err != nil {
 		return 0, err
 	}
@@ -212,20 +209,39 @@ func (b *NATSBucket) Delete(ctx context.Context, key string, revision uint64) (u
 	return now.Last, err
 }
 
-// holds reports whether a key has a value, and at which revision.
-func (b *NATSBucket) holds(ctx context.Context, key string, value []byte, revision *uint64) bool {
+// fate is what has become of a write that was not answered.
+type fate int
+
+const (
+	pending fate = iota // it may be done yet, or be lost
+	done
+	undone // somebody else has written
+)
+
+// fateOf is that of a write of a key, whose revision was from; 0 where there was none. A nil
+// value was to delete it. It gives the revision of one that is done.
+func (b *NATSBucket) fateOf(ctx context.Context, key string, value []byte, from uint64, revision *uint64) fate {
 	e, err := b.kv().Get(ctx, key)
-	if err != nil || !bytes.Equal(e.Value(), value) {
-		return false
+	missing := errors.Is(translate(err), ErrNotFound)
+	switch {
+	case err != nil && !missing:
+		return pending
+	case missing && value == nil:
+		return done
+	case missing && from == 0, !missing && e.Revision() == from:
+		return pending // as before
+	case missing || value == nil || !bytes.Equal(e.Value(), value):
+		return undone
 	}
 	*revision = e.Revision()
-	return true
+	return done
 }
 
 // persist tries something until it is answered. A try that was not answered may
-// have been done all the same: when a later one says that somebody has changed
-// the key, done tells whether that was this one.
-func (b *NATSBucket) persist(ctx context.Context, try func(context.Context) error, done func(context.Context) bool) error {
+// have been done all the same, or be under way: when a later one says that somebody has
+// changed the key, outcome tells whether that was this one. A write that stays
+// pending is ErrUnavailable: it may or may not have happened.
+func (b *NATSBucket) persist(ctx context.Context, try func(context.Context) error, outcome func(context.Context) fate) error {
 	o := b.open.Load()
 	if o == nil || !o.patient {
 		ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
@@ -238,14 +254,22 @@ func (b *NATSBucket) persist(ctx context.Context, try func(context.Context) erro
 		err := translate(within(ctx, WriteTry, try))
 		switch {
 		case !errors.Is(err, ErrUnavailable):
-			if err != nil && unanswered && done != nil {
-				tried, cancel := context.WithTimeout(ctx, WriteTry)
-				defer cancel()
-				if done(tried) {
-					return nil
-				}
+			if err == nil || !unanswered || outcome == nil {
+				return err
 			}
-			return err
+			asked, cancel := context.WithTimeout(ctx, WriteTry)
+			became := outcome(asked)
+			cancel()
+			switch {
+			case became == done:
+				return nil
+			case became == undone:
+				return err
+			}
+			err = fmt.Errorf("%w: a write was not answered, and nothing tells whether it was done", ErrUnavailable)
+			if ctx.Err() != nil {
+				return err
+			}
 		case final(err) || ctx.Err() != nil:
 			return err
 		}

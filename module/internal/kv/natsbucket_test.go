@@ -64,7 +64,7 @@ func TestUnansweredWrites(t *testing.T) {
 	key, value := "org.x", []byte("v")
 	var revision uint64
 	err := b.persist(t.Context(), unanswered(func() error { _, err := b.kv().Create(t.Context(), key, value); return err }),
-		func(ctx context.Context) bool { return b.holds(ctx, key, value, &revision) })
+		func(ctx context.Context) fate { return b.fateOf(ctx, key, value, 0, &revision) })
 	if err != nil || revision == 0 {
 		t.Errorf("a creation that was not answered: revision %d, %v", revision, err)
 	}
@@ -72,9 +72,47 @@ func TestUnansweredWrites(t *testing.T) {
 		t.Errorf("somebody else's: %v", err)
 	}
 	err = b.persist(t.Context(), unanswered(func() error { _, err := b.kv().Create(t.Context(), key, []byte("z")); return err }),
-		func(ctx context.Context) bool { return b.holds(ctx, key, []byte("z"), &revision) })
+		func(ctx context.Context) fate { return b.fateOf(ctx, key, []byte("z"), 0, &revision) })
 	if !errors.Is(err, ErrExists) {
 		t.Errorf("one that was not answered, beside somebody else's: %v", err)
+	}
+}
+
+// A write that is still on its way when it is tried again is waited for: the refusal of the
+// second try is no answer to the first.
+func TestWritesOnTheirWay(t *testing.T) {
+	b := openOne(t)
+	ctx := t.Context()
+	first, err := b.Create(ctx, "org.y", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var revision uint64
+	for name, tc := range map[string]struct {
+		refusal error
+		arrives func() error
+		fate    func(context.Context) fate
+	}{
+		"creation": {jetstream.ErrKeyExists, func() error { _, err := b.kv().Create(ctx, "org.x", []byte("v")); return err },
+			func(ctx context.Context) fate { return b.fateOf(ctx, "org.x", []byte("v"), 0, &revision) }},
+		"change": {jetstream.ErrKeyRevisionMismatch, func() error { _, err := b.kv().Update(ctx, "org.y", []byte("b"), first); return err },
+			func(ctx context.Context) fate { return b.fateOf(ctx, "org.y", []byte("b"), first, &revision) }},
+	} {
+		tries := 0
+		err := b.persist(ctx, func(context.Context) error {
+			switch tries++; tries {
+			case 1:
+				return context.DeadlineExceeded
+			case 3: // only now the first is there
+				if err := tc.arrives(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			return tc.refusal
+		}, tc.fate)
+		if err != nil || tries != 3 {
+			t.Errorf("%s: %v after %d tries", name, err, tries)
+		}
 	}
 }
 

@@ -66,10 +66,12 @@ func (r *APIKeys) Create(ctx context.Context, k *APIKey, by string) (secret stri
 	sum := sha256.Sum256([]byte(secret))
 	k.Hash = sum[:]
 	k.Created, k.By = r.now().UTC().Truncate(time.Millisecond), by
-	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k); err != nil {
+	note := func() {
+		r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
+	}
+	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k, note); err != nil {
 		return "", err
 	}
-	r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
 	return apiKeyMark + k.ID + "_" + secret, nil
 }
 
@@ -117,11 +119,9 @@ func (r *APIKeys) List(ctx context.Context) ([]*APIKey, error) {
 
 // Delete ends an API key at once.
 func (r *APIKeys) Delete(ctx context.Context, k *APIKey, by string) error {
-	if err := r.remove(ctx, r.issuing, apiKeyPrefix+"."+k.ID); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
-	return nil
+	return r.remove(ctx, r.issuing, apiKeyPrefix+"."+k.ID, func() {
+		r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
+	})
 }
 
 // LeaveOrg takes an organisation out of those of an API key. One that has no other ends.
@@ -130,18 +130,13 @@ func (r *APIKeys) LeaveOrg(ctx context.Context, k *APIKey, org, by string) error
 		return r.Delete(ctx, k, by)
 	}
 	changed := new(APIKey)
-	err := r.update(ctx, r.issuing, apiKeyPrefix+"."+k.ID, changed, func() error {
+	return r.update(ctx, r.issuing, apiKeyPrefix+"."+k.ID, changed, func() error {
 		changed.Orgs = slices.DeleteFunc(changed.Orgs, func(o string) bool { return o == org })
 		if len(changed.Orgs) == 0 { // which would be all
 			return ErrConflict
 		}
 		return nil
-	})
-	if err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, org, "apikey.leave", map[string]string{"id": k.ID})
-	return nil
+	}, func() { r.audit.add(ctx, by, org, "apikey.leave", map[string]string{"id": k.ID}) })
 }
 
 // oneOrg is the organisation whose audit trail a matter belongs to; "" is the

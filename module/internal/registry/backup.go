@@ -138,7 +138,9 @@ func (r *Registry) Restore(ctx context.Context, from io.Reader, by string) (*Res
 		if err != nil {
 			return nil, r.replica.ClassifyWriteError(err)
 		}
-		r.settled(ctx, b, last)
+		if err := r.settled(ctx, b, last, nil); err != nil {
+			return nil, err
+		}
 		done.Records += len(wanted)
 	}
 	r.Keys.signer.Store(nil)

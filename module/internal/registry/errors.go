@@ -1,6 +1,10 @@
 package registry
 
-import "github.com/playgate/playgate/module/internal/kv"
+import (
+	"errors"
+
+	"github.com/playgate/playgate/module/internal/kv"
+)
 
 // Errors of the store, for callers that know only the registry.
 var (
@@ -13,4 +17,6 @@ var (
 	// ErrUnavailable: the store did not take or give it; nothing is known to
 	// have been written.
 	ErrUnavailable = kv.ErrUnavailable
+	// ErrNotInForce: it is written, and this node does not know it yet.
+	ErrNotInForce = errors.New("written, not in force on this node yet; it will be, without asking again")
 )

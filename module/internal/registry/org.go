@@ -55,23 +55,18 @@ func (r *Orgs) Create(ctx context.Context, o *Org, by string) error {
 		return err
 	}
 	o.Created, o.By = r.now().UTC().Truncate(time.Millisecond), by
-	revision, err := r.create(ctx, r.edge, orgKey(o.Hash), o)
-	if err != nil {
-		return err
-	}
+	revision, err := r.create(ctx, r.edge, orgKey(o.Hash), o, func() {
+		r.audit.add(ctx, by, o.Hash, "org.create", map[string]string{"name": o.Name})
+	})
 	o.Revision = revision
-	r.audit.add(ctx, by, o.Hash, "org.create", map[string]string{"name": o.Name})
-	return nil
+	return err
 }
 
 // Change changes an organisation. What names the change in the audit trail.
 func (r *Orgs) Change(ctx context.Context, hash, by, what string, detail map[string]string, change func(*Org) error) (*Org, error) {
 	o := new(Org)
-	if err := r.update(ctx, r.edge, orgKey(hash), o, func() error { return change(o) }); err != nil {
-		return nil, err
-	}
-	r.audit.add(ctx, by, hash, what, detail)
-	return o, nil
+	err := r.update(ctx, r.edge, orgKey(hash), o, func() error { return change(o) }, func() { r.audit.add(ctx, by, hash, what, detail) })
+	return o, err
 }
 
 // List lists the organisations in the order of their hashes.

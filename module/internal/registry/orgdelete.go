@@ -45,11 +45,9 @@ func (r *Registry) DeleteOrg(ctx context.Context, hash string, force bool, by st
 	if err != nil {
 		return err
 	}
-	if err := r.remove(ctx, r.edge, orgKey(hash)); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, hash, "org.delete", map[string]string{"ended": left.String()})
-	return nil
+	return r.remove(ctx, r.edge, orgKey(hash), func() {
+		r.audit.add(ctx, by, hash, "org.delete", map[string]string{"ended": left.String()})
+	})
 }
 
 func ignoreMissing(err error) error {

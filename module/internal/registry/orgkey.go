@@ -49,33 +49,24 @@ func (r *OrgKeys) Add(ctx context.Context, org string, key *token.Key, by string
 		ID: key.ID, Org: org, Algorithm: key.Algorithm, State: token.Verify, JWK: public,
 		Created: r.now().UTC().Truncate(time.Millisecond), By: by,
 	}
-	if k.Revision, err = r.create(ctx, r.edge, orgKeyKey(org, key.ID), k); err != nil {
-		return nil, err
-	}
-	r.audit.add(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
-	return k, nil
+	k.Revision, err = r.create(ctx, r.edge, orgKeyKey(org, key.ID), k, func() {
+		r.audit.add(ctx, by, org, "key.add", map[string]string{"id": key.ID, "alg": key.Algorithm})
+	})
+	return k, err
 }
 
 // Retire makes a customer's key verify nothing any more.
 func (r *OrgKeys) Retire(ctx context.Context, org, id, by string) error {
 	k := new(OrgKey)
-	err := r.update(ctx, r.edge, orgKeyKey(org, id), k, func() error {
+	return r.update(ctx, r.edge, orgKeyKey(org, id), k, func() error {
 		k.State = token.Retired
 		return nil
-	})
-	if err == nil {
-		r.audit.add(ctx, by, org, "key.retire", map[string]string{"id": id})
-	}
-	return err
+	}, func() { r.audit.add(ctx, by, org, "key.retire", map[string]string{"id": id}) })
 }
 
 // Delete forgets a customer's key.
 func (r *OrgKeys) Delete(ctx context.Context, org, id, by string) error {
-	if err := r.remove(ctx, r.edge, orgKeyKey(org, id)); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, org, "key.delete", map[string]string{"id": id})
-	return nil
+	return r.remove(ctx, r.edge, orgKeyKey(org, id), func() { r.audit.add(ctx, by, org, "key.delete", map[string]string{"id": id}) })
 }
 
 // List lists them, by organisation and id.

@@ -25,35 +25,42 @@ type records struct {
 	audit   *Audit
 }
 
-// settled waits until what has been written can be read here.
-func (r *records) settled(ctx context.Context, b kv.Bucket, revision uint64) {
+// settled notes what has been written, if there is something to note, and waits until it
+// can be read here. Without that, the error is [ErrNotInForce].
+func (r *records) settled(ctx context.Context, b kv.Bucket, revision uint64, note func()) error {
+	if note != nil {
+		note()
+	}
 	ctx, cancel := context.WithTimeout(ctx, kv.WriteTimeout)
 	defer cancel()
 	switch b {
 	case r.edge:
-		_ = r.replica.Wait(ctx, revision) // it is written, whatever this node has seen of it
+		if r.replica.Wait(ctx, revision) != nil {
+			return ErrNotInForce
+		}
 	case r.issuing:
 		r.index.wait(ctx, revision)
 	}
+	return nil
 }
 
 // create writes a new record, or returns ErrExists. It returns when the record can
-// be read here.
-func (r *records) create(ctx context.Context, b kv.Bucket, key string, rec record) (uint64, error) {
+// be read here. Whatever can be written has a note for the audit trail, or none.
+func (r *records) create(ctx context.Context, b kv.Bucket, key string, rec record, note func()) (uint64, error) {
 	data, err := encode(rec)
 	if err != nil {
 		return 0, err
 	}
 	revision, err := b.Create(ctx, key, data)
 	if err == nil {
-		r.settled(ctx, b, revision)
+		err = r.settled(ctx, b, revision, note)
 	}
 	return revision, r.replica.ClassifyWriteError(err)
 }
 
 // update reads a record, changes it and writes it, again when somebody else was
 // faster.
-func (r *records) update(ctx context.Context, b kv.Bucket, key string, rec record, change func() error) error {
+func (r *records) update(ctx context.Context, b kv.Bucket, key string, rec record, change func() error, note func()) error {
 	const tries = 8
 	if err := r.replica.Writable(); err != nil {
 		return err
@@ -76,7 +83,7 @@ func (r *records) update(ctx context.Context, b kv.Bucket, key string, rec recor
 		}
 		revision, err := b.Update(ctx, key, data, e.Revision)
 		if err == nil {
-			r.settled(ctx, b, revision)
+			err = r.settled(ctx, b, revision, note)
 		}
 		if !errors.Is(err, ErrConflict) {
 			return r.replica.ClassifyWriteError(err)
@@ -86,7 +93,7 @@ func (r *records) update(ctx context.Context, b kv.Bucket, key string, rec recor
 }
 
 // remove deletes a record, or returns ErrNotFound.
-func (r *records) remove(ctx context.Context, b kv.Bucket, key string) error {
+func (r *records) remove(ctx context.Context, b kv.Bucket, key string, note func()) error {
 	if err := r.replica.Writable(); err != nil {
 		return err
 	}
@@ -96,7 +103,7 @@ func (r *records) remove(ctx context.Context, b kv.Bucket, key string) error {
 	}
 	revision, err := b.Delete(ctx, key, e.Revision)
 	if err == nil {
-		r.settled(ctx, b, revision)
+		err = r.settled(ctx, b, revision, note)
 	}
 	return r.replica.ClassifyWriteError(err)
 }

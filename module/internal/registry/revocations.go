@@ -51,22 +51,22 @@ func (r *Revocations) Add(ctx context.Context, c *Condition, expires time.Time, 
 	}
 	if c.Until = c.end(expires); c.Kind == byToken {
 		for _, said := range r.OfToken(c.Org, c.Value) {
-			if !said.From.After(c.From) && !said.Until.Add(conditionKept).Before(c.Until) {
+			if said.From.After(c.From) || said.Until.Add(conditionKept).Before(c.Until) {
+				continue
+			}
+			// It may have been undone, where this node has not heard of it.
+			if _, err := r.edge.Get(ctx, said.key()); !errors.Is(err, ErrNotFound) {
 				*c = *said
-				return nil
+				return err
 			}
 		}
 	}
 	if c.Future() && r.view.futureConditions(c.Org) >= MaxFuture {
 		return ErrTooManyFuture
 	}
-	revision, err := r.create(ctx, r.edge, c.key(), c)
-	if err != nil {
-		return err
-	}
+	revision, err := r.create(ctx, r.edge, c.key(), c, func() { r.audit.add(ctx, by, c.Org, "revoke", c.detail()) })
 	c.Revision = revision
-	r.audit.add(ctx, by, c.Org, "revoke", c.detail())
-	return nil
+	return err
 }
 
 // Now is the time until which what an organisation has issued is revoked when it is revoked
@@ -98,11 +98,7 @@ func (r *Revocations) Undo(ctx context.Context, org, id, by string) error {
 	if c == nil {
 		return ErrNotFound
 	}
-	if err := r.remove(ctx, r.edge, c.key()); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, org, "revoke.undo", c.detail())
-	return nil
+	return r.remove(ctx, r.edge, c.key(), func() { r.audit.add(ctx, by, org, "revoke.undo", c.detail()) })
 }
 
 // List lists at most n, the newest first, from after a cursor on. next is nil
@@ -136,7 +132,7 @@ func (r *Revocations) expire(ctx context.Context) {
 	}
 	for _, c := range r.view.allConditions() {
 		if !c.Until.IsZero() && now.After(c.Until) {
-			if err := r.remove(ctx, r.edge, c.key()); err != nil && !errors.Is(err, ErrNotFound) {
+			if err := r.remove(ctx, r.edge, c.key(), nil); err != nil && !errors.Is(err, ErrNotFound) {
 				r.logger.Debug("an old revocation could not be removed yet", zap.Error(err))
 				return
 			}

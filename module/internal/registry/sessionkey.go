@@ -61,7 +61,7 @@ func (r *Keys) ensureSessions(ctx context.Context) error {
 
 // createOnce makes a record that another node may have made already.
 func (r *Keys) createOnce(ctx context.Context, key string, rec record) error {
-	_, err := r.create(ctx, r.edge, key, rec)
+	_, err := r.create(ctx, r.edge, key, rec, nil)
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (r *Keys) RotateSessions(ctx context.Context, now bool, by string) error {
 	}
 	at := r.now().UTC().Truncate(time.Millisecond)
 	record, fresh := new(sessionKeys), sessionSecret{Secret: newSecret(), Created: at}
-	err := r.update(ctx, r.edge, sessionRecord, record, func() error {
+	return r.update(ctx, r.edge, sessionRecord, record, func() error {
 		kept := []sessionSecret{fresh}
 		for _, s := range record.Keys {
 			if s.Ends.IsZero() {
@@ -88,11 +88,7 @@ func (r *Keys) RotateSessions(ctx context.Context, now bool, by string) error {
 		}
 		record.Keys = kept
 		return nil
-	})
-	if err == nil {
-		r.audit.add(ctx, by, "", "key.sessions", map[string]string{"now": strconv.FormatBool(now)})
-	}
-	return err
+	}, func() { r.audit.add(ctx, by, "", "key.sessions", map[string]string{"now": strconv.FormatBool(now)}) })
 }
 
 func newSecret() []byte {

@@ -119,7 +119,7 @@ func (r *Keys) ensureSigning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.create(ctx, r.edge, signingRecord, &signingKeys{Keys: []SigningKey{active, next}})
+	_, err = r.create(ctx, r.edge, signingRecord, &signingKeys{Keys: []SigningKey{active, next}}, nil)
 	if errors.Is(err, ErrExists) {
 		return nil // another node was faster
 	}
@@ -144,7 +144,7 @@ func (r *Keys) newSigningKey(ctx context.Context, state token.State) (SigningKey
 		return SigningKey{}, err
 	}
 	record := &sealedKey{ID: key.ID, Sealed: s.seal(key.ID, private)}
-	if _, err := r.create(ctx, r.issuing, sealedPrefix+"."+name(key.ID), record); err != nil {
+	if _, err := r.create(ctx, r.issuing, sealedPrefix+"."+name(key.ID), record, nil); err != nil {
 		return SigningKey{}, err
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
@@ -177,10 +177,9 @@ func (r *Keys) Replace(ctx context.Context, by string) (active string, retired [
 		}
 		keys.Keys = append(keys.Keys, signing, next)
 		return nil
-	})
-	if err == nil {
+	}, func() {
 		r.audit.add(ctx, by, "", "key.replace", map[string]string{"active": signing.ID, "retired": strings.Join(retired, " ")})
-	}
+	})
 	return signing.ID, retired, err
 }
 
@@ -224,10 +223,7 @@ func (r *Keys) Rotate(ctx context.Context, by string) (active, former string, er
 		}
 		keys.Keys = append(keys.Keys, next)
 		return nil
-	})
-	if err == nil {
-		r.audit.add(ctx, by, "", "key.rotate", map[string]string{"active": active, "verify": former})
-	}
+	}, func() { r.audit.add(ctx, by, "", "key.rotate", map[string]string{"active": active, "verify": former}) })
 	return active, former, err
 }
 
@@ -235,7 +231,7 @@ func (r *Keys) Rotate(ctx context.Context, by string) (active, former string, er
 // once. The active and the next key cannot be retired.
 func (r *Keys) Retire(ctx context.Context, id, by string) error {
 	keys := new(signingKeys)
-	err := r.update(ctx, r.edge, signingRecord, keys, func() error {
+	return r.update(ctx, r.edge, signingRecord, keys, func() error {
 		i := slices.IndexFunc(keys.Keys, func(k SigningKey) bool { return k.ID == id })
 		switch {
 		case i < 0:
@@ -245,11 +241,7 @@ func (r *Keys) Retire(ctx context.Context, id, by string) error {
 		}
 		keys.Keys[i].State, keys.Keys[i].Changed = token.Retired, r.now().UTC().Truncate(time.Millisecond)
 		return nil
-	})
-	if err == nil {
-		r.audit.add(ctx, by, "", "key.retire", map[string]string{"id": id})
-	}
-	return err
+	}, func() { r.audit.add(ctx, by, "", "key.retire", map[string]string{"id": id}) })
 }
 
 // List lists the signing keys, oldest first.

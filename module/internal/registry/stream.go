@@ -41,32 +41,27 @@ func (r *Streams) Create(ctx context.Context, s *Stream, by string) error {
 		return err
 	}
 	s.Created, s.By = r.now().UTC().Truncate(time.Millisecond), by
-	revision, err := r.create(ctx, r.edge, streamKey(s.Org, s.Name), s)
-	if err != nil {
-		return err
-	}
+	revision, err := r.create(ctx, r.edge, streamKey(s.Org, s.Name), s, func() {
+		r.audit.add(ctx, by, s.Org, "stream.create", map[string]string{"stream": s.Name, "public": yes(s.Public)})
+	})
 	s.Revision = revision
-	r.audit.add(ctx, by, s.Org, "stream.create", map[string]string{"stream": s.Name, "public": yes(s.Public)})
-	return nil
+	return err
 }
 
 // Change changes a stream.
 func (r *Streams) Change(ctx context.Context, org, stream, by string, change func(*Stream) error) (*Stream, error) {
 	s := new(Stream)
-	if err := r.update(ctx, r.edge, streamKey(org, stream), s, func() error { return change(s) }); err != nil {
-		return nil, err
-	}
-	r.audit.add(ctx, by, org, "stream.change", map[string]string{"stream": s.Name, "public": yes(s.Public)})
-	return s, nil
+	err := r.update(ctx, r.edge, streamKey(org, stream), s, func() error { return change(s) }, func() {
+		r.audit.add(ctx, by, org, "stream.change", map[string]string{"stream": s.Name, "public": yes(s.Public)})
+	})
+	return s, err
 }
 
 // Delete forgets a stream. Its tokens stay as they are.
 func (r *Streams) Delete(ctx context.Context, org, stream, by string) error {
-	if err := r.remove(ctx, r.edge, streamKey(org, stream)); err != nil {
-		return err
-	}
-	r.audit.add(ctx, by, org, "stream.delete", map[string]string{"stream": stream})
-	return nil
+	return r.remove(ctx, r.edge, streamKey(org, stream), func() {
+		r.audit.add(ctx, by, org, "stream.delete", map[string]string{"stream": stream})
+	})
 }
 
 // List lists the streams of an organisation, or of all for "", in the order

@@ -70,7 +70,7 @@ func (r *Tokens) Create(ctx context.Context, t *Token) error {
 	if err := r.replica.Writable(); err != nil {
 		return err
 	}
-	revision, err := r.create(ctx, r.issuing, tokenKey(t.Org, t.ID), t)
+	revision, err := r.create(ctx, r.issuing, tokenKey(t.Org, t.ID), t, nil)
 	t.Revision = revision
 	return err
 }

@@ -74,12 +74,12 @@ func (r *Tokens) noteUses(ctx context.Context, key string, uses map[uint64]int64
 		maps.DeleteFunc(record.At, func(_ string, when int64) bool { return when < past })
 		return nil
 	}
-	err := r.update(ctx, r.issuing, key, &record, merge)
+	err := r.update(ctx, r.issuing, key, &record, merge, nil)
 	if errors.Is(err, ErrNotFound) {
 		_ = merge()
-		_, err = r.create(ctx, r.issuing, key, &record)
+		_, err = r.create(ctx, r.issuing, key, &record, nil)
 		if errors.Is(err, ErrExists) { // somebody else was faster
-			err = r.update(ctx, r.issuing, key, &record, merge)
+			err = r.update(ctx, r.issuing, key, &record, merge, nil)
 		}
 	}
 	return err
