@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"module/gate", "module/cache", "module/player", "module/api", "module/logging"},
 	{"module/app"},
 	{"module/internal/edge", "module/internal/directive", "module/internal/loadcheck"},
-	{"module/internal/verify", "module/internal/conns", "module/internal/registry", "module/internal/issue", "module/internal/jwks"},
+	{"module/internal/verify", "module/internal/conns", "module/internal/registry", "module/internal/seal", "module/internal/issue", "module/internal/jwks"},
 	{"module/internal/replica", "module/internal/cluster", "module/internal/kv/kvtest"},
 	{"module/internal/kv"},
 	{
@@ -35,6 +35,7 @@ var layers = [][]string{
 // withinLayer are the imports that are allowed within a layer.
 var withinLayer = map[string][]string{
 	"module/internal/access":   {"module/internal/target"}, // it judges a grant for a target
+	"module/internal/registry": {"module/internal/seal"}, // it stores what is sealed
 	"module/internal/manifest": {"module/internal/weborigin", "module/internal/xmltext"},
 	"module/internal/body":     {"module/internal/manifest"}, // it reads them piece by piece
 	// It finds tokens in targets.

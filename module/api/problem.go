@@ -20,6 +20,7 @@ import (
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/issue"
 	"github.com/playgate/playgate/module/internal/registry"
+	"github.com/playgate/playgate/module/internal/seal"
 )
 
 // Problem is the answer that says what went wrong (RFC 9457), with the headers
@@ -111,7 +112,7 @@ func problemOf(err error) *Problem {
 		return Refuse(http.StatusServiceUnavailable, app.ErrNoStore.Error())
 	case errors.Is(err, registry.ErrNotInForce):
 		return unavailable(err.Error())
-	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrSealed):
+	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, seal.ErrSealed):
 		return unavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable(registry.ErrUnavailable.Error())

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/playgate/playgate/module/internal/seal"
 )
 
 // fill fills a registry with one of everything.
@@ -58,7 +60,7 @@ func TestBackupWipeRestore(t *testing.T) {
 	if strings.Contains(backup.String(), d) || strings.Contains(backup.String(), "secret") || bytes.Contains(backup.Bytes(), session.Value) {
 		t.Error("the backup has a secret in it")
 	}
-	seal, err := os.ReadFile(filepath.Join(dir, sealFile))
+	sealKey, err := os.ReadFile(filepath.Join(dir, seal.File))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func TestBackupWipeRestore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fresh := t.TempDir()
 			if withSeal {
-				if err := os.WriteFile(filepath.Join(fresh, sealFile), seal, 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(fresh, seal.File), sealKey, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/playgate/playgate/module/internal/seal"
 	"github.com/playgate/playgate/module/token"
 )
 
@@ -61,7 +62,7 @@ type Keys struct {
 	signer atomic.Pointer[token.Key] // the last one that was unsealed
 
 	sealing sync.Mutex
-	sealer  *sealer
+	sealer  *seal.Sealer
 }
 
 // ensureAgain is how often the making of keys is tried.
@@ -89,11 +90,11 @@ func (r *Keys) ensureAll(ctx context.Context) error {
 }
 
 // openSealer reads the seal key when it is first needed.
-func (r *Keys) openSealer() (*sealer, error) {
+func (r *Keys) openSealer() (*seal.Sealer, error) {
 	r.sealing.Lock()
 	defer r.sealing.Unlock()
 	if r.sealer == nil {
-		s, err := openSealer(r.dir)
+		s, err := seal.Open(r.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -143,7 +144,7 @@ func (r *Keys) newSigningKey(ctx context.Context, state token.State) (SigningKey
 	if err != nil {
 		return SigningKey{}, err
 	}
-	record := &sealedKey{ID: key.ID, Sealed: s.seal(key.ID, private)}
+	record := &sealedKey{ID: key.ID, Sealed: s.Seal(key.ID, private)}
 	if _, err := r.create(ctx, r.issuing, sealedPrefix+"."+name(key.ID), record, nil); err != nil {
 		return SigningKey{}, err
 	}
@@ -286,11 +287,11 @@ func (r *Keys) unseal(ctx context.Context, s SigningKey) (*token.Key, error) {
 	if err := decode(e.Value, record); err != nil {
 		return nil, fmt.Errorf("the private part of key %s: %w", id, err)
 	}
-	seal, err := r.openSealer()
+	sealer, err := r.openSealer()
 	if err != nil {
 		return nil, err
 	}
-	private, err := seal.open(id, record.Sealed)
+	private, err := sealer.Open(id, record.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("the private part of key %s cannot be read: %w", id, err)
 	}

@@ -1,4 +1,5 @@
-package registry
+// Package seal encrypts private keys before they are stored.
+package seal
 
 import (
 	"crypto/aes"
@@ -12,24 +13,24 @@ import (
 	"github.com/playgate/playgate/module/internal/replica"
 )
 
-// sealer encrypts private keys before they are stored, with AES-256-GCM under a
+// Sealer encrypts private keys before they are stored, with AES-256-GCM under a
 // random key in a file of its own. Whoever gets hold of the store, one of its
 // replicas or a backup can then sign nothing; whoever has the machine with both
 // can. Names of records are authenticated with them, so that one cannot be put
 // in the place of another.
-type sealer struct{ aead cipher.AEAD }
+type Sealer struct{ aead cipher.AEAD }
 
-// sealFile is the name of the key's file in the store's directory.
-const sealFile = "seal.key"
+// File is the name of the key's file in the store's directory.
+const File = "seal.key"
 
-const sealSize = 32
+const size = 32
 
-// openSealer reads the seal key of a directory, and makes one when there is none.
-func openSealer(dir string) (*sealer, error) {
-	path := filepath.Join(dir, sealFile)
+// Open reads the seal key of a directory, and makes one when there is none.
+func Open(dir string) (*Sealer, error) {
+	path := filepath.Join(dir, File)
 	key, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		key = make([]byte, sealSize)
+		key = make([]byte, size)
 		_, _ = rand.Read(key) // never fails (crypto/rand)
 		if err = replica.PlaceFile(path, key, os.Link); errors.Is(err, os.ErrExist) {
 			key, err = os.ReadFile(path) // another process was faster
@@ -38,8 +39,8 @@ func openSealer(dir string) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the seal key: %w", err)
 	}
-	if len(key) != sealSize {
-		return nil, fmt.Errorf("the seal key %s has %d bytes instead of %d; put the right file back, or remove it and run playgate key rotate", path, len(key), sealSize)
+	if len(key) != size {
+		return nil, fmt.Errorf("the seal key %s has %d bytes instead of %d; put the right file back, or remove it and run playgate key rotate", path, len(key), size)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -49,20 +50,22 @@ func openSealer(dir string) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{aead}, nil
+	return &Sealer{aead}, nil
 }
 
 // ErrSealed: a private key cannot be read here.
 var ErrSealed = errors.New("it was sealed with another seal key")
 
-func (s *sealer) seal(name string, plain []byte) []byte {
+// Seal encrypts a text under a name.
+func (s *Sealer) Seal(name string, plain []byte) []byte {
 	return s.aead.Seal(nil, nil, plain, []byte(name)) //nolint:gosec // it makes a random nonce by itself
 }
 
-func (s *sealer) open(name string, sealed []byte) ([]byte, error) {
+// Open decrypts what was sealed under a name, or returns [ErrSealed].
+func (s *Sealer) Open(name string, sealed []byte) ([]byte, error) {
 	plain, err := s.aead.Open(nil, nil, sealed, []byte(name))
 	if err != nil {
-		return nil, fmt.Errorf("%w; copy the file %s of the node that made it, or run playgate key rotate", ErrSealed, sealFile)
+		return nil, fmt.Errorf("%w; copy the file %s of the node that made it, or run playgate key rotate", ErrSealed, File)
 	}
 	return plain, nil
 }
