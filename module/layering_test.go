@@ -35,7 +35,7 @@ var layers = [][]string{
 // withinLayer are the imports that are allowed within a layer.
 var withinLayer = map[string][]string{
 	"module/internal/access":   {"module/internal/target"}, // it judges a grant for a target
-	"module/internal/registry": {"module/internal/seal"}, // it stores what is sealed
+	"module/internal/registry": {"module/internal/seal"},   // it stores what is sealed
 	"module/internal/manifest": {"module/internal/weborigin", "module/internal/xmltext"},
 	"module/internal/body":     {"module/internal/manifest"}, // it reads them piece by piece
 	// It finds tokens in targets.

@@ -32,6 +32,7 @@ func (s *server) backup() {
 		if err := c.registry.Writable(); err != nil {
 			return err
 		}
+		c.registry.Audit.Note(r.Context(), c.Name, "backup")
 		c.app.Edge().StoreUses(c.registry, 10*time.Second)
 		w.Header().Set("Content-Type", backupType)
 		if _, err := c.registry.Backup(r.Context(), w); err != nil {

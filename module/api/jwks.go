@@ -14,8 +14,8 @@ import (
 // jwksPath is where everybody finds the public keys.
 const jwksPath = "/.well-known/jwks.json"
 
-// jwks publishes the public keys of tokens. Keys that organisations have added
-// are not in it: a set does not say for whom a key may speak, so who reads it
+// jwks publishes the public keys of tokens. Keys that speak for some
+// organisations only are not in it: a set does not say for whom a key may speak, so who reads it
 // would take the key of one organisation for that of all.
 func (s *server) jwks() {
 	register(s, huma.Operation{
@@ -41,7 +41,7 @@ func (s *server) jwks() {
 			}
 		}
 		for _, k := range keys {
-			if k.State == token.Retired || k.Symmetric() {
+			if k.State == token.Retired || k.Symmetric() || k.Orgs != nil {
 				continue
 			}
 			data, err := k.MarshalJWK(true)

@@ -139,8 +139,14 @@ func TestAudit(t *testing.T) {
 	if acme := read(s.key(registry.Admin, "acme"), ""); acme[1] != "org.change" || len(acme) != 7 {
 		t.Errorf("%v", acme)
 	}
-	if both := read(s.key(registry.Admin, "acme", "zebra"), ""); len(both) != 12 {
+	if both := read(s.key(registry.Admin, "acme", "zebra"), ""); len(both) != 14 {
 		t.Errorf("%v", both)
+	}
+	// An API key for two organisations is in the trail of each.
+	for _, org := range []string{"acme", "zebra"} {
+		if own := read(s.key(registry.Admin, org), ""); own[0] != "apikey.create" || own[1] != "apikey.create" {
+			t.Errorf("%s: %v", org, own)
+		}
 	}
 }
 

@@ -53,13 +53,14 @@ type keyAuth struct {
 }
 
 func (k *keyAuth) who(r *http.Request) (Principal, error) {
-	address := app.ClientAddress(r)
-	// Ahead of everything that costs: who guesses gets no work done.
-	if wait := k.failures.Wait(authFailures, address, time.Now()); wait > 0 {
-		return Principal{}, tooMany(wait)
-	}
+	// A valid key counts, whatever others have sent from its address: to look one up costs
+	// next to nothing.
 	key, err := k.authenticate(r)
 	if errors.Is(err, registry.ErrNoAPIKey) || errors.Is(err, errNoKey) {
+		address := app.ClientAddress(r)
+		if wait := k.failures.Wait(authFailures, address, time.Now()); wait > 0 {
+			return Principal{}, tooMany(wait)
+		}
 		k.failures.Consume(authFailures, address, time.Now())
 	}
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/playgate/playgate/module/internal/registry"
 )
 
-// An address that fails ten times in a minute waits; others do not.
+// An address that fails ten times in a minute waits; others do not, and neither does who has a
+// valid key.
 func TestWhoGuessesWaits(t *testing.T) {
 	s := newTestAPI(t, "")
 	key := s.key(registry.Read)
@@ -22,13 +23,14 @@ func TestWhoGuessesWaits(t *testing.T) {
 		}
 	}
 	good := "Authorization: Bearer " + key
-	a := s.send(from(request("GET", "/api/v1/orgs", "", good), "2001:db8::1:2:3:4"))
+	s.send(from(request("GET", "/api/v1/orgs", "", good), "2001:db8::1:2:3:4")).want(200)
+	a := s.send(from(request("GET", "/api/v1/orgs", "", wrong[1]), "2001:db8::1:2:3:4"))
 	a.problem(429)
 	if n, err := strconv.Atoi(a.Header().Get("Retry-After")); err != nil || n < 1 || n > 60 {
 		t.Errorf("Retry-After %q", a.Header().Get("Retry-After"))
 	}
 	for _, path := range []string{"/api/v1/splay", "/api/v1/splay/verify"} {
-		a = s.send(from(request("POST", path, "{}", good), "2001:db8::9")).want(429)
+		a = s.send(from(request("POST", path, "{}", wrong[1]), "2001:db8::9")).want(429)
 		if a.Header().Get("Retry-After") == "" || !strings.Contains(a.Body.String(), `"success":false`) {
 			t.Errorf("%v %s", a.Header(), a.Body)
 		}

@@ -49,7 +49,12 @@ Nothing is touched before the whole backup was read and its checksum compared.`,
 func backup(cmd *cobra.Command) {
 	cmd.Example = "  playgate backup playgate-$(date +%F).backup\n  playgate backup - --config /etc/caddy/Caddyfile | age -r age1... > playgate.age"
 	cmd.Args = takes(1)
+	var force bool
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite the file if it is there")
 	online(cmd, func(c *client, args []string) error {
+		if _, err := os.Lstat(args[0]); err == nil && !force && args[0] != "-" {
+			return fmt.Errorf("%s is there already; name another file, or overwrite it with --force", args[0])
+		}
 		body, err := c.stream(http.MethodGet, "backup", nil)
 		if err != nil {
 			return err
@@ -59,7 +64,7 @@ func backup(cmd *cobra.Command) {
 			_, err := copyBackup(cmd.OutOrStdout(), body)
 			return err
 		}
-		n, err := writeBackup(args[0], body)
+		n, err := writeBackup(args[0], body, force)
 		if err != nil {
 			return err
 		}
@@ -68,21 +73,30 @@ func backup(cmd *cobra.Command) {
 	})
 }
 
-// writeBackup writes a file that is whole or not there.
-func writeBackup(file string, from io.Reader) (records int, err error) {
+// writeBackup writes a file that is whole or not there, and overwrites none unless it is forced.
+func writeBackup(file string, from io.Reader, force bool) (records int, err error) {
+	if !force {
+		reserved, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return 0, err
+		}
+		_ = reserved.Close() // nothing is in it
+	}
 	f, err := os.CreateTemp(filepath.Dir(file), ".backup-") // mode 0600
-	if err != nil {
-		return 0, err
-	}
-	records, err = copyBackup(f, from)
-	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), file)
+		records, err = copyBackup(f, from)
+		err = errors.Join(err, f.Sync(), f.Close())
+		if err == nil {
+			err = os.Rename(f.Name(), file)
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
 	}
-	if err != nil {
-		return 0, errors.Join(err, os.Remove(f.Name()))
+	if err != nil && !force {
+		err = errors.Join(err, os.Remove(file))
 	}
-	return records, nil
+	return records, err
 }
 
 // copyBackup copies a backup, and sees to it that its end is there.

@@ -44,6 +44,14 @@ func (s *server) stranger(status int, answer []byte) error {
 	return noServer("what answers at %s is no Playgate, or one of another version (HTTP %d); name the server with --config FILE or --address HOST:PORT", s.name, status)
 }
 
+// errNotFound is behind the error of an answer that there is no such thing.
+var errNotFound = errors.New("not found")
+
+// notFound is such an error: its text is the other one's.
+type notFound struct{ error }
+
+func (notFound) Is(target error) bool { return target == errNotFound }
+
 // refusal is the error that an answer of the API tells, in one line.
 func refusal(path string, status int, answer []byte) error {
 	var problem types.Problem
@@ -61,7 +69,7 @@ func refusal(path string, status int, answer []byte) error {
 		text = cmp.Or(problem.Detail, problem.Title, http.StatusText(status), "no reason was given")
 	}
 	if status == http.StatusNotFound {
-		text = path + ": " + text
+		return notFound{fmt.Errorf("%s: %s (HTTP %d)", path, strings.TrimSuffix(clean(text), "."), status)}
 	}
 	return fmt.Errorf("%s (HTTP %d)", strings.TrimSuffix(clean(text), "."), status)
 }

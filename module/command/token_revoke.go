@@ -23,13 +23,15 @@ func tokenRevoke() *cobra.Command {
 		Short: "Refuses tokens from now on, or from a time on, on every edge",
 		Long: `Refuses tokens from now on, or from a time on, on every edge: one by its id, or all of an
 organisation that have a tag, a user or a stream, or all there are. Sessions that
-started with a revoked token end with it.
+started with a revoked token end with it. One that was signed elsewhere is revoked by
+its id (jti) and --org.
 
 A tag, a user, a stream or an organisation is revoked for the tokens that were
 issued until now. New tokens play. With --future they are refused too, and
 cannot be made here, until you undo it with playgate token unrevoke.`,
 		Example: `  playgate token revoke 5N2hmK8clF7qRkLR --reason "posted in a forum"
   playgate token revoke 5N2hmK8clF7qRkLR --from 10m --reason "replaced"
+  playgate token revoke their-id-4711 --org acme
   playgate token revoke --org acme --tag press
   playgate token revoke --org acme --user ann --future --reason "contract ended"
   playgate token revoke --org acme --all --issued-before 2027-01-31T20:00:00Z`,
@@ -83,6 +85,9 @@ func (x *revoking) ask(c *client, args []string) error {
 // one revokes a token by its id.
 func (x *revoking) one(c *client, id string) error {
 	answer, err := c.ask("DELETE", path("tokens", id), filter(map[string]string{"org": x.org, "from": x.from, "reason": x.reason}), nil, nil)
+	if errors.Is(err, errNotFound) && x.org != "" {
+		return x.foreign(c, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -91,6 +96,20 @@ func (x *revoking) one(c *client, id string) error {
 		when = "that time"
 	}
 	return c.done(answer, "Token %s is refused from %s on.", clean(id), when)
+}
+
+// foreign revokes a token that was not made here, of an organisation that is.
+func (x *revoking) foreign(c *client, id string) error {
+	var v types.Revocation
+	answer, err := c.post("revocations", types.NewRevocation{Org: x.org, Kind: "token", Value: id, From: x.from, Reason: x.reason}, &v)
+	if err != nil {
+		return err
+	}
+	begins := "now"
+	if v.From != nil {
+		begins = when(*v.From)
+	}
+	return c.done(answer, "Token %s was not made here. It is refused from %s on, until %s. To undo it: playgate token unrevoke %s --org %s", clean(id), begins, whenever(v.Until), clean(v.ID), clean(v.Org))
 }
 
 // many revokes all tokens of an organisation that have a value.

@@ -67,7 +67,7 @@ func (r *APIKeys) Create(ctx context.Context, k *APIKey, by string) (secret stri
 	k.Hash = sum[:]
 	k.Created, k.By = r.now().UTC().Truncate(time.Millisecond), by
 	note := func() {
-		r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
+		r.audit.addForEach(ctx, by, k.Orgs, "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
 	}
 	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k, note); err != nil {
 		return "", err
@@ -120,7 +120,7 @@ func (r *APIKeys) List(ctx context.Context) ([]*APIKey, error) {
 // Delete ends an API key at once.
 func (r *APIKeys) Delete(ctx context.Context, k *APIKey, by string) error {
 	return r.remove(ctx, r.issuing, apiKeyPrefix+"."+k.ID, func() {
-		r.audit.add(ctx, by, oneOrg(k.Orgs), "apikey.delete", map[string]string{"id": k.ID})
+		r.audit.addForEach(ctx, by, k.Orgs, "apikey.delete", map[string]string{"id": k.ID})
 	})
 }
 
@@ -137,13 +137,4 @@ func (r *APIKeys) LeaveOrg(ctx context.Context, k *APIKey, org, by string) error
 		}
 		return nil
 	}, func() { r.audit.add(ctx, by, org, "apikey.leave", map[string]string{"id": k.ID}) })
-}
-
-// oneOrg is the organisation whose audit trail a matter belongs to; "" is the
-// operator's.
-func oneOrg(orgs []string) string {
-	if len(orgs) == 1 {
-		return orgs[0]
-	}
-	return ""
 }

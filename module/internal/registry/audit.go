@@ -40,6 +40,20 @@ type Audit struct {
 	embedded bool
 }
 
+// Note writes down what has been done that changes nothing.
+func (r *Audit) Note(ctx context.Context, by, what string) { r.add(ctx, by, "", what, nil) }
+
+// addForEach is add for what concerns several organisations: each has it in its trail. What
+// concerns none of them alone is the operator's.
+func (r *Audit) addForEach(ctx context.Context, by string, orgs []string, what string, detail map[string]string) {
+	if len(orgs) == 0 {
+		orgs = []string{""}
+	}
+	for _, org := range orgs {
+		r.add(ctx, by, org, what, detail)
+	}
+}
+
 // add writes down what has been done. It has been done already, so that a
 // failure is only logged.
 func (r *Audit) add(ctx context.Context, by, org, what string, detail map[string]string) {

@@ -39,6 +39,9 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(fixture)); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(filepath.Join(dir, "seal.key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	secret, err := os.ReadFile(filepath.Join(dir, secretFile))
 	if err != nil {
 		t.Fatal(err)

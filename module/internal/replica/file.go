@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // newPrefix begins the names of files that are being written.
@@ -24,9 +25,24 @@ func PlaceFile(path string, data []byte, place func(from, to string) error) erro
 	if err == nil {
 		err = place(f.Name(), path)
 	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
 	if gone := os.Remove(f.Name()); err == nil || errors.Is(gone, os.ErrNotExist) {
 		return err // it has another name now
 	} else {
 		return errors.Join(err, gone)
 	}
+}
+
+// syncDir makes the names of a directory last through a power cut. Windows has no such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/playgate/playgate/module/internal/replica"
 )
@@ -38,6 +39,11 @@ func Open(dir string) (*Sealer, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the seal key: %w", err)
+	}
+	if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("the seal key: %w", err)
+	} else if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the seal key %s can be read by others (mode %04o); run chmod 600 on it, and playgate key rotate --compromised if somebody may have read it", path, info.Mode().Perm())
 	}
 	if len(key) != size {
 		return nil, fmt.Errorf("the seal key %s has %d bytes instead of %d; put the right file back, or remove it and run playgate key rotate", path, len(key), size)
