@@ -302,6 +302,12 @@ func (v *invasion) beginAgain(t *testing.T) {
 	// What depends on org1's own API keys and tokens may change from now on.
 	v.must(t, v.operator, "DELETE", "/api/v1/apikeys/"+v.apiKeys[2], nil, nil)
 	v.list = slices.DeleteFunc(v.list, func(q question) bool { return q.name == "the shared API key" || q.name == "org1's token" })
+	// The operator's deletion of a key that was org2's too is in org2's trail.
+	for _, one := range v.list {
+		if one.name == "/api/v1/audit" {
+			v.answers[one.name] = one.ask()
+		}
+	}
 	v.must(t, v.operator, "DELETE", "/api/v1/orgs/org1?force=true", nil, nil)
 	v.compare(t, "the deletion of org1")
 	v.must(t, v.operator, "POST", "/api/v1/orgs", object{"org": "org1"}, nil)
