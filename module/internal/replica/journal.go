@@ -171,7 +171,7 @@ func replay(dir string, head *Head, entries []kv.Entry) ([]kv.Entry, error) {
 
 // successors are the journals of a directory by the one before each.
 func successors(dir string) (map[string]string, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, journalPrefix+"*"))
+	paths, err := filesOf(dir, journalPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +223,8 @@ func readJournal(path string) (lines []journalLine, err error) {
 
 // tidy removes journals that no copy needs, and what a killed process has left.
 func tidy(dir, id string) {
-	for _, pattern := range []string{journalPrefix + "*", newPrefix + viewFile + "-*"} {
-		paths, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is good
+	for _, prefix := range []string{journalPrefix, newPrefix + viewFile + "-"} {
+		paths, _ := filesOf(dir, prefix) // the next time
 		for _, path := range paths {
 			if filepath.Base(path) != journalPrefix+id {
 				_ = os.Remove(path) // the next time

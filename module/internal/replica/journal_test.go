@@ -17,7 +17,10 @@ import (
 // journaled is a directory with a copy and what a journal adds to it.
 func journaled(t *testing.T) (dir string, j *journal) {
 	t.Helper()
-	dir = t.TempDir()
+	dir = filepath.Join(t.TempDir(), "a[b")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	j = &journal{logger: zap.NewNop()}
 	id, err := j.next(dir)
 	if err != nil {
