@@ -27,6 +27,9 @@ type Operation[I, O any] struct {
 
 // operation is one with a route. Its id and its path are unique.
 func operation[I, O any](n need, route huma.Operation, do func(context.Context, *call, *I) (*O, error)) *Operation[I, O] {
+	if isList(route.OperationID) {
+		do = listing(do)
+	}
 	return &Operation[I, O]{need: n, http: route, do: do}
 }
 

@@ -48,6 +48,7 @@ type call struct {
 	Principal
 	app      *app.App
 	registry *registry.Registry
+	lists    *lists
 	now      time.Time
 }
 

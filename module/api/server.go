@@ -32,6 +32,7 @@ type server struct {
 	origin *http.CrossOriginProtection
 
 	described map[string]*huma.Operation // by their ids
+	lists     lists
 }
 
 // New makes the handler of /api/ and /.well-known/jwks.json. find gives the app
@@ -184,7 +185,7 @@ func (s *server) admit(n need, who func() (Principal, error)) (*call, error) {
 	if err != nil {
 		return nil, strangerProblem(err)
 	}
-	c := &call{Principal: p.normal(), app: a, registry: a.Registry(), now: time.Now()}
+	c := &call{Principal: p.normal(), app: a, registry: a.Registry(), lists: &s.lists, now: time.Now()}
 	if err := n.check(&c.Principal); err != nil {
 		return nil, err
 	}
