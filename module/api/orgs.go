@@ -77,7 +77,7 @@ func describeOrg(c *call, org string) types.Org {
 		if o.Secure != "" {
 			d.Secure = o.Secure
 		}
-		if o.Broken(c.now) {
+		if o.Broken(c.now) && !c.app.Orgs[org].GlassForbidden() {
 			d.BreakGlass = &types.Glass{Until: o.Glass.Until, Since: o.Glass.Since, Reason: o.Glass.Reason, By: o.Glass.By}
 		}
 	}
@@ -193,6 +193,9 @@ func deleteOrg(ctx context.Context, c *call, in *types.DeleteOrg) (*types.Nothin
 func breakGlass(ctx context.Context, c *call, in *types.BreakGlass) (*types.Org, error) {
 	if err := c.org(in.Org); err != nil {
 		return nil, err
+	}
+	if c.app.Orgs[in.Org].GlassForbidden() {
+		return nil, Refuse(http.StatusConflict, "the configuration says break_glass off for this organisation; change it there")
 	}
 	d, err := caddy.ParseDuration(in.Body.For)
 	if err != nil || d <= 0 || d > registry.MaxGlass {

@@ -292,3 +292,21 @@ func TestTenantsSeeNothingOfADeletedOrganisation(t *testing.T) {
 		}
 	}
 }
+
+// Where the configuration forbids it, nobody breaks the glass, and one that was broken before
+// lets nobody in.
+func TestGlassThatTheConfigurationForbids(t *testing.T) {
+	s := newTestAPI(t, `"orgs": {"acme": {"secure": true, "break_glass": false}, "zebra": {"secure": true, "break_glass": true}}`)
+	key := s.key(registry.Admin)
+	for org, needs := range map[string]bool{"acme": true, "zebra": false} { // both are broken in the registry
+		o := s.do(key, "GET", "/api/v1/orgs/"+org, "").want(200).json()
+		if o["needs_token"] != needs || s.app.Public(org, "cam", time.Now()) == needs || (o["break_glass"] == nil) != needs {
+			t.Errorf("%s: %v", org, o)
+		}
+	}
+	if p := s.do(key, "POST", "/api/v1/orgs/acme/break-glass", `{"for":"2h","reason":"fire"}`).problem(409); !strings.Contains(p.Detail, "break_glass off") {
+		t.Errorf("%+v", p)
+	}
+	s.do(key, "POST", "/api/v1/orgs/zebra/break-glass", `{"for":"2h","reason":"fire"}`).want(200)
+	s.do(key, "DELETE", "/api/v1/orgs/acme/break-glass", "").want(200)
+}

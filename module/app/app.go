@@ -109,7 +109,13 @@ type Org struct {
 	// Secure says whether its streams need a token. Default: what the registry
 	// says, or else that they do.
 	Secure *bool `json:"secure,omitempty"`
+	// BreakGlass says whether a break-glass may let everybody in for a while; false also ends
+	// one that runs. It needs secure true beside it. Default: true.
+	BreakGlass *bool `json:"break_glass,omitempty"`
 }
+
+// GlassForbidden reports whether no break-glass counts for an organisation.
+func (o *Org) GlassForbidden() bool { return o != nil && o.BreakGlass != nil && !*o.BreakGlass }
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -210,9 +216,12 @@ func (a *App) check() error {
 			return err
 		}
 	}
-	for hash := range a.Orgs {
+	for hash, o := range a.Orgs {
 		if !token.ValidOrg(hash) {
 			return fmt.Errorf("org %q: an organisation hash is 1 to 64 of letters, digits and underscore", hash)
+		}
+		if o != nil && o.BreakGlass != nil && (o.Secure == nil || !*o.Secure) {
+			return fmt.Errorf("org %s: break_glass needs secure on in the same block: without it, others decide whether its streams need a token", hash)
 		}
 	}
 	return nil

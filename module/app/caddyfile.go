@@ -57,6 +57,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		org <hash> {                              # repeatable
 //			name <text>
 //			secure on|off                         # unset: the registry's word, else on
+//			break_glass on|off                    # on; off refuses it and ends one that runs; needs secure on
 //		}
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -137,8 +138,10 @@ func parseOrg(d *caddyfile.Dispenser, orgs map[string]*Org) (map[string]*Org, er
 			err = directive.OneArg(d, &o.Name)
 		case "secure":
 			o.Secure, err = directive.OnOff(d)
+		case "break_glass":
+			o.BreakGlass, err = directive.OnOff(d)
 		default:
-			return nil, d.Errf("unknown option %q in org %s; it has name and secure", option, hash)
+			return nil, d.Errf("unknown option %q in org %s; it has name, secure and break_glass", option, hash)
 		}
 		if err != nil {
 			return nil, err

@@ -10,7 +10,8 @@ import (
 )
 
 // Public reports whether a stream needs no token. The word secure on wins over
-// off, whoever says it, but a broken glass wins over everything until it ends.
+// off, whoever says it, but a broken glass wins over everything until it ends, unless the
+// configuration forbids it.
 // Where nothing is said, the stream needs one. A stream that the registry calls
 // public is, unless the configuration says secure on for its organisation.
 func (a *App) Public(org, stream string, now time.Time) bool {
@@ -27,7 +28,7 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 	}
 	switch view.Secure(org, now) {
 	case registry.BreakGlass:
-		return true
+		return !a.Orgs[org].GlassForbidden()
 	case registry.On:
 		return (!said || off) && view.Public(org, stream)
 	case registry.Off:
