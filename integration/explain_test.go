@@ -175,6 +175,7 @@ func TestExplainAsksTheGateThatIsMet(t *testing.T) {
 	token := i.do(t, "token", "create", "--org", "acme", "--stream", "cam1", "--stream", "open")
 	other := i.do(t, "token", "create", "--org", "acme", "--stream", "cam2")
 	gone := i.do(t, "token", "create", "--org", "acme", "--stream", "open", "--tag", "gone")
+	here := i.do(t, "token", "create", "--org", "acme", "--stream", "cam1", "--ip", "127.0.0.1")
 	i.do(t, "token", "revoke", "--org", "acme", "--tag", "gone")
 	const undecided = "undecided"
 	for name, tc := range map[string]struct {
@@ -191,6 +192,9 @@ func TestExplainAsksTheGateThatIsMet(t *testing.T) {
 		"report_only, no rule":                      {other, reports + "/else", "", "no_stream", ""},
 		"a gate for tokens in paths":                {token, paths + "/live/acme/cam1/x.ts", "", "", paths + "/live/~" + token + "/acme/cam1/x.ts"},
 		"a gate for tokens in paths, of another":    {other, paths + "/live/acme/cam1/x.ts", "", "wrong_stream", paths + "/live/~" + other + "/acme/cam1/x.ts"},
+		"https, and a rule for addresses":           {here, i.Secure() + "/video/acme/cam1/x.ts", "127.0.0.1", "", ""},
+		"https at a port without TLS":               {token, strings.Replace(i.Plain(), "http:", "https:", 1) + "/video/acme/cam1/x.ts", "203.0.113.9", undecided, "-"},
+		"a port that nobody listens on":             {token, "http://127.0.0.1:1/video/acme/cam1/x.ts", "203.0.113.9", undecided, "-"},
 		"no gate: another host":                     {token, "http://other.test/live/acme/cam1/x.ts", "", undecided, "-"},
 		"no gate: nothing of that path at the host": {token, reports + "/", "", "no_stream", ""},
 		"a player page with names in its query":     {token, "http://watch.test?x=1&stream=cam1&org=acme#t=3", "", undecided, "-"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
 	"github.com/playgate/playgate/module/app"
 	"github.com/playgate/playgate/module/internal/access"
@@ -56,7 +57,7 @@ func newTestAPI(t *testing.T, more string) *fixture {
 	}
 	s.app = found.(*app.App)
 	t.Cleanup(func() { _ = s.app.Cleanup() })
-	s.app.Gates.Add(&caddyhttp.Server{Routes: caddyhttp.RouteList{{
+	s.app.Gates.Add(&caddyhttp.Server{Listen: []string{":8443"}, TLSConnPolicies: caddytls.ConnectionPolicies{{}}, Routes: caddyhttp.RouteList{{
 		MatcherSets: caddyhttp.MatcherSets{{&caddyhttp.MatchHost{"live.test"}}}, Handlers: []caddyhttp.MiddlewareHandler{testGate{app: s.app}},
 	}}})
 	s.handler = new(Handler)

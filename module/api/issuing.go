@@ -74,7 +74,29 @@ func (c issuing) issueUnsaved(ctx context.Context, r issue.Request) (*issue.Issu
 		return nil, err
 	}
 	r.IssuedAfter = after
+	if err := c.awaitIssue(ctx, after); err != nil {
+		return nil, err
+	}
 	return issuer.Issue(r)
+}
+
+// maxAheadOfNow is how much later than now a token may say that it was issued.
+const maxAheadOfNow = 5 * time.Second
+
+// awaitIssue waits until a token that has to be issued after a second can be made so that
+// gates do not take it for one of the future. Revoking and making in turn would lead ever
+// farther from now.
+func (c issuing) awaitIssue(ctx context.Context, after int64) error {
+	soon := time.Until(time.Unix(after+1, 0)) - min(maxAheadOfNow, c.app.Terms().Leeway)
+	if after == 0 || soon <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(soon):
+		return nil
+	case <-ctx.Done():
+		return unavailable("there is no token: its like was revoked a moment ago, and it would have been refused; ask again")
+	}
 }
 
 // revokedAhead says that a token would be refused, and how to have it play.

@@ -181,7 +181,7 @@ func changeRecord(ctx context.Context, c *call, org, what string, detail map[str
 }
 
 func deleteOrg(ctx context.Context, c *call, in *types.DeleteOrg) (*types.Nothing, error) {
-	if err := c.org(in.Org); err != nil {
+	if err := c.orgOrLeft(ctx, in.Org); err != nil {
 		return nil, err
 	}
 	if _, ok := c.app.Orgs[in.Org]; ok {

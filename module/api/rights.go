@@ -49,6 +49,7 @@ type call struct {
 	app      *app.App
 	registry *registry.Registry
 	lists    *lists
+	since    map[string]time.Time // from when on organisations are not of former ones; see hides
 	now      time.Time
 }
 
@@ -93,15 +94,26 @@ func (c *call) orgOrLeft(ctx context.Context, org string) error {
 	return registry.ErrNotFound
 }
 
-// hides reports whether something that was made at a time for an organisation is from before
-// the organisation, and so of one by the same hash that was deleted. Who administers all sees it.
+// hides reports whether something that was made at a time for an organisation is of one by the
+// same hash that was deleted since. Who administers all sees it.
 func (c *call) hides(org string, made time.Time) bool {
-	if _, configured := c.app.Orgs[org]; c.Orgs == nil || configured {
+	if c.Orgs == nil {
 		return false
 	}
-	o, err := c.registry.Orgs.Get(org)
-	const apart = time.Minute // as far as the clocks of two nodes may be
-	return err == nil && made.Before(o.Created.Add(-apart))
+	since, known := c.since[org]
+	if !known {
+		if since = c.registry.Revocations.OrgDeleted(org); !since.IsZero() {
+			// What the deletion did is the former one's too.
+			if o, err := c.registry.Orgs.Get(org); err == nil && o.Created.After(since) {
+				since = o.Created
+			}
+		}
+		if c.since == nil {
+			c.since = make(map[string]time.Time)
+		}
+		c.since[org] = since
+	}
+	return !since.IsZero() && !made.After(since)
 }
 
 // orgInBody is a mistake in the body unless the caller sees the organisation.

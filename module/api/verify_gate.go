@@ -32,7 +32,8 @@ func askGate(c *call, q issue.Question, e *issue.Explanation, answer *types.Toke
 		text = e.Text
 	}
 	if played := issue.StreamURLOf(c.app.Playout, c.app.StreamURL, streamURL); played != "" { // the player page's
-		streamURL, text = played, e.Text
+		// The page asks for its stream.
+		q.Referer, streamURL, text = streamURL, played, e.Text
 	}
 	r := viewerOf(streamURL, q)
 	if r == nil {
@@ -69,7 +70,7 @@ func viewerOf(streamURL string, q issue.Question) *http.Request {
 	}
 	u.Fragment, u.RawFragment = "", ""
 	if u.Scheme == "https" || u.Scheme == "wss" {
-		r.TLS = new(tls.ConnectionState)
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
 	}
 	if q.IP != "" {
 		r.RemoteAddr = net.JoinHostPort(q.IP, "0")

@@ -1,10 +1,10 @@
 package app
 
 import (
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,27 +48,29 @@ func (gs *Gates) Verdict(r *http.Request, text string, at time.Time) (v access.V
 	return all.verdict, all.met && !all.unsure
 }
 
-// listening are the servers that listen on the port of a request. What listens in front may
-// map ports: where none does, they are all.
+// listening are the servers that listen on the port of a request, with TLS or without as it
+// comes. What listens in front may map the ports that URLs leave out: where no server has
+// that port, they are all.
 func (gs *Gates) listening(r *http.Request) []*caddyhttp.Server {
 	gs.mu.Lock()
 	all := slices.Clone(gs.servers)
 	gs.mu.Unlock()
 	port := r.URL.Port()
-	switch {
-	case port != "":
-	case r.TLS != nil:
-		port = "443"
-	default:
+	if port == "" {
 		port = "80"
+		if r.TLS != nil {
+			port = "443"
+		}
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	listens := func(address string) bool {
 		a, parseErr := caddy.ParseNetworkAddress(address)
 		return parseErr == nil && err == nil && !a.IsUnixNetwork() && a.StartPort <= uint(number) && uint(number) <= a.EndPort
 	}
-	some := slices.DeleteFunc(slices.Clone(all), func(s *caddyhttp.Server) bool { return !slices.ContainsFunc(s.Listen, listens) })
-	if len(some) > 0 {
+	some := slices.DeleteFunc(slices.Clone(all), func(s *caddyhttp.Server) bool {
+		return !slices.ContainsFunc(s.Listen, listens) || (r.TLS != nil) != (len(s.TLSConnPolicies) > 0)
+	})
+	if len(some) > 0 || r.URL.Port() != "" {
 		return some
 	}
 	return all
@@ -182,6 +184,11 @@ func (w *walk) matches(sets caddyhttp.MatcherSets) answer {
 	return any
 }
 
+// hasPlaceholder reports whether what a pattern means depends on the request.
+func hasPlaceholder(patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return strings.ContainsRune(p, '{') })
+}
+
 func (w *walk) match(m any) answer {
 	switch m := m.(type) {
 	case *caddyhttp.MatchNot:
@@ -190,9 +197,21 @@ func (w *walk) match(m any) answer {
 			any = max(any, w.matches(caddyhttp.MatcherSets{set}))
 		}
 		return yes - any
-	case *caddyhttp.MatchHost, *caddyhttp.MatchPath, *caddyhttp.MatchPathRE, *caddyhttp.MatchMethod, *caddyhttp.MatchProtocol:
-	case *caddyhttp.MatchRemoteIP, *caddyhttp.MatchClientIP:
-		if host, _, _ := net.SplitHostPort(w.r.RemoteAddr); host == "" {
+	case *caddyhttp.MatchHost:
+		if hasPlaceholder(*m) {
+			return unknown
+		}
+	case *caddyhttp.MatchPath:
+		if hasPlaceholder(*m) {
+			return unknown
+		}
+	case *caddyhttp.MatchPathRE, *caddyhttp.MatchMethod:
+	case *caddyhttp.MatchProtocol:
+		if *m != "http" && *m != "https" { // a version
+			return unknown
+		}
+	case *caddyhttp.MatchClientIP:
+		if w.r.RemoteAddr == "" {
 			return unknown
 		}
 	default:

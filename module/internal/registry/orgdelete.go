@@ -16,23 +16,63 @@ import (
 // DeleteOrg removes an organisation, and ends all that there is of it: its tokens, by a
 // condition on all that were issued until now; its keys, its API keys and its streams. So
 // nothing of it comes to life again when one of the same hash is made. Unless it is forced,
-// an organisation that has any of these is [ErrConflict].
+// an organisation that has any of these is [ErrConflict]. A deletion that broke off is
+// taken up by another one.
 func (r *Registry) DeleteOrg(ctx context.Context, hash string, force bool, by string) error {
-	if _, err := r.Orgs.Get(hash); err != nil {
-		return err
-	}
 	left, err := r.whatIsLeft(ctx, hash)
 	if err != nil {
 		return err
 	}
-	if has := left.String(); has != "" && !force {
+	has := left.String()
+	_, missing := r.Orgs.Get(hash)
+	switch {
+	case missing != nil && has == "":
+		return missing
+	case has != "" && !force:
 		return fmt.Errorf("%w: the organisation still has %s; delete these first, or use force to end them all", ErrConflict, has)
 	}
-	// The tokens first: whatever fails later, they are refused.
-	c := &Condition{Org: hash, Kind: byOrg, IssuedUntil: r.Revocations.Now(ctx, hash), OrgDeleted: true, Reason: "the organisation was deleted"}
-	if err := r.Revocations.Add(ctx, c, time.Time{}, by); err != nil {
+	// The tokens first: whatever fails later, they are refused. Then the record, so that
+	// nothing more is made. Then the rest, until there is none: some was being made.
+	if err := r.revokeDeleted(ctx, hash, by); err != nil {
 		return err
 	}
+	note := func() { r.audit.add(ctx, by, hash, "org.delete", map[string]string{"ended": has}) }
+	if err := r.remove(ctx, r.edge, orgKey(hash), note); ignoreMissing(err) != nil {
+		return err
+	}
+	for range 2 {
+		if err := r.endLeft(ctx, &left, hash, by); err != nil {
+			return err
+		}
+		if !r.replica.Store.Embedded() { // other nodes make something until they know
+			select {
+			case <-time.After(orgGoneWithin):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if left, err = r.whatIsLeft(ctx, hash); err != nil || left.String() == "" {
+			return err
+		}
+		if err := r.revokeDeleted(ctx, hash, by); err != nil {
+			return err
+		}
+	}
+	return r.endLeft(ctx, &left, hash, by)
+}
+
+// orgGoneWithin is how long it takes until all nodes know that an organisation is gone.
+const orgGoneWithin = 2 * time.Second
+
+// revokeDeleted refuses all tokens of an organisation that is deleted.
+func (r *Registry) revokeDeleted(ctx context.Context, hash, by string) error {
+	return r.Revocations.Add(ctx, &Condition{
+		Org: hash, Kind: byOrg, IssuedUntil: r.Revocations.Now(ctx, hash), OrgDeleted: true, Reason: "the organisation was deleted",
+	}, time.Time{}, by)
+}
+
+// endLeft ends what is left of an organisation, but for its tokens.
+func (r *Registry) endLeft(ctx context.Context, left *leftovers, hash, by string) (err error) {
 	for _, k := range left.keys {
 		err = errors.Join(err, ignoreMissing(r.OrgKeys.Delete(ctx, hash, k.ID, by)))
 	}
@@ -42,12 +82,7 @@ func (r *Registry) DeleteOrg(ctx context.Context, hash string, force bool, by st
 	for _, s := range left.streams {
 		err = errors.Join(err, ignoreMissing(r.Streams.Delete(ctx, hash, s.Name, by)))
 	}
-	if err != nil {
-		return err
-	}
-	return r.remove(ctx, r.edge, orgKey(hash), func() {
-		r.audit.add(ctx, by, hash, "org.delete", map[string]string{"ended": left.String()})
-	})
+	return err
 }
 
 func ignoreMissing(err error) error {

@@ -78,13 +78,30 @@ func (r *Revocations) Now(ctx context.Context, org string) time.Time {
 	if err != nil {
 		return now
 	}
-	newest, _ := index.Page(Filter{Orgs: []string{org}}, nil, 100, now)
-	for _, t := range newest {
-		if issued := time.Unix(t.issuedAt(), 0).Add(-issuedSlack); issued.After(now) {
-			now = issued
+	// None says so of a time that is farther away than it was made with another node's clock.
+	const farthest = 2 * token.MaxLeeway
+	for after, since := (*Cursor)(nil), r.now().Add(-farthest); ; {
+		page, next := index.Page(Filter{Orgs: []string{org}}, after, 1000, now)
+		for _, t := range page {
+			if issued := time.Unix(t.issuedAt(), 0).Add(-issuedSlack); issued.After(now) && t.Created.After(since) {
+				now = issued
+			}
+		}
+		if after = next; next == nil || next.Created.Before(since) {
+			return now
 		}
 	}
-	return now
+}
+
+// OrgDeleted is when an organisation of a hash was deleted last; zero for never, or if that
+// was undone.
+func (r *Revocations) OrgDeleted(org string) (at time.Time) {
+	for _, c := range r.view.conditionsOf(&Condition{Org: org, Kind: byOrg}) {
+		if c.OrgDeleted && c.At.After(at) {
+			at = c.At
+		}
+	}
+	return at
 }
 
 // OfToken are the conditions on one token, by its id.
@@ -194,6 +211,13 @@ func (r *Revocations) Ahead(t *Token) (future *Condition, after int64) {
 			return r.condition(t.Org, l.id), 0
 		}
 		after = max(after, l.lastIssued)
+	}
+	if t.OrgWide { // what concerns some of its streams alone refuses it there
+		for _, c := range r.view.allConditions() {
+			if c.Org == t.Org && c.Kind == byStream && !c.Future() {
+				after = max(after, c.lastIssued())
+			}
+		}
 	}
 	return nil, after
 }

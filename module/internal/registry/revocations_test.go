@@ -445,11 +445,11 @@ func TestAhead(t *testing.T) {
 	}{
 		{Token{Streams: []string{"cam"}}, "", 0},
 		{Token{Streams: []string{"cam"}, Tag: "press"}, "", now.Unix() + 2},
-		{Token{OrgWide: true, Tag: "press"}, "", now.Unix() + 2},
+		{Token{OrgWide: true, Tag: "press"}, "", now.Unix() + 3}, // or cam2 would be dead for it
 		{Token{Streams: []string{"cam", "cam2"}, Tag: "press"}, "", now.Unix() + 3},
 		{Token{Streams: []string{"cam"}, Tag: "press", User: "ann"}, user, 0},
 		{Token{Streams: []string{"cam", "closed"}}, stream, 0},
-		{Token{OrgWide: true}, "", 0}, // it plays all others
+		{Token{OrgWide: true}, "", now.Unix() + 3}, // it plays all but closed
 	} {
 		tc.wanted.Org = "acme"
 		future, after := r.Revocations.Ahead(&tc.wanted)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func trustOf(t testing.TB, m *Memory, keys ...*token.Key) *Trust {
 
 // read is a look at a token from an address that owes nothing.
 func read(t *Trust, text string) (*Verified, error) {
-	return t.memory.ReadToken(t, text, Budget{}, nil, time.Time{})
+	return t.memory.ReadToken(t, text, Budget{}, func() netip.Addr { return netip.Addr{} }, time.Time{})
 }
 
 func signed(t testing.TB, key *token.Key, change func(*token.Grant)) string {

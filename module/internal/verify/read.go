@@ -35,6 +35,9 @@ func (m *Memory) ReadToken(t *Trust, text string, b Budget, client func() netip.
 	if v, err := m.lookup(t, text); v != nil || err != nil {
 		return v, err
 	}
+	if client == nil {
+		return m.check(t, text)
+	}
 	if b.Limiter == nil {
 		return m.verify(t, text)
 	}
