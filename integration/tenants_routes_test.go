@@ -37,12 +37,12 @@ type attackedRoute struct {
 	attempts func() []attempt
 }
 
-// foreign are ways to write org2, or more than org1, in a path.
-var foreign = []string{"org2", "ORG2", "org2%20", "%6frg2", "org1%2F..%2Forg2", "org1%2Corg2", "*"}
+// otherOrgs are ways to write org2, or more than org1, in a path.
+var otherOrgs = []string{"org2", "ORG2", "org2%20", "%6frg2", "org1%2F..%2Forg2", "org1%2Corg2", "*"}
 
 // aim makes an attempt at org1, which is done, and at org2, which is refused.
 func aim(format string, body func(org string) any) (list []attempt) {
-	for _, org := range append([]string{"org1"}, foreign...) {
+	for _, org := range append([]string{"org1"}, otherOrgs...) {
 		a := refused(strings.Replace(format, "ORG", org, 1), nil)
 		if org == "org1" {
 			a.want = "done"
@@ -203,7 +203,7 @@ func (v *invasion) revocationRoutes(t *testing.T) []attackedRoute {
 		}),
 		{"DELETE /api/v1/revocations/{org}/{id}", func() (all []attempt) {
 			for _, id := range v.revoked {
-				for _, org := range append([]string{"org1"}, foreign...) {
+				for _, org := range append([]string{"org1"}, otherOrgs...) {
 					all = append(all, refused(path+"/"+org+"/"+id, nil))
 				}
 			}
