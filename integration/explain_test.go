@@ -177,6 +177,7 @@ func TestExplainAsksTheGateThatIsMet(t *testing.T) {
 	gone := i.do(t, "token", "create", "--org", "acme", "--stream", "open", "--tag", "gone")
 	here := i.do(t, "token", "create", "--org", "acme", "--stream", "cam1", "--ip", "127.0.0.1")
 	i.do(t, "token", "revoke", "--org", "acme", "--tag", "gone")
+	stranger := harness.NewKey(t, "stranger", "EdDSA").Token(t, "--org", "acme", "--stream", "cam1")
 	const undecided = "undecided"
 	for name, tc := range map[string]struct {
 		token, url, ip, reason string
@@ -188,6 +189,8 @@ func TestExplainAsksTheGateThatIsMet(t *testing.T) {
 		"a matcher of a field":                      {token, i.Plain() + "/live/acme/cam1/x.ts", "203.0.113.9", undecided, ""},
 		"a public stream, a revoked token":          {gone, i.Plain() + "/video/acme/open/x.ts", "203.0.113.9", "", ""},
 		"a public stream, a token for another":      {other, i.Plain() + "/video/acme/open/x.ts", "203.0.113.9", "", ""},
+		"a public stream, a token of a stranger":    {stranger, i.Plain() + "/video/acme/open/x.ts", "203.0.113.9", "", ""},
+		"another stream, a token of a stranger":     {stranger, i.Plain() + "/video/acme/cam1/x.ts", "203.0.113.9", "unknown_key", ""},
 		"report_only":                               {other, reports + "/live/acme/cam1/x.ts", "", "", ""},
 		"report_only, no rule":                      {other, reports + "/else", "", "no_stream", ""},
 		"a gate for tokens in paths":                {token, paths + "/live/acme/cam1/x.ts", "", "", paths + "/live/~" + token + "/acme/cam1/x.ts"},

@@ -16,7 +16,6 @@ import (
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
-	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/registry"
 	"github.com/playgate/playgate/module/internal/weborigin"
 )
@@ -66,11 +65,12 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 	if err != nil {
 		return nil, mistake("body.token", "there is no token in this URL, or there are several; send the token alone")
 	}
+	at := cmp.Or(q.URL, alone.URL)
 	if alone.Grant == nil {
-		return &types.TokenAnswer{Reason: alone.Reason, Checks: alone.Checks}, nil
+		return orOpen(c, q, at, &types.TokenAnswer{Reason: alone.Reason, Checks: alone.Checks}), nil
 	}
 	if !c.owns(alone.Grant.Org) {
-		return stranger(), nil
+		return orOpen(c, q, at, stranger()), nil
 	}
 	trust := c.app.Trust()
 	q.Keys = trust.Keys
@@ -80,7 +80,7 @@ func explain(ctx context.Context, c *call, q issue.Question) (*types.TokenAnswer
 	}
 	for _, check := range e.Checks {
 		if check.Name == "signature" && check.Result != issue.OK {
-			return stranger(), nil
+			return orOpen(c, q, at, stranger()), nil
 		}
 	}
 	t := recordOf(e.Grant)
@@ -121,8 +121,7 @@ func references(c *call, org, streamURL string) (check types.Check, ok bool) {
 	if err != nil || streamURL == "" {
 		return check, false
 	}
-	segments := strings.Split(u.EscapedPath(), "/")
-	path := strings.Join(slices.DeleteFunc(segments, func(s string) bool { text, _ := redact.Segment(s); return text != "" }), "/")
+	path := withoutTokens(u)
 	site, _ := weborigin.Of(u.Scheme, u.Host)
 	d, ok := c.app.Edge().Manifest(org, site.Address(), path)
 	check = types.Check{Name: "references", Result: issue.OK}

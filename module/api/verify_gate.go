@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,6 +15,8 @@ import (
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
 	"github.com/playgate/playgate/module/internal/issue"
+	"github.com/playgate/playgate/module/internal/redact"
+	"github.com/playgate/playgate/module/internal/target"
 )
 
 // askGate asks the gate that a URL leads to, by its host and path. Its verdict is the answer,
@@ -56,6 +60,34 @@ func askGate(c *call, q issue.Question, e *issue.Explanation, answer *types.Toke
 	default:
 		check.Result, check.Reason, check.Text = issue.Failed, string(v.Reason), cmp.Or(v.Detail, "the gate of "+host+" refuses it")
 	}
+}
+
+// orOpen is a refusal of a token, unless the gate of a URL lets everybody in. The gate is asked
+// without the token: nobody learns anything of one that is not of an own organisation.
+func orOpen(c *call, q issue.Question, streamURL string, refused *types.TokenAnswer) *types.TokenAnswer {
+	u, err := url.Parse(streamURL)
+	if err != nil {
+		return refused
+	}
+	bare := &url.URL{Scheme: u.Scheme, Host: u.Host}
+	bare.Path, bare.RawPath = target.Unescape(withoutTokens(u))
+	r := viewerOf(bare.String(), q)
+	if r == nil {
+		return refused
+	}
+	if v, ok := c.app.Gates.Verdict(r, "", q.At); ok && v.Allowed {
+		refused.Allowed, refused.Reason = true, ""
+		refused.Checks = append(refused.Checks, types.Check{
+			Name: "gate", Result: issue.OK, Text: "the gate of " + bare.Hostname() + " lets everybody in there, with any token or none",
+		})
+	}
+	return refused
+}
+
+// withoutTokens is the escaped path of a URL without segments that are tokens.
+func withoutTokens(u *url.URL) string {
+	segments := strings.Split(u.EscapedPath(), "/")
+	return strings.Join(slices.DeleteFunc(segments, func(s string) bool { text, _ := redact.Segment(s); return text != "" }), "/")
 }
 
 // viewerOf is the request that a question is about; nil if its URL has no host.

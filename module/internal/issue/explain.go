@@ -12,6 +12,7 @@ import (
 
 	"github.com/playgate/playgate/module/api/types"
 	"github.com/playgate/playgate/module/internal/access"
+	"github.com/playgate/playgate/module/internal/places"
 	"github.com/playgate/playgate/module/internal/redact"
 	"github.com/playgate/playgate/module/internal/target"
 	"github.com/playgate/playgate/module/token"
@@ -145,16 +146,24 @@ func (e *Explanation) explainScope(q Question, streamURL string) error {
 		return wrong("rule", "%v", err)
 	}
 	rules := target.Rules{Rules: []*target.Rule{rule}, DefaultOrg: g.Org}
-	path, _, err := rules.CutTokens(parsed.EscapedPath(), redact.Segment)
+	path, segments, err := rules.CutTokens(parsed.EscapedPath(), redact.Segment)
 	if err == nil {
 		path, err = rules.ReadPath(path)
+	}
+	var query target.Query
+	if err == nil {
+		usual, _ := places.New(nil, true, true, "") // none of these is wrong
+		query, err = usual.ReadQuery(parsed.RawQuery)
 	}
 	if err != nil {
 		e.addError("scope", err, "")
 		return nil
 	}
-	wanted, err := rules.Find(path, target.Query{})
+	carried := q.URL != "" || len(segments) > 0 || slices.ContainsFunc(query.Pairs(), func(p target.Pair) bool { return p.Token })
+	wanted, err := rules.Find(path, query)
 	switch {
+	case !carried:
+		e.add("scope", Failed, string(access.MissingToken), "the token is in a parameter in which gates do not look; they look in token and jwtoken, unless a site says otherwise")
 	case err != nil:
 		e.add("scope", Failed, string(access.NoStream), scope+"; the URL is not of the form "+q.Rule)
 	case wanted.Org != g.Org:

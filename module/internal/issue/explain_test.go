@@ -208,3 +208,18 @@ func altered(text string) string {
 	}
 	return text[:at] + string(other) + text[at+1:]
 }
+
+// A token in a parameter that is none, or in a query that gates refuse, does not play.
+func TestExplainReadsTheQueryAsTheGateDoes(t *testing.T) {
+	q := question(t, testIssuer(t), Request{Org: "org1", Streams: []string{"cam1"}})
+	text := q.Text
+	for query, reason := range map[string]string{
+		"token=" + text: "", "jwtoken=" + text: "", "a=1&token=" + text: "", "foo=" + text: "missing_token", "Token=" + text: "missing_token",
+		"token=" + text + "&a=%zz": "bad_request", "a;b&token=" + text: "bad_request",
+	} {
+		q.Text = "https://h/live/org1/cam1/x?" + query
+		if e, err := Explain(q); reason == "" && (err != nil || !e.Allowed) || reason != "" && err == nil && (e.Allowed || e.Reason != reason) {
+			t.Errorf("%s: %+v, %v", query, e, err)
+		}
+	}
+}
