@@ -308,6 +308,9 @@ func TestGlassThatTheConfigurationForbids(t *testing.T) {
 			t.Errorf("%s: %v", org, o)
 		}
 	}
+	if broken := fmt.Sprint(s.do(key, "GET", "/api/v1/status", "").want(200).json()["broken_glass"]); broken != "[zebra]" {
+		t.Errorf("status: %s", broken)
+	}
 	if p := s.do(key, "POST", "/api/v1/orgs/acme/break-glass", `{"for":"2h","reason":"fire"}`).problem(409); !strings.Contains(p.Detail, "break_glass off") {
 		t.Errorf("%+v", p)
 	}

@@ -21,7 +21,7 @@ func getStatus(_ context.Context, c *call, _ *types.Nothing) (*types.Status, err
 	d := types.Status{Instance: c.app.Edge().Instance(), Version: version, Store: describeStore(c), BrokenGlass: make([]string, 0)}
 	for _, org := range c.orgs() {
 		d.Organisations++
-		if o, err := c.registry.Orgs.Get(org); err == nil && o.Broken(c.now) {
+		if o, err := c.registry.Orgs.Get(org); err == nil && o.Broken(c.now) && !c.app.Orgs[org].GlassForbidden() {
 			d.BrokenGlass = append(d.BrokenGlass, org)
 		}
 	}

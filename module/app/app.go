@@ -236,7 +236,7 @@ func (a *App) Start() error {
 		if err := a.registry.Start(); err != nil {
 			return err
 		}
-		warnOfGlass(a.registry, a.logger, time.Now())
+		warnOfGlass(a.registry, a.Orgs, a.logger, time.Now())
 	}
 	a.edge.Start(judge{a})
 	return nil

@@ -41,9 +41,9 @@ func (a *App) Public(org, stream string, now time.Time) bool {
 }
 
 // warnOfGlass tells the operator at start which organisations are open.
-func warnOfGlass(r *registry.Registry, logger *zap.Logger, now time.Time) {
+func warnOfGlass(r *registry.Registry, orgs map[string]*Org, logger *zap.Logger, now time.Time) {
 	for _, o := range r.Orgs.List() {
-		if o.Broken(now) {
+		if o.Broken(now) && !orgs[o.Hash].GlassForbidden() {
 			logger.Warn("the glass is broken: this organisation's streams need no token",
 				zap.String("org", o.Hash), zap.Time("until", o.Glass.Until), zap.String("reason", o.Glass.Reason), zap.String("by", o.Glass.By))
 		}
