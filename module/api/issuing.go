@@ -62,19 +62,12 @@ func (c issuing) parse(n *types.NewToken) (r issue.Request, err error) {
 // issueUnsaved makes a token, of which nothing is kept: until its record is, it must not
 // be shown.
 func (c issuing) issueUnsaved(ctx context.Context, r issue.Request) (*issue.Issued, error) {
-	if err := c.orgInBody("body.org", r.Org); err != nil {
+	var err error
+	if r.IssuedAfter, err = c.awaitIssue(ctx, &r); err != nil {
 		return nil, err
-	}
-	future, after := c.registry.Revocations.Ahead(&registry.Token{Org: r.Org, Streams: r.Streams, OrgWide: r.OrgWide, Tag: r.Tag, User: r.User})
-	if future != nil {
-		return nil, revokedAhead(future)
 	}
 	issuer, err := c.app.Issuer(ctx, r.Org)
 	if err != nil {
-		return nil, err
-	}
-	r.IssuedAfter = after
-	if err := c.awaitIssue(ctx, after); err != nil {
 		return nil, err
 	}
 	return issuer.Issue(r)
@@ -83,19 +76,27 @@ func (c issuing) issueUnsaved(ctx context.Context, r issue.Request) (*issue.Issu
 // maxAheadOfNow is how much later than now a token may say that it was issued.
 const maxAheadOfNow = 5 * time.Second
 
-// awaitIssue waits until a token that has to be issued after a second can be made so that
-// gates do not take it for one of the future. Revoking and making in turn would lead ever
-// farther from now.
-func (c issuing) awaitIssue(ctx context.Context, after int64) error {
-	soon := time.Until(time.Unix(after+1, 0)) - min(maxAheadOfNow, c.app.Terms().Leeway)
-	if after == 0 || soon <= 0 {
-		return nil
-	}
-	select {
-	case <-time.After(soon):
-		return nil
-	case <-ctx.Done():
-		return unavailable("there is no token: its like was revoked a moment ago, and it would have been refused; ask again")
+// awaitIssue gives the second after which a token must say that it was issued, and waits while
+// gates would take it for one of the future: revoking and making in turn would lead ever
+// farther from now. What was revoked or deleted meanwhile counts.
+func (c issuing) awaitIssue(ctx context.Context, r *issue.Request) (after int64, err error) {
+	for {
+		if err := c.orgInBody("body.org", r.Org); err != nil {
+			return 0, err
+		}
+		future, after := c.registry.Revocations.Ahead(&registry.Token{Org: r.Org, Streams: r.Streams, OrgWide: r.OrgWide, Tag: r.Tag, User: r.User})
+		if future != nil {
+			return 0, revokedAhead(future)
+		}
+		soon := time.Until(time.Unix(after+1, 0)) - min(maxAheadOfNow, c.app.Terms().Leeway)
+		if after == 0 || soon <= 0 {
+			return after, nil
+		}
+		select {
+		case <-time.After(soon):
+		case <-ctx.Done():
+			return 0, unavailable("there is no token: its like was revoked a moment ago, and it would have been refused; ask again")
+		}
 	}
 }
 

@@ -144,8 +144,13 @@ func TestAudit(t *testing.T) {
 	}
 	// An API key for two organisations is in the trail of each.
 	for _, org := range []string{"acme", "zebra"} {
-		if own := read(s.key(registry.Admin, org), ""); own[0] != "apikey.create" || own[1] != "apikey.create" {
-			t.Errorf("%s: %v", org, own)
+		own := s.key(registry.Admin, org)
+		if list := read(own, ""); list[0] != "apikey.create" || list[1] != "apikey.create" {
+			t.Errorf("%s: %v", org, list)
+		}
+		other := map[string]string{"acme": "zebra", "zebra": "acme"}[org]
+		if text := s.do(own, "GET", "/api/v1/audit", "").Body.String(); strings.Contains(text, other) {
+			t.Errorf("%s reads of the other one: %s", org, text)
 		}
 	}
 }

@@ -292,13 +292,14 @@ func (a *App) newTrust() *verify.Trust {
 	keys, behind := keySets(a.JWKS).addTo(keys)
 	var own []*token.Key
 	if a.registry != nil {
-		for _, k := range a.registry.View().Keys() {
+		added := a.registry.View().Keys()
+		for _, k := range added {
 			if k.Orgs != nil && k.State != token.Retired {
 				own = append(own, k)
 			}
 		}
 		var clashing []*token.Key
-		keys, clashing = keys.With(a.registry.View().Keys()...)
+		keys, clashing = keys.With(added...)
 		for _, k := range clashing {
 			behind = append(behind, keyBehind{"registry", k.ID, strings.Join(k.Orgs, " ")})
 		}

@@ -173,15 +173,15 @@ func (w *walk) matches(sets caddyhttp.MatcherSets) answer {
 	if len(sets) == 0 {
 		return yes
 	}
-	any := no
+	best := no
 	for _, set := range sets {
 		all := yes
 		for _, m := range set {
 			all = min(all, w.match(m))
 		}
-		any = max(any, all)
+		best = max(best, all)
 	}
-	return any
+	return best
 }
 
 // hasPlaceholder reports whether what a pattern means depends on the request.
@@ -192,11 +192,11 @@ func hasPlaceholder(patterns []string) bool {
 func (w *walk) match(m any) answer {
 	switch m := m.(type) {
 	case *caddyhttp.MatchNot:
-		any := no
+		best := no
 		for _, set := range m.MatcherSets {
-			any = max(any, w.matches(caddyhttp.MatcherSets{set}))
+			best = max(best, w.matches(caddyhttp.MatcherSets{set}))
 		}
-		return yes - any
+		return yes - best
 	case *caddyhttp.MatchHost:
 		if hasPlaceholder(*m) {
 			return unknown

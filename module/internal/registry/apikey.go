@@ -67,7 +67,7 @@ func (r *APIKeys) Create(ctx context.Context, k *APIKey, by string) (secret stri
 	k.Hash = sum[:]
 	k.Created, k.By = r.now().UTC().Truncate(time.Millisecond), by
 	note := func() {
-		r.audit.addForEach(ctx, by, k.Orgs, "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role), "orgs": strings.Join(k.Orgs, " ")})
+		r.audit.addForEach(ctx, by, k.Orgs, "apikey.create", map[string]string{"id": k.ID, "role": string(k.Role)})
 	}
 	if k.Revision, err = r.create(ctx, r.issuing, apiKeyPrefix+"."+k.ID, k, note); err != nil {
 		return "", err

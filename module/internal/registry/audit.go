@@ -43,8 +43,8 @@ type Audit struct {
 // Note writes down what has been done that changes nothing.
 func (r *Audit) Note(ctx context.Context, by, what string) { r.add(ctx, by, "", what, nil) }
 
-// addForEach is add for what concerns several organisations: each has it in its trail. What
-// concerns none of them alone is the operator's.
+// addForEach is add for what concerns several organisations: each has it in its trail, and
+// reads nothing of the others. What concerns none of them alone is the operator's.
 func (r *Audit) addForEach(ctx context.Context, by string, orgs []string, what string, detail map[string]string) {
 	if len(orgs) == 0 {
 		orgs = []string{""}
